@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The translation: from the resources of one mesh to APISIX objects, incrementally.
+ *
+ * It is pure: it reads resources through one function, writes objects and findings through another,
+ * keeps no clock, no file and no socket, and its output depends on the set of resources alone, never on
+ * the order in which they came.  The translator role drives it with every change; `meshctl translate`
+ * drives it once.
+ *
+ * Work is cut into units: one per listener (its routes and stream routes) and one per cluster (its
+ * upstreams).  translation_changed() marks what a changed resource touches; translation_run() does the
+ * marked units and puts out the difference only.  An endpoint change touches one cluster's unit.
+ */
+#ifndef MESHD_TRANSLATION_H
+#define MESHD_TRANSLATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <meshd/plugin.h>
+
+#include "resource.h"
+
+struct translation;
+
+struct translation_options {
+	bool capture;			/* routes carry address identities (DESIGN 5); off: hosts alone decide */
+	const char *const *apisix_plugins;	/* enabled in APISIX; NULL: the list of TRANSLATION.md 10 */
+};
+
+/* A resource (and a field of it, "" for the whole) that an object was made from. */
+struct translation_origin {
+	enum rt type;
+	const char *name;
+	const char *field;	/* "virtual_hosts[0].routes[2]" */
+};
+
+struct translation_ops {
+	/* The active resource of that name, or NULL. Borrowed until the call that asked returns. */
+	struct resource *(*find)(void *arg, enum rt type, const char *name);
+	/* All active ones of a type, any order. */
+	int (*each)(void *arg, enum rt type, int (*fn)(struct resource *r, void *fn_arg), void *fn_arg);
+
+	/* An object that is new or whose bytes changed. Key without the prefix: "routes/NAME". */
+	void (*put)(void *arg, const char *key, const uint8_t *value, size_t size);
+	void (*del)(void *arg, const char *key);
+	/* Replaces all findings about this resource that the translation reported before; n = 0 clears. */
+	void (*findings)(void *arg, enum rt type, const char *name, const struct mesh_finding *findings, size_t n);
+};
+
+int translation_new(const struct translation_options *options, const struct translation_ops *ops, void *arg,
+		    struct translation **ret_translation);
+struct translation *translation_free(struct translation *t);
+void translation_freep(struct translation **t);
+
+/* A resource was added, replaced or removed (find() already gives the new state). 0 or -ENOMEM. */
+int translation_changed(struct translation *t, enum rt type, const char *name);
+
+/* What is waiting: cheap (endpoints, clusters) and dear for APISIX (routes: its router is rebuilt). */
+struct translation_pending {
+	size_t clusters, listeners;
+};
+struct translation_pending translation_pending(const struct translation *t);
+
+enum {
+	TRANSLATION_CLUSTERS = 1 << 0,
+	TRANSLATION_LISTENERS = 1 << 1,
+	TRANSLATION_ALL = 3,
+};
+
+/*
+ * Does marked units of the given kinds, at most `max_units` (0: all), sorted by name; puts and dels what
+ * differs.  Listener units may add or drop upstream variants: the clusters concerned are done in the same call,
+ * so that a published route never names an upstream that is not there.
+ * Returns 0 done, 1 more to do, or -ENOMEM.
+ */
+int translation_run(struct translation *t, unsigned kinds, size_t max_units);
+
+/* Puts every object again (the receiver lost them): marks all units and forgets what was put. */
+int translation_replay(struct translation *t);
+
+/* Every object: key, size of its value, what it was made from. Sorted by key. fn non-zero ends the walk. */
+typedef int (*translation_object_fn)(const char *key, size_t size, const struct translation_origin *origins,
+				     size_t n_origins, void *arg);
+int translation_objects(const struct translation *t, translation_object_fn fn, void *arg);
+
+/*
+ * What a resource must fulfil to be accepted, and what it asks for (TRANSLATION.md 9.1; XDS.md 4.2).
+ * 0; 1 refused, with the reason in `ret_why` (to be NACKed by name).  `need` is called for every resource that this
+ * one names and that must be subscribed to (RDS, EDS, SDS, ECDS): timeout_ms is initial_fetch_timeout (-1: default, 0: for ever).
+ */
+typedef void (*translation_need_fn)(void *arg, enum rt type, const char *name, int64_t timeout_ms);
+int translation_check(const struct resource *r, translation_need_fn need, void *arg, char *ret_why,
+		      size_t why_size);
+
+#endif
