@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of wire/json: commas, escapes, integers at their limits, and doubles, which must read
+ * back as the same value, in the fewest digits, under a locale with a decimal comma too.
+ */
+#include "unit.h"
+
+#include <errno.h>
+#include <locale.h>
+
+#include "json.h"
+
+static void places_commas(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	(void)state;
+	json_obj_open(&j);
+	json_key(&j, "a");
+	json_arr_open(&j);
+	json_int(&j, 1);
+	json_arr_open(&j);
+	json_arr_close(&j);
+	json_obj_open(&j);
+	json_obj_close(&j);
+	json_null(&j);
+	json_arr_close(&j);
+	json_key_str(&j, "b", "x");
+	json_key_str(&j, "c", NULL);
+	json_key_bool(&j, "d", true);
+	json_key_int(&j, "e", -5);
+	json_key_uint(&j, "f", 6);
+	json_keyn(&j, "gone", 1);
+	json_raw(&j, "[1,2]", 5);
+	json_key(&j, "h");
+	json_base64(&j, "foob", 4);
+	assert_false(json_done(&j));
+	json_obj_close(&j);
+	assert_true(json_done(&j));
+	assert_buf(&b, "{\"a\":[1,[],{},null],\"b\":\"x\",\"c\":null,\"d\":true,\"e\":-5,\"f\":6,"
+		       "\"g\":[1,2],\"h\":\"Zm9vYg==\"}");
+	buf_deinit(&b);
+}
+
+static void nests_deeply(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		json_arr_open(&j);
+	for (int i = 0; i < 300; i++)
+		json_arr_close(&j);
+	assert_true(json_done(&j));
+	assert_int_equal(b.len, 600);
+	buf_deinit(&b);
+}
+
+static void escapes(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	(void)state;
+	json_str(&j, "\"\\/\b\f\n\r\t\x01\x1f\x7f\xc3\xa4\xf0\x9f\x98\x80");
+	json_strn(&j, "a\0b", 3);
+	assert_buf(&b, "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\xf0\x9f\x98\x80\",\"a\\u0000b\"");
+	buf_deinit(&b);
+}
+
+static void writes_integers(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	(void)state;
+	json_int(&j, 0);
+	json_int(&j, INT64_MAX);
+	json_int(&j, INT64_MIN);
+	json_uint(&j, UINT64_MAX);
+	assert_buf(&b, "0,9223372036854775807,-9223372036854775808,18446744073709551615");
+	buf_deinit(&b);
+}
+
+static void check_double(double v, const char *text)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	json_double(&j, v);
+	assert_buf(&b, text);
+	buf_deinit(&b);
+}
+
+static void check_doubles(void)
+{
+	check_double(0, "0");
+	check_double(-0.0, "-0");
+	check_double(1, "1");
+	check_double(-100, "-100");
+	check_double(0.1, "0.1");
+	check_double(1.5, "1.5");
+	check_double(-12.25, "-12.25");
+	check_double(0.1 + 0.2, "0.30000000000000004");
+	check_double(0.00012, "0.00012");
+	check_double(0.000012, "0.000012");
+	check_double(1e-7, "1e-7");
+	check_double(1.25e-7, "1.25e-7");
+	check_double(9007199254740993.0, "9007199254740992");
+	check_double(123456789012345680.0, "123456789012345680");
+	check_double(1e20, "100000000000000000000");
+	check_double(1e22, "1e+22");
+	check_double(1.5e300, "1.5e+300");
+	check_double(5e-324, "5e-324");
+	check_double(2.2250738585072014e-308, "2.2250738585072014e-308");
+	check_double(1.7976931348623157e308, "1.7976931348623157e+308");
+	check_double(__builtin_nan(""), "null");
+	check_double(-__builtin_inf(), "null");
+}
+
+static void writes_doubles(void **state)
+{
+	(void)state;
+	check_doubles();
+}
+
+/* Needs a locale with a decimal comma; passes over the point where the machine has none. */
+static void ignores_the_locale(void **state)
+{
+	static const char *const names[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "fr_FR" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (setlocale(LC_NUMERIC, names[i]) != NULL)
+			break;
+	}
+	check_doubles();
+	setlocale(LC_NUMERIC, "C");
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return *seed ^ *seed >> 29;
+}
+
+static void doubles_read_back(void **state)
+{
+	uint64_t seed = 1;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct buf b = BUF_INIT;
+		struct json j = JSON_INIT(&b);
+		uint64_t bits = next_random(&seed);
+		double v;
+
+		memcpy(&v, &bits, sizeof v);
+		json_double(&j, v);
+		if (v - v == 0)
+			assert_true(strtod(buf_str(&b), NULL) == v);
+		else
+			assert_string_equal(buf_str(&b), "null");
+		buf_deinit(&b);
+	}
+}
+
+static void keeps_the_memory_error(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	(void)state;
+	assert_int_equal(buf_reserve(&b, SIZE_MAX), -ENOMEM);
+	json_obj_open(&j);
+	json_key_str(&j, "a", "b");
+	json_obj_close(&j);
+	assert_int_equal(buf_error(&b), -ENOMEM);
+	assert_int_equal(b.len, 0);
+	buf_deinit(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(places_commas), cmocka_unit_test(nests_deeply),
+		cmocka_unit_test(escapes), cmocka_unit_test(writes_integers),
+		cmocka_unit_test(writes_doubles), cmocka_unit_test(ignores_the_locale),
+		cmocka_unit_test(doubles_read_back), cmocka_unit_test(keeps_the_memory_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
