@@ -78,6 +78,6 @@ bool registry_is_skipped(const ProtobufCMessageDescriptor *message, const char *
  * without underscores ("authRevision") is its own JSON name. None of our fields has another
  * one by option.
  *
- * Return: the length of the JSON name; when it is >= @size, nothing useful was written.
+ * Return: the length of the JSON name; when it is >= @size, @buf holds the part that fits.
  */
 size_t registry_json_name(const char *name, char *buf, size_t size);
