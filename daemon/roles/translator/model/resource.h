@@ -40,9 +40,9 @@ enum rt rt_find(const char *text);
 
 struct resource {
 	enum rt type;
-	char *name;		/* owned */
-	char *version;		/* owned, "" if none */
-	uint8_t *body;		/* owned */
+	char *name;		/* name, version and body lie in the same block as this structure */
+	char *version;		/* "" if none */
+	uint8_t *body;
 	size_t size;
 	uint64_t hash;		/* XXH3-64 of body */
 	unsigned refs;
