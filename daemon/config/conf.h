@@ -4,8 +4,8 @@
  *
  * The check child makes it from meshd.yaml (load.c, against the rows of schema.c and of the two
  * plugins), sends it to the supervisor, and the supervisor sends each worker its slice.  So every
- * value has been checked once, defaults are filled in, and a getter cannot fail: asking for a path
- * that the schema does not know is a programmer's error (assert).
+ * value has been checked once, defaults are filled in, and a getter cannot fail: what is absent (an
+ * optional value, another role's slice) is the caller's `def`.
  *
  * Paths are dotted names with indexes: "state_dir", "translator.debounce", "source.options.paths[0]",
  * "frontend.options.users[1].name".  Free-form values (node.metadata, MESH_OPT_ANY) are one entry, as JSON text.
@@ -44,7 +44,7 @@ struct conf *conf_new(void);
 struct conf *conf_free(struct conf *c);
 void conf_freep(struct conf **c);
 
-/* Copies the entry's strings.  0, -ENOMEM, -EEXIST. */
+/* Copies the entry's strings.  0, -ENOMEM, -EEXIST, -E2BIG (20,000 entries are enough). */
 int conf_add(struct conf *c, const struct conf_entry *entry);
 
 const struct conf_entry *conf_find(const struct conf *c, const char *path);	/* NULL: absent */
@@ -67,7 +67,8 @@ int conf_slice(const struct conf *c, const char *const *prefixes, struct conf **
 /* Same entries and values (positions do not count)? */
 bool conf_equal(const struct conf *a, const struct conf *b);
 
-/* To and from the pipe message.  `ret_msg` points into `c` and an arena-free allocation: free with conf_msg_free. */
+/* To and from the pipe message.  `ret_msg` points into `c`, which must outlive it: free with conf_msg_free.
+ * conf_from_msg: 0, -ENOMEM, -EBADMSG (a type, path or text that no conf has, a path twice, over a bound). */
 int conf_to_msg(const struct conf *c, Mesh__Conf **ret_msg);
 void conf_msg_free(Mesh__Conf *msg);
 int conf_from_msg(const Mesh__Conf *msg, struct conf **ret_conf);
