@@ -72,3 +72,18 @@ def meshd(daemons, mesh):
     daemon.start()
     daemon.wait_objects(13 + 1)
     return daemon
+
+
+@pytest.fixture(scope="module")
+def meshd_once():
+    """One meshd with the example mesh for a whole module whose tests only read."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="meshd-t.", dir="/tmp"))
+    os.chmod(path, 0o755)
+    shutil.copytree(PROJECT / "conf" / "examples" / "mesh.d", path / "mesh.d")
+    daemon = Daemon(path, paths=[path / "mesh.d"])
+    daemon.start()
+    daemon.wait_objects(13 + 1)
+    yield daemon
+    problems = daemon.finish()
+    shutil.rmtree(path, ignore_errors=True)
+    assert not problems, "\n".join(problems)

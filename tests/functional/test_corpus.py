@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real resources of real control planes through `meshctl translate`."""
+
+import json
+import os
+import random
+
+from lib.daemon import MESHCTL, run
+
+ENV = {**os.environ, "MESHD_PLUGIN_DIR": ""}
+
+
+def translate(*argv):
+    return run(MESHCTL, "translate", *argv, timeout=600)
+
+
+def files(corpus):
+    return sorted(p for p in corpus.rglob("*") if p.suffix in (".yaml", ".yml", ".json") and p.name != "index.json")
+
+
+def test_every_file_ends_in_objects_or_findings(corpus):
+    result = translate("--each", corpus)
+    assert result.returncode in (0, 1), result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    report = translate("--each", "--report", corpus)
+    findings = [json.loads(line) for line in report.stdout.splitlines()]
+    said = {line["file"] for line in lines} | {line["file"] for line in findings}
+    silent = [str(p) for p in files(corpus) if str(p) not in said and str(p) not in result.stderr + report.stderr]
+    assert silent == []
+    for finding in findings:
+        assert finding["severity"] in ("info", "warn", "error"), finding
+        assert finding["behaviour"] and finding["reason"], finding
+
+
+def test_the_whole_tree_is_one_mesh_in_any_order(corpus):
+    one = translate(corpus)
+    assert one.returncode in (0, 1) and one.stdout
+    again = files(corpus)
+    random.Random(7).shuffle(again)
+    assert translate(*again).stdout == one.stdout
+    keys = [json.loads(line)["key"] for line in one.stdout.splitlines()]
+    assert keys == sorted(keys) and len(set(keys)) == len(keys)
+    report = translate("--report", corpus)
+    assert translate("--report", *again).stdout == report.stdout
+
+
+def test_the_example_mesh_has_no_warning(project):
+    examples = project / "conf" / "examples" / "mesh.d"
+    result = translate("--report", examples)
+    assert result.returncode == 0, result.stderr
+    assert [f for f in map(json.loads, result.stdout.splitlines()) if f["severity"] == "error"] == []
+    objects = {o["key"]: o["value"] for o in map(json.loads, translate(examples).stdout.splitlines())}
+    text = json.dumps(objects)
+    for words in ("traffic-split", "10.1.0.21", "10.3.0.31", "db.shop.internal", "/v1/", "redirect"):
+        assert words in text, words
+    assert any(key.startswith("/apisix/stream_routes/") for key in objects)
+
+
+def test_unreadable_and_wrong_arguments(work):
+    assert translate(work / "nothing.yaml").returncode == 1
+    assert translate().returncode == 2
+    assert translate("--bogus", work).returncode == 2
