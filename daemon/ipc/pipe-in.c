@@ -95,7 +95,7 @@ static void handle_hello(struct pipe *p, const ProtobufCMessage *body)
 	else {
 		p->state = PIPE_OPEN;
 		if (p->config.on_open != NULL)
-			p->config.on_open(p->config.ctx);
+			p->config.on_open(p->config.owner);
 	}
 }
 

@@ -72,7 +72,7 @@ static void tell_drained(struct pipe *p)
 	if (p->config.on_drained == NULL)
 		return;
 	pipe_enter(p);
-	p->config.on_drained(p->config.ctx);
+	p->config.on_drained(p->config.owner);
 	pipe_leave(p);
 }
 

@@ -98,7 +98,7 @@ static void on_later(struct loop_timer *timer)
 		return;
 	p->told = true;
 	pipe_enter(p);
-	p->config.on_closed(p->config.ctx, p->reason, p->blame);
+	p->config.on_closed(p->config.owner, p->reason, p->blame);
 	pipe_leave(p);
 }
 
@@ -151,6 +151,8 @@ int pipe_new(struct event_base *base, int fd, const struct pipe_config *config, 
 		return error_origin(-ENOMEM);
 	}
 	p->config = *config;
+	if (p->config.owner == NULL)
+		p->config.owner = p->config.ctx;
 	p->base = base;
 	p->fd = fd;
 	arena_init(&p->arena, PIPE_ARENA_MAX);

@@ -46,7 +46,8 @@ struct pipe_config {
 	void (*on_drained)(void *ctx);			/* may be NULL */
 	/* The pipe is dead (peer gone: blame false; bad frame: blame true).  Free it from here or later. */
 	void (*on_closed)(void *ctx, const char *reason, bool blame);
-	void *ctx;
+	void *ctx;			/* of the handlers */
+	void *owner;			/* of the three callbacks above; NULL: ctx */
 };
 
 /* Takes `fd` (made non-blocking), sends HELLO, starts reading.  0 or negative errno (fd closed). */

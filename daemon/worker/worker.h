@@ -19,6 +19,12 @@
 struct event_base;
 struct worker;
 
+#define WORKER_CONTROL_FD 3
+#define WORKER_BEAT_FD 4
+
+/* Exit status "restart me with the new configuration"; counts as no failure. */
+#define WORKER_EXIT_RESTART 75
+
 /* What a role wants to hear from one peer role. */
 struct worker_peer {
 	enum role_id role;
