@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When the key space goes to disk: SAVE_DELAY after the first change that is not there, so that a
+ * burst costs one write, and at once when the journal fills up.  A disk that refuses is told once and
+ * tried again every SAVE_RETRY; serving goes on from memory and journal.
+ */
+#include <time.h>
+
+#include "log.h"
+#include "private.h"
+
+LOG_MODULE("frontend");
+
+#define SAVE_DELAY_MS 1000
+#define SAVE_RETRY_MS 10000
+#define TICK_MS 5000
+#define PRESSURE_PERCENT 75
+
+uint64_t frontend_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void on_save(struct loop_timer *timer)
+{
+	struct frontend *f = container_of(timer, struct frontend, save);
+	int r = store_save(f->store, frontend_now_ms());
+
+	if (r < 0 && !f->save_failed)
+		(void)log_err_errno(r, "the object store cannot be written (%s); serving goes on from memory, "
+				    "trying again every %d s", store_problem(f->store), SAVE_RETRY_MS / 1000);
+	if (r == 0 && f->save_failed)
+		log_info("the object store is written again");
+	f->save_failed = r < 0;
+	if (r < 0)
+		loop_timer_set(timer, SAVE_RETRY_MS);
+}
+
+static void on_tick(struct loop_timer *timer)
+{
+	struct frontend *f = container_of(timer, struct frontend, tick);
+
+	store_tick(f->store, frontend_now_ms());
+	if (store_dirty(f->store) && !loop_timer_running(&f->save))
+		saver_note(f);
+	loop_timer_set(timer, TICK_MS);
+}
+
+void saver_note(struct frontend *f)
+{
+	bool urgent = store_pressure(f->store) >= PRESSURE_PERCENT && !f->save_failed;
+
+	if (urgent || !loop_timer_running(&f->save))
+		loop_timer_set(&f->save, urgent ? 0 : SAVE_DELAY_MS);
+}
+
+int saver_init(struct frontend *f)
+{
+	int r = loop_timer_init(&f->save, worker_base(f->worker), on_save);
+
+	if (r == 0)
+		r = loop_timer_init(&f->tick, worker_base(f->worker), on_tick);
+	if (r == 0)
+		loop_timer_set(&f->tick, TICK_MS);
+	return r;
+}
+
+void saver_deinit(struct frontend *f)
+{
+	loop_timer_deinit(&f->save);
+	loop_timer_deinit(&f->tick);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of the source worker: loads the plugin, opens it, and starts it when the translator has
+ * said what it holds.  A later translator is new: the plugin is then asked to deliver again.
+ * A plugin that cannot be loaded or opened ends the process with the reason; the supervisor's
+ * back-off does the rest.
+ */
+#include <stdlib.h>
+
+#include "log.h"
+#include "private.h"
+
+LOG_MODULE("source");
+
+static void open_failed(const struct source *s, int r)
+{
+	(void)log_err_errno(r, "source plugin '%s' cannot be opened", s->plugin->file);
+}
+
+static int source_open(struct source *s)
+{
+	const char *name = conf_str(worker_conf(s->worker), "source.plugin", "file");
+	_cleanup_(buf_deinit) struct buf why = BUF_INIT;
+	int r;
+
+	r = plugin_load(name, MESH_SOURCE, &s->plugin, &why);
+	if (r != 0) {
+		log_err("%s", r > 0 ? buf_str(&why) : "no memory to load the source plugin");
+		return r > 0 ? -EINVAL : r;
+	}
+	s->options = (struct mesh_conf){
+		.conf = worker_conf(s->worker),
+		.prefix = "source.options.",
+		.rows = s->plugin->desc->options,
+	};
+	r = s->plugin->desc->open(&s->host, &s->ctx);
+	if (r < 0)
+		open_failed(s, r);
+	return r;
+}
+
+static struct source *source_free(struct source *s)
+{
+	if (s == NULL)
+		return NULL;
+	if (s->plugin != NULL && s->ctx != NULL)
+		s->plugin->desc->close(s->ctx);
+	loop_timer_deinit(&s->resume);
+	inbox_forget_holdings(s);
+	outbox_deinit(s);
+	plugin_free(s->plugin);
+	free(s);
+	return NULL;
+}
+
+static void on_resume(struct loop_timer *timer)
+{
+	struct source *s = container_of(timer, struct source, resume);
+
+	if (s->started && s->plugin->desc->source->resume != NULL)
+		s->plugin->desc->source->resume(s->ctx);
+}
+
+static void resume_if_busy(struct source *s)
+{
+	if (s->busy)
+		loop_timer_set(&s->resume, 0);
+	s->busy = false;
+}
+
+static int source_start(struct worker *w, void **ret_ctx)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->host.ops = source_host_ops();
+	s->worker = w;
+	r = loop_timer_init(&s->resume, worker_base(w), on_resume);
+	if (r == 0)
+		r = source_open(s);
+	if (r < 0) {
+		source_free(s);
+		return r;
+	}
+	*ret_ctx = s;
+	return 0;
+}
+
+static void start_plugin(struct source *s)
+{
+	const struct mesh_plugin *desc = s->plugin->desc;
+	int r;
+
+	if (desc->source->held != NULL)
+		desc->source->held(s->ctx, s->holdings, s->n_holdings);
+	inbox_forget_holdings(s);
+	s->started = true;
+	r = desc->start(s->ctx);
+	if (r < 0) {
+		(void)log_err_errno(r, "source plugin '%s' cannot start", desc->name);
+		worker_exit(s->worker, EXIT_FAILURE);
+		return;
+	}
+	worker_ready(s->worker, desc->name);
+}
+
+void source_welcome(struct source *s)
+{
+	s->welcomed = true;
+	if (!s->started) {
+		start_plugin(s);
+		return;
+	}
+	if (s->plugin->desc->source->restart != NULL)
+		s->plugin->desc->source->restart(s->ctx);
+	resume_if_busy(s);
+}
+
+static void on_translator(void *ctx)
+{
+	outbox_repeat(ctx);
+}
+
+static void on_drained(void *ctx)
+{
+	resume_if_busy(ctx);
+}
+
+static void on_lost(void *ctx)
+{
+	struct source *s = ctx;
+
+	s->welcomed = false;
+	s->skipping = true;
+	if (!s->started)
+		inbox_forget_holdings(s);
+	resume_if_busy(s);
+}
+
+static void source_stop(void *ctx, unsigned grace_ms)
+{
+	struct source *s = ctx;
+
+	(void)grace_ms;
+	if (s->started)
+		s->plugin->desc->stop(s->ctx);
+	s->started = false;
+	worker_exit(s->worker, EXIT_SUCCESS);
+}
+
+static void source_deinit(void *ctx)
+{
+	source_free(ctx);
+}
+
+/* ---- meshctl status ------------------------------------------------------------------------ */
+
+static void row(struct ctl_reply *reply, const char *name, uint64_t value)
+{
+	ctl_text(reply, name);
+	ctl_num(reply, (int64_t)value);
+	ctl_row_end(reply);
+}
+
+static void ctl_status(void *ctx, struct ctl_reply *reply, int argc, char **argv)
+{
+	static const char *const plugin_columns[] = { "role", "plugin", "file", NULL };
+	static const char *const counter_columns[] = { "name", "value", NULL };
+	const struct source *s = ctx;
+
+	(void)argc;
+	(void)argv;
+	ctl_table(reply, "plugins", plugin_columns);
+	ctl_text(reply, role_name(ROLE_SOURCE));
+	ctl_text(reply, s->plugin->desc->name);
+	ctl_text(reply, s->plugin->file);
+	ctl_row_end(reply);
+	ctl_table(reply, "delivered", counter_columns);
+	row(reply, "updates", s->updates);
+	row(reply, "updates_refused", s->refused);
+	row(reply, "resources", s->resources);
+	row(reply, "bytes", s->bytes);
+	ctl_end(reply, 0);
+}
+
+static const struct ctl_handler source_commands[] = {
+	{ "status", ctl_status },
+	{ NULL, NULL },
+};
+
+static const struct worker_peer source_peers[] = {
+	{
+		.role = ROLE_TRANSLATOR,
+		.handlers = inbox_handlers,
+		.on_open = on_translator,
+		.on_drained = on_drained,
+		.on_lost = on_lost,
+	},
+	{ .handlers = NULL },
+};
+
+const struct worker_ops source_worker_ops = {
+	.role = ROLE_SOURCE,
+	.peers = source_peers,
+	.commands = source_commands,
+	.start = source_start,
+	.stop = source_stop,
+	.deinit = source_deinit,
+};
