@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The object store's bytes: a key space with its revisions and the tail of its history, as one
+ * checksummed string.  Written through a sink of 64 KB, so saving needs little memory; read from
+ * one buffer, and nothing of it is used before checksum, bounds, order and numbers are verified.
+ *
+ * Little endian: header (88 bytes: magic, version, size, revisions, counts, checksum of these),
+ * blobs (size, bytes), keys (key blob, value blob, three numbers), transactions (revision, time,
+ * events), XXH3-64 of everything before.  A blob that several places share is written once.
+ */
+#ifndef STORE_IMAGE_H
+#define STORE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "keyspace.h"
+#include "note.h"
+
+#define IMAGE_VERSION 1u
+#define IMAGE_SIZE_MAX (1ull << 30)
+
+/* Which values may be written to disk. fn NULL: all. */
+struct store_filter {
+	bool (*fn)(void *ctx, const struct blob *key, const struct blob *value);
+	void *ctx;
+};
+
+/* System calls of the writer; tests replace them to see a disk full or broken. */
+struct store_io {
+	ssize_t (*write)(int fd, const void *data, size_t size);
+	int (*sync)(int fd);
+};
+
+struct image_info {
+	uint64_t revision;
+	uint64_t saved_ms;	/* epoch */
+	uint64_t omitted;	/* keys that were left out by the filter */
+	size_t keys, txns, size;
+};
+
+bool store_filter_passes(const struct store_filter *filter, const struct blob *key, const struct blob *value);
+
+/*
+ * Writes the key space to fd. The history's tail is cut to `tail_bytes` (its newest transaction
+ * is always there) and behind the newest transaction that holds a value which must not be stored.
+ * Negative errno of write, or -ENOMEM, -EFBIG.
+ */
+int image_write(const struct keyspace *ks, const struct store_filter *filter, size_t tail_bytes,
+		uint64_t now_ms, int fd, const struct store_io *io, struct image_info *ret_info);
+
+/*
+ * Rebuilds a key space. -EBADMSG: damaged or not of this version, the note says how; -ENOMEM.
+ * `limits` as for ks_new().
+ */
+int image_read(const uint8_t *data, size_t size, const struct history_limits *limits,
+	       struct keyspace **ret_ks, struct image_info *ret_info, struct note *note);
+
+/* Puts right the checksums of a changed image: for tests and fuzzing, which would stop at them. */
+void image_reseal(uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files of the object store: see objects.h.  Called by store.c, at start and for each save.
+ * Failures are told in a note and by errno; whatever happens, no whole file is lost for a broken
+ * one, and nothing that was found damaged is deleted before three newer such finds.
+ */
+#include "objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME "objects"
+#define NAME_TMP "objects.tmp"
+#define NAME_PREV "objects.prev"
+#define DAMAGED_MAX 3
+
+const struct store_io store_io_system = { .write = write, .sync = fsync };
+
+static int read_all(int fd, uint8_t *data, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = read(fd, data + done, size - done);
+
+		if (n == 0)
+			return -EIO;	/* it shrank while we read */
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+static int file_load(int fd, uint8_t **ret_data, size_t *ret_size)
+{
+	_cleanup_free_ uint8_t *data = NULL;
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADF;
+	if (st.st_size < 0 || (uint64_t)st.st_size > IMAGE_SIZE_MAX)
+		return -EFBIG;
+	data = malloc((size_t)st.st_size + 1);
+	if (data == NULL)
+		return -ENOMEM;
+	r = read_all(fd, data, (size_t)st.st_size);
+	if (r < 0)
+		return r;
+	*ret_data = TAKE(data);
+	*ret_size = (size_t)st.st_size;
+	return 0;
+}
+
+/* Errors that say nothing about the file. */
+static bool error_is_ours(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
+static const char *file_problem(int r)
+{
+	switch (-r) {
+	case EBADF:
+	case ELOOP:
+		return "it is not a regular file";
+	case EFBIG:
+		return "it is larger than 1 GB";
+	default:
+		return strerror(-r);
+	}
+}
+
+static int objects_read(const struct objects *o, const char *name, const struct history_limits *limits,
+			struct keyspace **ret_ks, struct image_info *ret_info, struct note *note)
+{
+	_cleanup_free_ uint8_t *data = NULL;
+	size_t size = 0;
+	int fd, r;
+
+	fd = openat(o->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	r = file_load(fd, &data, &size);
+	close(fd);
+	if (r == 0)
+		return image_read(data, size, limits, ret_ks, ret_info, note);
+	if (!error_is_ours(r))
+		note_add(note, "the object store's file '%s' cannot be read: %s", name, file_problem(r));
+	return r;
+}
+
+static void damaged_name(char name[32], int n)
+{
+	snprintf(name, 32, NAME ".damaged-%d", n);
+}
+
+static bool name_exists(const struct objects *o, const char *name)
+{
+	struct stat st;
+
+	return fstatat(o->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* A free name, 3 at most: then the oldest goes and the others move down. */
+static void damaged_free_name(const struct objects *o, char ret_name[32])
+{
+	char next[32];
+
+	for (int n = 1; n <= DAMAGED_MAX; n++) {
+		damaged_name(ret_name, n);
+		if (!name_exists(o, ret_name))
+			return;
+	}
+	damaged_name(ret_name, 1);
+	if (unlinkat(o->dirfd, ret_name, 0) < 0)
+		(void)unlinkat(o->dirfd, ret_name, AT_REMOVEDIR);
+	for (int n = 2; n <= DAMAGED_MAX; n++) {
+		damaged_name(next, n);
+		(void)renameat(o->dirfd, next, o->dirfd, ret_name);
+		damaged_name(ret_name, n);
+	}
+}
+
+static int set_aside(const struct objects *o, const char *name, struct note *note)
+{
+	char aside[32];
+
+	damaged_free_name(o, aside);
+	if (renameat(o->dirfd, name, o->dirfd, aside) < 0) {
+		int r = -errno;
+
+		note_add(note, "cannot rename '%s' to '%s' in the state folder: %s", name, aside, strerror(-r));
+		return r;
+	}
+	note_add(note, "'%s' in the state folder was set aside as '%s' and is not used", name, aside);
+	return 0;
+}
+
+/* 0: loaded. 1: not there. 2: was there, set aside. Negative: cannot go on. */
+static int objects_try(const struct objects *o, const char *name, const struct history_limits *limits,
+		       struct keyspace **ret_ks, struct image_info *ret_info, struct note *note)
+{
+	int r = objects_read(o, name, limits, ret_ks, ret_info, note);
+
+	if (r == 0 || error_is_ours(r))
+		return r;
+	if (r == -ENOENT)
+		return 1;
+	(void)set_aside(o, name, note);
+	return 2;
+}
+
+int objects_load(const struct objects *o, const struct history_limits *limits, struct keyspace **ret_ks,
+		 struct image_info *ret_info, struct note *note)
+{
+	int newest = objects_try(o, NAME, limits, ret_ks, ret_info, note);
+	int before;
+
+	if (newest <= 0)
+		return newest;
+	before = objects_try(o, NAME_PREV, limits, ret_ks, ret_info, note);
+	if (before < 0)
+		return before;
+	if (before == 0) {
+		note_add(note, "the object store's predecessor '" NAME_PREV "' is used");
+		return OBJECTS_PREVIOUS;
+	}
+	return newest == 1 && before == 1 ? OBJECTS_NONE : OBJECTS_LOST;
+}
+
+static int write_synced(const struct objects *o, const struct keyspace *ks, const struct store_filter *filter,
+			size_t tail_bytes, uint64_t now_ms, struct image_info *ret_info)
+{
+	int fd, r;
+
+	(void)unlinkat(o->dirfd, NAME_TMP, 0);
+	fd = openat(o->dirfd, NAME_TMP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	r = image_write(ks, filter, tail_bytes, now_ms, fd, o->io, ret_info);
+	if (r == 0 && o->io->sync(fd) < 0)
+		r = -errno;
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	return r;
+}
+
+int objects_prepare(const struct objects *o, const struct keyspace *ks, const struct store_filter *filter,
+		    size_t tail_bytes, uint64_t now_ms, struct image_info *ret_info, struct note *note)
+{
+	int r = write_synced(o, ks, filter, tail_bytes, now_ms, ret_info);
+
+	if (r < 0) {
+		(void)unlinkat(o->dirfd, NAME_TMP, 0);
+		note_add(note, "cannot write the object store '" NAME_TMP "' in the state folder: %s; "
+			 "the file of before is kept", strerror(-r));
+	}
+	return r;
+}
+
+/* The newest becomes the predecessor, without ever being missing (unless links are not to be had). */
+static int keep_previous(const struct objects *o)
+{
+	if (unlinkat(o->dirfd, NAME_PREV, 0) < 0 && errno != ENOENT)
+		return -errno;
+	if (linkat(o->dirfd, NAME, o->dirfd, NAME_PREV, 0) == 0)
+		return 0;
+	if (errno != ENOENT && renameat(o->dirfd, NAME, o->dirfd, NAME_PREV) < 0)
+		return -errno;
+	return 0;
+}
+
+int objects_commit(const struct objects *o, struct note *note)
+{
+	int r = name_exists(o, NAME) ? keep_previous(o) : 0;
+
+	if (r == 0 && renameat(o->dirfd, NAME_TMP, o->dirfd, NAME) < 0)
+		r = -errno;
+	if (r == 0 && o->io->sync(o->dirfd) < 0)
+		r = -errno;
+	if (r < 0)
+		note_add(note, "cannot put the new object store in place in the state folder: %s; "
+			 "the file of before is kept", strerror(-r));
+	return r;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The object store's files in the state folder: `objects`, its predecessor `objects.prev`, and
+ * `objects.damaged-1` to `-3` for what could not be read.  All mode 0600.
+ * A save is prepared (written beside, synced) and then committed (renamed, folder synced); between
+ * the two the caller writes into the journal what the file leaves out.  Killed at any moment, there
+ * is always a complete file of one of the two states.
+ */
+#ifndef STORE_OBJECTS_H
+#define STORE_OBJECTS_H
+
+#include "image.h"
+#include "keyspace.h"
+#include "note.h"
+
+struct objects {
+	int dirfd;			/* borrowed: the state folder */
+	const struct store_io *io;	/* borrowed */
+};
+
+enum {
+	OBJECTS_PREVIOUS = 1,	/* the newest file is missing or damaged, its predecessor is used */
+	OBJECTS_NONE = 2,	/* there is none */
+	OBJECTS_LOST = 3,	/* there was one, but nothing could be read */
+};
+
+/* The system's own calls. */
+extern const struct store_io store_io_system;
+
+/*
+ * Loads the newest file that is whole. What is damaged is renamed aside and named in the note.
+ * 0 or OBJECTS_PREVIOUS: ret_ks and ret_info are set. OBJECTS_NONE, OBJECTS_LOST: they are not.
+ * Negative errno: cannot go on (no memory, no descriptors, or the folder cannot be used).
+ */
+int objects_load(const struct objects *o, const struct history_limits *limits, struct keyspace **ret_ks,
+		 struct image_info *ret_info, struct note *note);
+
+/* Writes `objects.tmp`. On an error it is removed again, and the old files are as they were. */
+int objects_prepare(const struct objects *o, const struct keyspace *ks, const struct store_filter *filter,
+		    size_t tail_bytes, uint64_t now_ms, struct image_info *ret_info, struct note *note);
+/* Makes it the newest. */
+int objects_commit(const struct objects *o, struct note *note);
+
+#endif
