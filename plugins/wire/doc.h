@@ -37,9 +37,9 @@ enum doc_style {
 	DOC_QUOTED, /* a string: quoted, a block scalar, or tagged !!str or !!binary */
 };
 
-/* 0 stands for the default above. Nodes are counted as if every alias were written out. */
+/* 0 stands for the default above. Nodes and text are counted as if every alias were written out. */
 struct doc_limits {
-	size_t bytes;
+	size_t bytes;   /* of the file, and of all text in the tree */
 	size_t nodes;
 	unsigned depth; /* nested maps and lists */
 };

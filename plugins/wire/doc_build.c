@@ -125,8 +125,10 @@ int doc_builder_scalar(struct doc_builder *b, struct doc_pos pos, const char *te
 	if (anchor != NULL) {
 		anchor->node = node;
 		anchor->nodes = 1;
+		anchor->bytes = len;
 		anchor->complete = true;
 	}
+	b->bytes += len;
 	return builder_push(b, &node);
 }
 
@@ -143,6 +145,7 @@ int doc_builder_open(struct doc_builder *b, struct doc_pos pos, enum doc_kind ki
 		.pos = pos,
 		.first = b->n,
 		.nodes_before = b->nodes,
+		.bytes_before = b->bytes,
 		.anchor = anchor,
 	};
 	return builder_count(b, pos, 1, "the document has");
@@ -184,6 +187,7 @@ int doc_builder_close(struct doc_builder *b)
 	if (f->anchor != NULL) {
 		f->anchor->node = node;
 		f->anchor->nodes = b->nodes - f->nodes_before;
+		f->anchor->bytes = b->bytes - f->bytes_before;
 		f->anchor->height = height;
 		f->anchor->complete = true;
 	}
@@ -209,6 +213,10 @@ int doc_builder_alias(struct doc_builder *b, struct doc_pos pos, const struct do
 	r = builder_count(b, pos, anchor->nodes, "aliases expand to");
 	if (r < 0)
 		return r;
+	b->bytes += anchor->bytes;
+	if (b->bytes > b->lim.bytes)
+		return doc_fail(b->err, pos, -E2BIG, "aliases expand to more than %zu bytes of text",
+				b->lim.bytes);
 	return builder_push(b, &anchor->node);
 }
 

@@ -26,6 +26,7 @@ struct doc_anchor {
 	const char *name;
 	struct doc_node node;
 	size_t nodes;    /* written out */
+	size_t bytes;    /* of text, written out */
 	unsigned height; /* maps and lists on the deepest way down */
 	bool complete;
 };
@@ -34,7 +35,8 @@ struct doc_frame {
 	enum doc_kind kind;
 	struct doc_pos pos;
 	size_t first;              /* of its nodes on the stack */
-	size_t nodes_before;       /* builder's count when it was opened */
+	size_t nodes_before;       /* builder's counts when it was opened */
+	size_t bytes_before;
 	unsigned height;           /* of its highest child */
 	struct doc_anchor *anchor; /* in the arena, NULL without one */
 };
@@ -47,7 +49,7 @@ struct doc_builder {
 	size_t n, cap;
 	struct doc_frame *frames; /* owned, lim.depth of them */
 	unsigned depth;           /* open frames */
-	size_t nodes;             /* so far, aliases written out */
+	size_t nodes, bytes;      /* so far, aliases written out; bytes of text */
 };
 
 /* lim has no zeros; err is written by any later failure. Ends with doc_builder_deinit(). */

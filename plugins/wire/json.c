@@ -11,6 +11,8 @@
 
 #include "base64.h"
 
+#define ESCAPED_MAX 6    /* bytes that one byte may become */
+#define ESCAPE_PIECE 256 /* bytes escaped at once: bounds the room made for the worst case */
 #define DOUBLE_DIGITS_MAX 17 /* always enough to read back an IEEE double */
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: whole numbers up to here are exact */
 
@@ -63,27 +65,50 @@ static const char escapes[256] = {
 	['"'] = '"', ['\\'] = '\\',
 };
 
-static void json_escape_byte(struct buf *out, uint8_t c)
+/* Writes the escaped form of c to at and returns its end. */
+static uint8_t *escape_byte(uint8_t *at, uint8_t c)
 {
 	static const char hex[] = "0123456789abcdef";
-	const char text[6] = { '\\', escapes[c], '0', '0', hex[c >> 4], hex[c & 15] };
 
-	buf_append(out, text, text[1] == 'u' ? 6 : 2);
+	*at++ = '\\';
+	*at++ = (uint8_t)escapes[c];
+	if (escapes[c] == 'u') {
+		*at++ = '0';
+		*at++ = '0';
+		*at++ = (uint8_t)hex[c >> 4];
+		*at++ = (uint8_t)hex[c & 15];
+	}
+	return at;
+}
+
+/* Room for the worst case is made first, so that the loop has nothing to check. */
+static void escape_piece(struct buf *out, const char *s, size_t len)
+{
+	uint8_t *at;
+
+	if (buf_reserve(out, len * ESCAPED_MAX) < 0)
+		return;
+	at = out->data + out->len;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = (uint8_t)s[i];
+
+		if (escapes[c] == 0)
+			*at++ = c;
+		else
+			at = escape_byte(at, c);
+	}
+	out->len = (size_t)(at - out->data);
 }
 
 void json_escape(struct buf *out, const char *s, size_t len)
 {
-	size_t from = 0;
+	size_t n;
 
 	buf_putc(out, '"');
-	for (size_t i = 0; i < len; i++) {
-		if (escapes[(uint8_t)s[i]] == 0)
-			continue;
-		buf_append(out, s + from, i - from);
-		json_escape_byte(out, (uint8_t)s[i]);
-		from = i + 1;
+	for (; len > 0; s += n, len -= n) {
+		n = MIN(len, (size_t)ESCAPE_PIECE);
+		escape_piece(out, s, n);
 	}
-	buf_append(out, s + from, len - from);
 	buf_putc(out, '"');
 }
 

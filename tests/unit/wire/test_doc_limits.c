@@ -89,6 +89,19 @@ static void stops_multiplying_merges(void **state)
 	check_buf_bad(DOC_YAML, &lim, &b, 2, 102, "aliases expand to more than 1000 nodes");
 }
 
+/* Few nodes, much text: a long scalar is as good a bomb as many short ones. */
+static void stops_multiplying_text(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct doc_limits lim = { .bytes = 10000 };
+
+	(void)state;
+	buf_printf(&b, "- &a %0*d\n", 1000, 7);
+	repeat(&b, "- *a\n", 8);
+	buf_puts(&b, "- &b [*a]\n- *b\n");
+	check_buf_bad(DOC_YAML, &lim, &b, 11, 3, "aliases expand to more than 10000 bytes");
+}
+
 /* Each line is one level deeper than the one before, without ever being written deep. */
 static void stops_aliases_that_pile_up(void **state)
 {
@@ -140,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bounds_flow_depth), cmocka_unit_test(bounds_block_depth),
 		cmocka_unit_test(stops_multiplying_aliases), cmocka_unit_test(stops_multiplying_merges),
+		cmocka_unit_test(stops_multiplying_text),
 		cmocka_unit_test(stops_aliases_that_pile_up), cmocka_unit_test(bounds_nodes_and_bytes),
 		cmocka_unit_test(copes_with_many_anchors),
 	};

@@ -70,6 +70,25 @@ static void escapes(void **state)
 	buf_deinit(&b);
 }
 
+/* Longer than the pieces that the writer escapes at once. */
+static void escapes_long_text(void **state)
+{
+	struct buf in = BUF_INIT, out = BUF_INIT, want = BUF_INIT;
+
+	(void)state;
+	buf_putc(&want, '"');
+	for (int i = 0; i < 1000; i++) {
+		buf_puts(&in, i % 7 == 0 ? "\x02" : "ab");
+		buf_puts(&want, i % 7 == 0 ? "\\u0002" : "ab");
+	}
+	buf_putc(&want, '"');
+	json_escape(&out, (char *)in.data, in.len);
+	assert_buf(&out, buf_str(&want));
+	buf_deinit(&in);
+	buf_deinit(&out);
+	buf_deinit(&want);
+}
+
 static void writes_integers(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -186,7 +205,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places_commas), cmocka_unit_test(nests_deeply),
-		cmocka_unit_test(escapes), cmocka_unit_test(writes_integers),
+		cmocka_unit_test(escapes), cmocka_unit_test(escapes_long_text),
+		cmocka_unit_test(writes_integers),
 		cmocka_unit_test(writes_doubles), cmocka_unit_test(ignores_the_locale),
 		cmocka_unit_test(doubles_read_back), cmocka_unit_test(keeps_the_memory_error),
 	};
