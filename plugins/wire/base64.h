@@ -24,15 +24,15 @@ void base64_encode_to(char *out, const void *data, size_t len);
 int base64_encode(struct buf *out, const void *data, size_t len);
 
 /*
- * Appends the bytes of a padded text in the standard alphabet. CR and LF are skipped and unused bits
- * of the last character are ignored, as Go's StdEncoding does. Returns 0, -ENOMEM, or -EBADMSG with
- * *ret_bad set to N of Go's "illegal base64 data at input byte N"; out is then unchanged.
+ * Appends the bytes of a padded text in the standard alphabet. CR and LF are skipped and unused
+ * bits of the last character are ignored, as Go's StdEncoding does. Returns 0, -ENOMEM, or -EBADMSG
+ * with *ret_bad set to N of Go's "illegal base64 data at input byte N"; out is then unchanged.
  */
 int base64_decode(struct buf *out, const char *text, size_t len, size_t *ret_bad);
 
 /*
- * As base64_decode(), but takes the standard or the URL alphabet, with or without padding, and skips
- * white space (folded YAML scalars). Rule: proto3 JSON mapping, type bytes.
+ * As base64_decode(), but takes the standard or the URL alphabet, with or without padding, and
+ * skips white space (folded YAML scalars). Rule: proto3 JSON mapping, type bytes.
  */
 int base64_decode_lenient(struct buf *out, const char *text, size_t len, size_t *ret_bad);
 

@@ -39,7 +39,7 @@ static inline int buf_reserve(struct buf *b, size_t n)
 /* 0, or -ENOMEM when any call since the last reset failed. */
 int buf_error(const struct buf *b);
 
-/* Each appends and returns 0 or -ENOMEM; the result may be ignored when buf_error() is asked later. */
+/* Each appends; 0 or -ENOMEM, which may be ignored when buf_error() is asked later. */
 static inline int buf_append(struct buf *b, const void *data, size_t n)
 {
 	int r = buf_reserve(b, n);

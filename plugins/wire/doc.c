@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Document trees: the entry point that checks size and encoding, picks the reader, and the functions
- * that read the finished tree. Called by the config loader and by the file source. Every failure ends
- * in a message with a position; nothing is kept of a text that failed.
+ * Document trees: the entry point that checks size and encoding, picks the reader, and the
+ * functions that read the finished tree. Called by the config loader and by the file source. Every
+ * failure ends in a message with a position; nothing is kept of a text that failed.
  */
 #include "doc.h"
 
@@ -77,8 +77,8 @@ static bool stands_before(const struct doc_error *a, const struct doc_error *b)
 }
 
 /*
- * What is no JSON may be YAML in flow style. If it is neither, the reader that came further tells what
- * is wrong.
+ * What is no JSON may be YAML in flow style. If it is neither, the reader that came further tells
+ * what is wrong.
  */
 static int read_auto(const char *text, size_t len, const struct doc_limits *lim,
 		     struct doc **ret_doc, struct doc_error *err)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * YAML and JSON text as an immutable tree that knows where each node stands. Used for the config file
- * and for files of mesh resources, so both may be hostile: bytes, depth and nodes are bounded, and a
- * file that uses aliases to grow without end is an error like any other.
+ * YAML and JSON text as an immutable tree that knows where each node stands. Used for the config
+ * file and for files of mesh resources, so both may be hostile: bytes, depth and nodes are bounded,
+ * and a file that uses aliases to grow without end is an error like any other.
  *
  * YAML 1.1 as libyaml reads it, several documents per stream, anchors, aliases and merge keys (<<).
  * Scalars keep their text and whether they were quoted; the reader of the tree decides on types, by
@@ -58,16 +58,17 @@ struct doc_node {
 	uint32_t line, col; /* from 1 */
 	union {
 		const char *text;             /* owned by the doc, NUL-terminated */
-		const struct doc_node *items; /* owned by the doc; key, value, key, value for a map */
+		const struct doc_node *items; /* owned by the doc; key, value, ... for a map */
 	} u;
 };
 
 struct doc;
 
 /*
- * Reads a text of len bytes, which need not end in NUL and is not needed afterwards. lim may be NULL.
- * Returns 0 and the tree (doc_free); -EBADMSG: not well-formed; -EEXIST: a key stands twice in a map;
- * -E2BIG: beyond a limit; -ENOMEM. *ret_err is written in every case of failure; ret_err may be NULL.
+ * Reads a text of len bytes, which need not end in NUL and is not needed afterwards. lim may be
+ * NULL. Returns 0 and the tree (doc_free); -EBADMSG: not well-formed; -EEXIST: a key stands twice
+ * in a map; -E2BIG: beyond a limit; -ENOMEM. *ret_err is written in every case of failure; ret_err
+ * may be NULL.
  */
 int doc_parse(const char *text, size_t len, enum doc_format format, const struct doc_limits *lim,
 	      struct doc **ret_doc, struct doc_error *ret_err);
@@ -134,9 +135,9 @@ static inline const struct doc_node *doc_value(const struct doc_node *n, size_t 
 const struct doc_node *doc_map_get(const struct doc_node *n, const char *key);
 
 /*
- * What a plain scalar means. doc_is_null: empty, ~, null. The others return 0, -EINVAL when the node is
- * no plain scalar of that type, -ERANGE when the number does not fit. doc_double takes integers too,
- * and .inf, -.inf, .nan.
+ * What a plain scalar means. doc_is_null: empty, ~, null. The others return 0, -EINVAL when the
+ * node is no plain scalar of that type, -ERANGE when the number does not fit. doc_double takes
+ * integers too, and .inf, -.inf, .nan.
  */
 bool doc_is_null(const struct doc_node *n);
 int doc_bool(const struct doc_node *n, bool *ret);

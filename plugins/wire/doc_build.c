@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builder of document trees. Fed by the YAML and the JSON reader; every limit is enforced here, so a
- * reader only needs to stop at the first error. An alias shares the nodes of its anchor, but counts
- * with its written-out size and height: who walks the tree walks no further than the limits.
+ * Builder of document trees. Fed by the YAML and the JSON reader; every limit is enforced here, so
+ * a reader only needs to stop at the first error. An alias shares the nodes of its anchor, but
+ * counts with its written-out size and height: who walks the tree walks no further than the limits.
  */
 #include "doc_build.h"
 
@@ -203,8 +203,8 @@ int doc_builder_alias(struct doc_builder *b, struct doc_pos pos, const struct do
 	int r;
 
 	if (!anchor->complete)
-		return doc_fail(b->err, pos, -EBADMSG, "the alias '*%.64s' stands inside its own anchor",
-				anchor->name);
+		return doc_fail(b->err, pos, -EBADMSG,
+				"the alias '*%.64s' stands inside its own anchor", anchor->name);
 	if (anchor->node.kind != DOC_SCALAR) {
 		r = builder_place_container(b, pos, anchor->height);
 		if (r < 0)
@@ -215,8 +215,8 @@ int doc_builder_alias(struct doc_builder *b, struct doc_pos pos, const struct do
 		return r;
 	b->bytes += anchor->bytes;
 	if (b->bytes > b->lim.bytes)
-		return doc_fail(b->err, pos, -E2BIG, "aliases expand to more than %zu bytes of text",
-				b->lim.bytes);
+		return doc_fail(b->err, pos, -E2BIG,
+				"aliases expand to more than %zu bytes of text", b->lim.bytes);
 	return builder_push(b, &anchor->node);
 }
 

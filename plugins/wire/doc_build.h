@@ -78,10 +78,12 @@ int doc_builder_alias(struct doc_builder *b, struct doc_pos pos, const struct do
 int doc_builder_finish(struct doc_builder *b, struct doc **ret_doc);
 
 /*
- * Takes merge keys out of the n entries (key, value, ...) of a map that closes and appends what they
- * bring to the list `out` of entries; refuses a key that stands twice. out is a buf of struct doc_node.
+ * Takes merge keys out of the n entries (key, value, ...) of a map that closes and appends what
+ * they bring to the list `out` of entries; refuses a key that stands twice. out is a buf of struct
+ * doc_node.
  */
-int doc_map_settle(const struct doc_node *entries, size_t n, struct buf *out, struct doc_error *err);
+int doc_map_settle(const struct doc_node *entries, size_t n, struct buf *out,
+		   struct doc_error *err);
 
 /* The readers. They feed the builder until the text ends or an error is found. */
 int doc_read_yaml(struct doc_builder *b, const char *text, size_t len);

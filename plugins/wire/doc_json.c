@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Strict JSON reader (RFC 8259) into the same builder as YAML. libyaml takes most JSON too, but not
- * surrogate pairs, and is slower. The text is known to be UTF-8 without NUL. Recursion is bounded by
- * the builder's depth limit.
+ * surrogate pairs, and is slower. The text is known to be UTF-8 without NUL. Recursion is bounded
+ * by the builder's depth limit.
  */
 #include <errno.h>
 
@@ -92,7 +92,8 @@ static int read_unicode(struct json_reader *r)
 		low = r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u' ?
 			      read_hex4(r->p + 2, r->end) : -1;
 		if (low < 0xdc00 || low > 0xdfff)
-			return fail(r, "the second half of a surrogate pair (\\uDC00 to \\uDFFF) is missing");
+			return fail(r, "the second half of a surrogate pair (\\uDC00 to \\uDFFF) "
+				       "is missing");
 		cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
 		r->p += 6;
 	}
@@ -113,7 +114,8 @@ static int read_escape(struct json_reader *r)
 	}
 	hit = strchr(from, *r->p);
 	if (hit == NULL)
-		return fail(r, "no such escape; JSON has \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
+		return fail(r, "no such escape; JSON has \\\" \\\\ \\/ \\b \\f \\n \\r \\t "
+			       "\\uXXXX");
 	r->p++;
 	return buf_putc(&r->unescaped, to[hit - from]);
 }
@@ -167,7 +169,8 @@ static int read_string(struct json_reader *r)
 	if (r->p == r->end)
 		return fail(r, "the string that is open has no closing quote");
 	if (*r->p != '"')
-		return fail(r, "a control character in a string must be escaped (is a quote missing?)");
+		return fail(r, "a control character in a string must be escaped (is a quote "
+			       "missing?)");
 	r->p++;
 	return doc_builder_scalar(r->b, pos, text, len, DOC_QUOTED, false, NULL);
 }
@@ -270,7 +273,8 @@ static int read_container(struct json_reader *r, enum doc_kind kind)
 			return rc;
 	} while (take(r, ','));
 	if (!take(r, closing))
-		return fail(r, kind == DOC_MAP ? "',' or '}' is expected" : "',' or ']' is expected");
+		return fail(r,
+			    kind == DOC_MAP ? "',' or '}' is expected" : "',' or ']' is expected");
 	return doc_builder_close(r->b);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What happens to a map when it closes: merge keys are replaced by what they bring, and a key that
- * stands twice is refused. All entries are sorted by key (no hash: hostile keys cannot make it slow),
- * equal ones meet, and the order of the file is restored by marking who stays.
+ * stands twice is refused. All entries are sorted by key (no hash: hostile keys cannot make it
+ * slow), equal ones meet, and the order of the file is restored by marking who stays.
  *
  * Merge keys (https://yaml.org/type/merge.html): a plain key << whose value is a map or a list of
  * maps; the map's own keys win, then the earlier map wins.
@@ -137,8 +137,8 @@ static int fail_duplicate(struct doc_error *err, const struct doc_node *first,
 			first->col);
 }
 
-/* Marks what a stronger entry hides. Two own entries of one key are an error: the first one in the file
- * is reported. */
+/* Marks what a stronger entry hides. Two own entries of one key are an error: the first one in the
+ * file is reported. */
 static int entries_resolve(struct entries *e, struct doc_error *err)
 {
 	const struct entry *first = NULL, *second = NULL, *winner = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a plain scalar means, by the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/ 10.3.2), and
- * the way back: a node as JSON. Strings are never guessed at: a quoted "true" is a string.
+ * What a plain scalar means, by the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/ 10.3.2),
+ * and the way back: a node as JSON. Strings are never guessed at: a quoted "true" is a string.
  */
 #include <errno.h>
 #include <locale.h>
@@ -158,8 +158,9 @@ static bool read_special(const char *p, double *ret)
 		const char *word;
 		double value;
 	} words[] = {
-		{ ".inf", __builtin_inf() }, { ".Inf", __builtin_inf() }, { ".INF", __builtin_inf() },
-		{ ".nan", __builtin_nan("") }, { ".NaN", __builtin_nan("") }, { ".NAN", __builtin_nan("") },
+		{ ".inf", __builtin_inf() },   { ".Inf", __builtin_inf() },
+		{ ".INF", __builtin_inf() },   { ".nan", __builtin_nan("") },
+		{ ".NaN", __builtin_nan("") }, { ".NAN", __builtin_nan("") },
 	};
 	bool negative = *p == '-';
 	const char *word = p + (negative || *p == '+');

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * YAML reader: libyaml's events, one by one, into the builder. libyaml looks only a few tokens ahead,
- * so a limit that the builder enforces stops it as well; its own document loader is not used.
+ * YAML reader: libyaml's events, one by one, into the builder. libyaml looks only a few tokens
+ * ahead, so a limit that the builder enforces stops it as well; its own document loader is not
+ * used.
  *
  * Anchors live in a balanced tree (tsearch(3)) per document: a file with a million anchors must not
  * make lookups slow, whatever their names.
@@ -97,8 +98,8 @@ static int on_alias(struct yaml_reader *y, const yaml_event_t *ev)
 
 	found = tfind(&key, &y->anchors, anchor_cmp);
 	if (found == NULL)
-		return doc_fail(y->b->err, pos, -EBADMSG, "the alias '*%.64s' has no anchor before it",
-				name);
+		return doc_fail(y->b->err, pos, -EBADMSG,
+				"the alias '*%.64s' has no anchor before it", name);
 	return doc_builder_alias(y->b, pos, *found);
 }
 
@@ -176,8 +177,8 @@ static int fail_parser(struct yaml_reader *y)
 	if (p->error == YAML_MEMORY_ERROR)
 		return doc_fail(err, (struct doc_pos){ 0, 0 }, -ENOMEM, "out of memory");
 	if (p->error == YAML_READER_ERROR)
-		return doc_fail(err, doc_pos_of(y->text, p->problem_offset), -EBADMSG, "%s (U+%04X)",
-				p->problem, (unsigned)p->problem_value);
+		return doc_fail(err, doc_pos_of(y->text, p->problem_offset), -EBADMSG,
+				"%s (U+%04X)", p->problem, (unsigned)p->problem_value);
 	if (p->context == NULL)
 		return doc_fail(err, pos, -EBADMSG, "%s", p->problem);
 	return doc_fail(err, pos, -EBADMSG, "%s %s that starts at %u:%u", p->problem, p->context,

@@ -19,9 +19,10 @@
 #define TAG_MAX_LEN 5     /* protobuf-c reads no further */
 
 /*
- * A message field that is not repeated may come in pieces. protobuf-c joins them by copying all that it
- * had so far, and loses scalars and unset oneofs on the way, so a second piece is refused: no encoder
- * of a control plane sends one. No message of ours has as many fields as there are bits here.
+ * A message field that is not repeated may come in pieces. protobuf-c joins them by copying all
+ * that it had so far, and loses scalars and unset oneofs on the way, so a second piece is refused:
+ * no encoder of a control plane sends one. No message of ours has as many fields as there are bits
+ * here.
  */
 #define SEEN_WORDS 8
 #define SEEN_BITS (SEEN_WORDS * 64)
@@ -41,7 +42,7 @@ struct level {
 	const uint8_t *at;                     /* of the field that is looked at */
 	const ProtobufCFieldDescriptor *field; /* that field, NULL while unknown */
 	unsigned depth;
-	uint64_t seen[SEEN_WORDS];             /* message fields that stood here already, by index */
+	uint64_t seen[SEEN_WORDS];             /* message fields that came before, by index */
 };
 
 static const uint8_t type_wire[] = {
@@ -268,7 +269,8 @@ static int scan_packed(struct scan *s, const struct level *l, const struct pb_fi
 
 	if (wire != PB_VARINT) {
 		if (f->len % size != 0)
-			return scan_fail(s, l, -EBADMSG, "a packed list is no multiple of %zu bytes", size);
+			return scan_fail(s, l, -EBADMSG,
+					 "a packed list is no multiple of %zu bytes", size);
 		return 0;
 	}
 	do
@@ -304,7 +306,8 @@ static int scan_submessage(struct scan *s, struct level *l, const struct pb_fiel
 	};
 
 	if (sub.depth > s->lim.depth)
-		return scan_fail(s, l, -E2BIG, "messages are nested more than %u deep", s->lim.depth);
+		return scan_fail(s, l, -E2BIG, "messages are nested more than %u deep",
+				 s->lim.depth);
 	if (level_seen(l))
 		return scan_fail(s, l, -EBADMSG, "a field that is not repeated comes twice");
 	return scan_message(s, &sub, f->data, f->len);
@@ -373,8 +376,9 @@ int pbscan_check(const ProtobufCMessageDescriptor *desc, const uint8_t *data, si
 	struct level top = { .desc = desc, .depth = 1, .at = data };
 
 	if (s.lim.bytes != 0 && len > s.lim.bytes)
-		return scan_fail(&s, &top, -E2BIG, "the message has %zu bytes, at most %zu are allowed",
-				 len, s.lim.bytes);
+		return scan_fail(&s, &top, -E2BIG,
+				 "the message has %zu bytes, at most %zu are allowed", len,
+				 s.lim.bytes);
 	return scan_message(&s, &top, data, len);
 }
 

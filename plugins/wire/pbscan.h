@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The gate in front of protobuf-c. Its unpack recurses as deep as the sender likes, cuts strings at
- * a NUL and does not look at UTF-8, so no foreign message reaches it before pbscan_check() said yes.
- * The same file holds the iterator for readers that want a few fields of a hot message and no unpack.
+ * a NUL and does not look at UTF-8, so no foreign message reaches it before pbscan_check() said
+ * yes. The same file holds the iterator for readers that want a few fields of a hot message and no
+ * unpack.
  *
  * Rules: the protobuf encoding guide; proto3 strings are UTF-8; groups are refused.
  */
@@ -28,7 +29,7 @@ struct pbscan_limits {
 
 struct pbscan_error {
 	size_t offset;  /* byte where the offending field starts */
-	char path[256]; /* "virtual_hosts[3].name"; "" for the message itself; "…" stands for a rest */
+	char path[256]; /* "virtual_hosts[3].name"; "" for the message itself; "…": cut */
 	char text[128]; /* what is wrong and what would be right, without the path */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Every text that
- * comes from outside is checked by this one function.
+ * Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Every text
+ * that comes from outside is checked by this one function.
  */
 #ifndef WIRE_UTF8_H
 #define WIRE_UTF8_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzes the strict JSON reader. A text that it takes is written again and must read back to the same
- * text; a text that it refuses must come with a position inside it and a message.
+ * Fuzzes the strict JSON reader. A text that it takes is written again and must read back to the
+ * same text; a text that it refuses must come with a position inside it and a message.
  */
 #include "doc.h"
 #include "json.h"

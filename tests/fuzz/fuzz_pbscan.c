@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzes the gate in front of protobuf-c: whatever it lets pass must unpack, with the plain allocator (so
- * that a sanitizer watches protobuf-c itself) and into an arena, and must pack again to something
- * that passes too. Whatever it refuses must come with a text.
+ * Fuzzes the gate in front of protobuf-c: whatever it lets pass must unpack, with the plain
+ * allocator (so that a sanitizer watches protobuf-c itself) and into an arena, and must pack again
+ * to something that passes too. Whatever it refuses must come with a text.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replays a fuzz corpus: gives every file of the folders (or every file) named as arguments to the fuzz
- * target once, in the order of names. Linked to each fuzz target and run as a test, so that old
- * findings stay found with any compiler. Fails when there is nothing to replay.
+ * Replays a fuzz corpus: gives every file of the folders (or every file) named as arguments to the
+ * fuzz target once, in the order of names. Linked to each fuzz target and run as a test, so that
+ * old findings stay found with any compiler. Fails when there is nothing to replay.
  */
 #include <dirent.h>
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the tests of document trees share: parse a text that must be good and compare it, written as
- * JSON, with what is expected; or parse a text that must be bad and compare code, position and message.
+ * JSON, with what is expected; or parse a text that must be bad and compare code, position and
+ * message.
  */
 #ifndef WIRE_DOC_UNIT_H
 #define WIRE_DOC_UNIT_H

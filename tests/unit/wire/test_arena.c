@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unit tests of wire/arena: alignment, big and small allocations side by side, the byte limit, reuse
- * after a reset, and the view for protobuf-c.
+ * Unit tests of wire/arena: alignment, big and small allocations side by side, the byte limit,
+ * reuse after a reset, and the view for protobuf-c.
  */
 #include "unit.h"
 
@@ -58,7 +58,7 @@ static void respects_the_limit(void **state)
 	assert_null(arena_alloc(&a, 90));
 	assert_non_null(arena_alloc(&a, 80));
 	assert_null(arena_alloc(&a, 80));
-	assert_true(a.used <= 100);
+	assert_int_equal(a.used, 96); /* 11, 5 to align, 80 */
 	assert_null(arena_alloc(&a, SIZE_MAX));
 	assert_null(arena_calloc(&a, SIZE_MAX / 2, 3));
 	assert_null(arena_strndup(&a, "", SIZE_MAX));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unit tests of wire/base64: the vectors of RFC 4648, a round trip of every length and byte, and the
- * error positions that Go's decoder gives.
+ * Unit tests of wire/base64: the vectors of RFC 4648, a round trip of every length and byte, and
+ * the error positions that Go's decoder gives.
  */
 #include "unit.h"
 
@@ -39,7 +39,8 @@ static void decodes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
 		struct buf b = BUF_INIT;
 
-		assert_int_equal(base64_decode(&b, vectors[i].text, strlen(vectors[i].text), &bad), 0);
+		assert_int_equal(base64_decode(&b, vectors[i].text, strlen(vectors[i].text), &bad),
+				 0);
 		assert_buf(&b, vectors[i].plain);
 		buf_deinit(&b);
 	}
@@ -70,7 +71,8 @@ static void round_trips(void **state)
 /* All 64 characters, encoded from the 48 bytes whose 6-bit groups count from 0 to 63. */
 static void covers_the_alphabet(void **state)
 {
-	static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				  "0123456789+/";
 	struct buf raw = BUF_INIT, text = BUF_INIT;
 	size_t bad;
 
@@ -79,7 +81,8 @@ static void covers_the_alphabet(void **state)
 	assert_int_equal(raw.len, 48);
 	for (unsigned i = 0; i < 64; i++) {
 		unsigned bit = i * 6, shift = 10 - bit % 8;
-		unsigned word = (unsigned)raw.data[bit / 8] << 8 | (bit / 8 < 47 ? raw.data[bit / 8 + 1] : 0);
+		unsigned word = (unsigned)raw.data[bit / 8] << 8 |
+				(bit / 8 < 47 ? raw.data[bit / 8 + 1] : 0);
 
 		assert_int_equal(word >> shift & 63, i);
 	}
@@ -95,11 +98,12 @@ static void refuses_as_go_does(void **state)
 		const char *text;
 		size_t bad;
 	} rows[] = {
-		{ "!!!!", 0 },     { "====", 0 },     { "x===", 1 },      { "=AAA", 0 },     { "A=AA", 1 },
-		{ "AA=A", 2 },     { "AA==A", 4 },    { "AAA=AAAA", 4 },  { "AAAAA", 4 },    { "AAAAAA", 4 },
-		{ "A=", 1 },       { "A==", 1 },      { "AA=", 3 },       { "AA==", 4 },     { "AAA=", 4 },
-		{ "AAAA=", 4 },    { "Zm9vYg=", 7 },  { "Zm9v-mFy", 4 },  { "Zm9vYm_y", 6 }, { "Zm 9v", 2 },
-		{ "A", 0 },        { "AA", 0 },       { "AAA", 0 },       { "AAAA\nB", 5 },
+		{ "!!!!", 0 },	  { "====", 0 },     { "x===", 1 },	{ "=AAA", 0 },
+		{ "A=AA", 1 },	  { "AA=A", 2 },     { "AA==A", 4 },	{ "AAA=AAAA", 4 },
+		{ "AAAAA", 4 },	  { "AAAAAA", 4 },   { "A=", 1 },	{ "A==", 1 },
+		{ "AA=", 3 },	  { "AA==", 4 },     { "AAA=", 4 },	{ "AAAA=", 4 },
+		{ "Zm9vYg=", 7 }, { "Zm9v-mFy", 4 }, { "Zm9vYm_y", 6 }, { "Zm 9v", 2 },
+		{ "A", 0 },	  { "AA", 0 },	     { "AAA", 0 },	{ "AAAA\nB", 5 },
 		{ "YWJj\n.", 5 },
 	};
 
@@ -145,7 +149,8 @@ static void lenient_takes_all_forms(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct buf b = BUF_INIT;
 
-		assert_int_equal(base64_decode_lenient(&b, rows[i].text, strlen(rows[i].text), &bad), 0);
+		assert_int_equal(
+			base64_decode_lenient(&b, rows[i].text, strlen(rows[i].text), &bad), 0);
 		assert_buf(&b, rows[i].plain);
 		buf_deinit(&b);
 	}
@@ -160,7 +165,8 @@ static void lenient_still_refuses(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct buf b = BUF_INIT;
 
-		assert_int_equal(base64_decode_lenient(&b, rows[i], strlen(rows[i]), &bad), -EBADMSG);
+		assert_int_equal(base64_decode_lenient(&b, rows[i], strlen(rows[i]), &bad),
+				 -EBADMSG);
 		buf_deinit(&b);
 	}
 }

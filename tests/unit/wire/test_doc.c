@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unit tests of wire/doc on YAML: streams, anchors, merge keys, tags, positions, and every kind of text
- * that must be refused with its place. The choice between JSON and YAML is tested here as well.
+ * Unit tests of wire/doc on YAML: streams, anchors, merge keys, tags, positions, and every kind of
+ * text that must be refused with its place. The choice between JSON and YAML is tested here as
+ * well.
  */
 #include <errno.h>
 
@@ -17,7 +18,8 @@ static void reads_yaml(void **state)
 	check_good(DOC_YAML, "{a: 1, \"b\": [], c: {}}", "{\"a\":1,\"b\":[],\"c\":{}}");
 	check_good(DOC_YAML, "1: int\ntrue: bool\n~: null\n? |\n  block\n: x\n",
 		   "{\"1\":\"int\",\"true\":\"bool\",\"~\":null,\"block\\n\":\"x\"}");
-	check_good(DOC_YAML, "%YAML 1.2\n---\n\xc3\xa4: \"\\u00e4\\x41\"", "{\"\xc3\xa4\":\"\xc3\xa4" "A\"}");
+	check_good(DOC_YAML, "%YAML 1.2\n---\n\xc3\xa4: \"\\u00e4\\x41\"",
+		   "{\"\xc3\xa4\":\"\xc3\xa4\x41\"}");
 	check_good(DOC_YAML, "\xef\xbb\xbf" "a: b", "{\"a\":\"b\"}");
 	check_good(DOC_YAML, "plain", "\"plain\"");
 }
@@ -49,13 +51,15 @@ static void merges_maps(void **state)
 	check_good(DOC_YAML, "- &a {x: 1, w: 1}\n- &b {x: 2, y: 2}\n- {<<: [*a, *b], w: 0}\n",
 		   "[{\"x\":1,\"w\":1},{\"x\":2,\"y\":2},{\"w\":0,\"x\":1,\"y\":2}]");
 	check_good(DOC_YAML, "{<<: {a: 1}, <<: {a: 2, b: 2}}", "{\"a\":1,\"b\":2}");
-	check_good(DOC_YAML, "- &a {<<: {x: 1}}\n- {<<: *a, \"<<\": q}\n", "[{\"x\":1},{\"<<\":\"q\",\"x\":1}]");
+	check_good(DOC_YAML, "- &a {<<: {x: 1}}\n- {<<: *a, \"<<\": q}\n",
+		   "[{\"x\":1},{\"<<\":\"q\",\"x\":1}]");
 	check_good(DOC_YAML, "{<<: []}", "{}");
 }
 
 static void keeps_style_and_tags(void **state)
 {
-	const char *text = "[5, '5', \"5\", !!str 5, ! 5, !!binary QQ==, !!int 5, !mine 5, !!int '5']";
+	const char *text = "[5, '5', \"5\", !!str 5, ! 5, !!binary QQ==, !!int 5, !mine 5, !!int "
+			   "'5']";
 	static const struct {
 		enum doc_style style;
 		bool binary;
@@ -145,9 +149,11 @@ static void refuses_bad_yaml(void **state)
 		{ "a: \xc3\xa4\xed\xa0\x80", 0, -EBADMSG, 1, 5, "0xed is not valid UTF-8" },
 		{ "a: b\n\0", 6, -EBADMSG, 2, 1, "NUL" },
 		{ "a: b\nc: \x01\n", 0, -EBADMSG, 2, 4, "control characters are not allowed" },
-		{ "a: 1\nb: 2\na: 3\n", 0, -EEXIST, 3, 1, "'a' stands twice in this map (first at 1:1)" },
+		{ "a: 1\nb: 2\na: 3\n", 0, -EEXIST, 3, 1,
+		  "'a' stands twice in this map (first at 1:1)" },
 		{ "a: 1\n'a': 3\n", 0, -EEXIST, 2, 1, "'a' stands twice" },
-		{ "x: {\"k\\n\": 1, b: 2, b: 3, \"k\\n\": 4}", 0, -EEXIST, 1, 21, "'b' stands twice" },
+		{ "x: {\"k\\n\": 1, b: 2, b: 3, \"k\\n\": 4}", 0, -EEXIST, 1, 21,
+		  "'b' stands twice" },
 		{ "{\"k\\n\": 1, \"k\\n\": 4}", 0, -EEXIST, 1, 12, "'k?' stands twice" },
 	};
 
@@ -160,8 +166,12 @@ static void refuses_bad_yaml(void **state)
 static void finds_one_duplicate_among_many(void **state)
 {
 	struct buf b = BUF_INIT;
-	struct bad_text bad = { .code = -EEXIST, .line = 5001, .col = 1, .msg = "'k1234' stands twice in this "
-										"map (first at 1235:1)" };
+	struct bad_text bad = {
+		.code = -EEXIST,
+		.line = 5001,
+		.col = 1,
+		.msg = "'k1234' stands twice in this map (first at 1235:1)",
+	};
 
 	(void)state;
 	for (int i = 0; i < 5000; i++)
@@ -177,6 +187,7 @@ static void chooses_the_format(void **state)
 	static const struct bad_text rows[] = {
 		{ "{\"a\": 1\n \"b\": 2}", 0, -EBADMSG, 2, 5, "expected ',' or '}'" },
 		{ "{a: 1,\n b: [2}", 0, -EBADMSG, 2, 7, "',' or ']'" },
+		{ "{\"a\": \"\\ud83d\\ude00\", b: 1}", 0, -EBADMSG, 1, 23, "a key in double" },
 		{ "{\"a\": 1, \"a\": 2}", 0, -EEXIST, 1, 10, "stands twice" },
 	};
 
@@ -195,11 +206,16 @@ static void chooses_the_format(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_yaml), cmocka_unit_test(reads_streams),
-		cmocka_unit_test(resolves_aliases), cmocka_unit_test(merges_maps),
-		cmocka_unit_test(keeps_style_and_tags), cmocka_unit_test(knows_places),
-		cmocka_unit_test(finds_keys), cmocka_unit_test(refuses_bad_yaml),
-		cmocka_unit_test(finds_one_duplicate_among_many), cmocka_unit_test(chooses_the_format),
+		cmocka_unit_test(reads_yaml),
+		cmocka_unit_test(reads_streams),
+		cmocka_unit_test(resolves_aliases),
+		cmocka_unit_test(merges_maps),
+		cmocka_unit_test(keeps_style_and_tags),
+		cmocka_unit_test(knows_places),
+		cmocka_unit_test(finds_keys),
+		cmocka_unit_test(refuses_bad_yaml),
+		cmocka_unit_test(finds_one_duplicate_among_many),
+		cmocka_unit_test(chooses_the_format),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

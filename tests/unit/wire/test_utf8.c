@@ -67,8 +67,10 @@ static void strings_hold_no_nul(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(accepts_every_code_point), cmocka_unit_test(lengths_follow_the_code_point),
-		cmocka_unit_test(refuses_malformed_bytes), cmocka_unit_test(strings_hold_no_nul),
+		cmocka_unit_test(accepts_every_code_point),
+		cmocka_unit_test(lengths_follow_the_code_point),
+		cmocka_unit_test(refuses_malformed_bytes),
+		cmocka_unit_test(strings_hold_no_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
