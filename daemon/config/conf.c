@@ -149,6 +149,23 @@ const struct conf_entry *conf_find(const struct conf *c, const char *path)
 	return NULL;
 }
 
+const struct conf_entry *conf_find_place(const struct conf *c, const char *path)
+{
+	char up[CONF_MAX_PATH];
+
+	snprintf(up, sizeof(up), "%s", path);
+	for (;;) {
+		const struct conf_entry *e = conf_find(c, up);
+		char *dot = strrchr(up, '.'), *bracket = strrchr(up, '[');
+
+		if (e != NULL && e->line > 0)
+			return e;
+		if (up[0] == '\0')
+			return NULL;
+		*MAX(MAX(dot, bracket), up) = '\0';
+	}
+}
+
 size_t conf_size(const struct conf *c)
 {
 	return c->n;

@@ -48,6 +48,8 @@ void conf_freep(struct conf **c);
 int conf_add(struct conf *c, const struct conf_entry *entry);
 
 const struct conf_entry *conf_find(const struct conf *c, const char *path);	/* NULL: absent */
+/* The entry at the path or at the nearest path above it ("a[1].b", "a[1]", "a", "") that has a line; NULL: none. */
+const struct conf_entry *conf_find_place(const struct conf *c, const char *path);
 size_t conf_size(const struct conf *c);
 const struct conf_entry *conf_at(const struct conf *c, size_t i);		/* sorted by path */
 

@@ -12,7 +12,7 @@
 #include "nearest.h"
 #include "schema.h"
 
-enum { PATH_SIZE = 512, KEY_MAX = 64, KEYS_SHOWN = 12 };
+enum { PATH_SIZE = 512, KEY_MAX = 64, KEYS_SHOWN = 16 };
 
 /* Where the walk is: the same place in the rows ("users[].") and in the file ("frontend.options.users[3]."). */
 struct scope {
@@ -240,7 +240,20 @@ static void read_key(struct load *l, const struct scope *s, const struct doc_nod
 	}
 }
 
-static void check_required(struct load *l, const struct scope *s, const struct doc_node *node)
+static void missing_key(struct load *l, const char *path, const struct mesh_opt *row, const char *key)
+{
+	const struct conf_entry *place = conf_find_place(l->seen, path);
+	struct diag_at at = { .file = l->file, .path = path };
+
+	if (place != NULL) {
+		at.line = place->line;
+		at.column = place->column;
+	}
+	diag_add(l->diag, &at, "is missing; write '%s: …'%s%s", key, row->doc != NULL ? ": " : "",
+		 row->doc != NULL ? row->doc : "");
+}
+
+static void check_required(struct load *l, const struct scope *s)
 {
 	size_t len = strlen(s->schema);
 
@@ -252,8 +265,7 @@ static void check_required(struct load *l, const struct scope *s, const struct d
 			continue;
 		snprintf(path, sizeof(path), "%.255s%.128s", s->real, row->name + len);
 		if (conf_find(l->seen, path) == NULL)
-			load_error(l, node, path, "is missing; write '%s: …': %s", row->name + len,
-				   row->doc != NULL ? row->doc : "it is required");
+			missing_key(l, path, row, row->name + len);
 	}
 }
 
@@ -261,7 +273,7 @@ static void walk_map(struct load *l, const struct scope *s, const struct doc_nod
 {
 	for (size_t i = 0; i < doc_len(node) && l->error == 0; i++)
 		read_key(l, s, doc_key(node, i), doc_value(node, i));
-	check_required(l, s, node);
+	check_required(l, s);
 }
 
 void load_rows(struct load *l, const struct mesh_opt *rows, const char *prefix, const struct doc_node *node)
@@ -274,6 +286,6 @@ void load_rows(struct load *l, const struct mesh_opt *rows, const char *prefix, 
 	if (node != NULL && want_map(l, path, node))
 		walk_map(l, &s, node);
 	else
-		check_required(l, &s, node);
+		check_required(l, &s);
 	add_defaults(l, &s);
 }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cleanup.h"
 #include "schema.h"
 
 enum { NAME_MAX_LEN = 512 };
@@ -66,23 +65,6 @@ static int64_t ops_num(const struct mesh_conf *c, const char *name, size_t i)
 	return e != NULL ? e->num : 0;
 }
 
-/* The entry of the path, or of what it stands in: a default has no line of its own. */
-static const struct conf_entry *find_position(const struct mesh_conf *c, const char *path)
-{
-	const struct conf *places = c->seen != NULL ? c->seen : c->conf;
-	char up[NAME_MAX_LEN];
-
-	strcpy(up, path);
-	for (;;) {
-		const struct conf_entry *e = conf_find(places, up);
-		char *dot = strrchr(up, '.'), *bracket = strrchr(up, '[');
-
-		if ((e != NULL && e->line > 0) || up[0] == '\0')
-			return e;
-		*MAX(MAX(dot, bracket), up) = '\0';
-	}
-}
-
 static void ops_error(struct mesh_diag *diag, const struct mesh_conf *c, const char *name, size_t i,
 		      const char *fmt, ...)
 {
@@ -93,7 +75,7 @@ static void ops_error(struct mesh_diag *diag, const struct mesh_conf *c, const c
 
 	if (!real_path(c, name, i, path))
 		snprintf(path, sizeof(path), "%s%.256s", c->prefix, name);
-	e = find_position(c, path);
+	e = conf_find_place(c->seen != NULL ? c->seen : c->conf, path);
 	if (e != NULL)
 		at = (struct diag_at){ .file = e->file, .line = e->line, .column = e->column, .path = path };
 	va_start(ap, fmt);

@@ -197,8 +197,8 @@ static int check_length(const struct mesh_opt *row, const char *text, struct buf
 		return 1;
 	}
 	if (len < (size_t)row->min) {
-		buf_printf(why, "is %s; write at least %" PRId64 " byte%s, or remove the key",
-			   len == 0 ? "empty" : "too short", row->min, row->min == 1 ? "" : "s");
+		buf_printf(why, "is %s; write at least %" PRId64 " byte%s%s", len == 0 ? "empty" : "too short",
+			   row->min, row->min == 1 ? "" : "s", row->required ? "" : ", or remove the key");
 		return 1;
 	}
 	return 0;
