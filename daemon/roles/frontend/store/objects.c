@@ -86,13 +86,12 @@ static int objects_read(const struct objects *o, const char *name, const struct 
 	int fd, r;
 
 	fd = openat(o->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	r = file_load(fd, &data, &size);
-	close(fd);
+	r = fd < 0 ? -errno : file_load(fd, &data, &size);
+	if (fd >= 0)
+		close(fd);
 	if (r == 0)
 		return image_read(data, size, limits, ret_ks, ret_info, note);
-	if (!error_is_ours(r))
+	if (!error_is_ours(r) && r != -ENOENT)
 		note_add(note, "the object store's file '%s' cannot be read: %s", name, file_problem(r));
 	return r;
 }
