@@ -16,6 +16,12 @@ test_packages=(
 	python3-venv python3-docutils universal-ctags
 )
 
+# Every object is instrumented, or libFuzzer would be blind; only the targets get its main().
+fuzz_options=(
+	-Dbuildtype=debugoptimized -Dfuzz=true -Db_lundef=false
+	-Db_sanitize=address,undefined -Dc_args=-fsanitize=fuzzer-no-link
+)
+
 say()
 {
 	printf '%s\n' "$*"
