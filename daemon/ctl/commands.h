@@ -14,7 +14,7 @@
 enum ctl_access { CTL_READ, CTL_CHANGE };	/* both: root and meshd's own user only; named for later */
 
 struct ctl_command {
-	const char *name;	/* "status", "log set" */
+	const char *name;	/* "status", "log set": one word or two */
 	const char *usage;	/* arguments: "[TYPE]" */
 	const char *doc;	/* one sentence */
 	int min_args, max_args;	/* after the name; max -1: any */
@@ -29,5 +29,8 @@ extern const struct ctl_command ctl_commands[];
  * usage (text in `ret_why`, nearest command named). */
 int ctl_command_find(int argc, char *const *argv, const struct ctl_command **ret_command, char *ret_why,
 		     unsigned long why_size);
+
+/* Number of words of a command's name: where its arguments begin in argv. */
+int ctl_command_words(const struct ctl_command *command);
 
 #endif

@@ -17,13 +17,18 @@ struct ctl_reply;
 
 typedef void (*ctl_fn)(void *ctx, struct ctl_reply *reply, int argc, char **argv);
 
-/* argv[0] is the command's name ("status"); the table of commands.c has checked the number of arguments. */
+/* argv[0] is the command's name, or its first word ("log" of "log set"); the table of commands.c has checked the
+ * number of arguments.  argv is borrowed for the call. A list of handlers ends with .fn NULL. */
 struct ctl_handler {
 	const char *command;
 	ctl_fn fn;
 };
 
-/* Answers `request` on `fd` (taken) with the handler of its command; used by worker.c and the supervisor. */
+/*
+ * Answers `request` on `fd` (taken) with the handler of its command; used by worker.c and the supervisor.  What
+ * every process answers alike (help, version, log) needs no handler.  0 (also when the request was refused), or
+ * negative errno: no memory or descriptor; the connection is closed then.
+ */
 int ctl_serve(struct event_base *base, int fd, const uint8_t *request, size_t size,
 	      const struct ctl_handler *handlers, void *ctx);
 
@@ -42,6 +47,12 @@ void ctl_message(struct ctl_reply *r, const char *fmt, ...) __attribute__((forma
 void ctl_ask(struct ctl_reply *r, uint32_t roles);
 /* Ends and frees the reply once it is written.  exit: 0 done, 1 refused or failed, 2 usage. */
 void ctl_end(struct ctl_reply *r, unsigned exit);
+
+/* Sends what there is; for a reply that goes on (watch). */
+void ctl_flush(struct ctl_reply *r);
+
+/* Closes every connection of this loop, before it is freed. Handlers hear nothing of it. */
+void ctl_close_all(struct event_base *base);
 
 /* Called once if the client goes away before ctl_end(); the reply is freed afterwards. */
 void ctl_on_gone(struct ctl_reply *r, void (*fn)(void *arg), void *arg);
