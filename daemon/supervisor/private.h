@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor's state, shared by the files of this room: a child per role, an arrow per pipe
+ * between workers, the control socket, a check or reload under way.
+ */
+#ifndef MESHD_SUPERVISOR_PRIVATE_H
+#define MESHD_SUPERVISOR_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "conf.h"
+#include "identity.h"
+#include "listen.h"
+#include "loop.h"
+#include "pipe.h"
+#include "reply.h"
+#include "restart.h"
+#include "roles.h"
+#include "supervisor.h"
+
+#define BEAT_MS 5000
+#define BEAT_MISSED 3
+#define STOP_MS 5000
+
+struct supervisor;
+
+enum child_state {
+	CHILD_OFF,	/* not enabled */
+	CHILD_WAITING,	/* dead, the timer of the next try runs */
+	CHILD_STARTING,
+	CHILD_READY,
+	CHILD_STOPPING,	/* asked to end */
+};
+
+/* beat.c */
+struct beat {
+	struct pipe *pipe;		/* owned */
+	struct loop_timer timer;
+	uint64_t seq, answered;
+};
+
+/* child.c: one worker, over all its lives */
+struct child {
+	struct supervisor *sup;		/* borrowed */
+	const struct role *role;
+	enum child_state state;
+	pid_t pid;			/* 0: no process */
+	struct pipe *control;		/* owned */
+	struct beat beat;
+	struct restart restart;
+	struct loop_timer retry;
+	struct conf *slice;		/* owned; what the worker has or gets next */
+	int memory;			/* owned descriptor, -1 */
+	uint64_t generation;		/* lives so far */
+	uint64_t restarts;
+	int64_t started_ms;
+	bool wanted_end;		/* the next death is by our wish */
+	bool reconfigured;		/* got a new slice in this life, and may ask for a new process */
+	char last_exit[256];
+	char detail[256];		/* from READY */
+};
+
+/* arrows.c: one pipe between two workers */
+struct arrow {
+	struct supervisor *sup;		/* borrowed */
+	const struct role_arrow *ends;
+	uint64_t generation;
+	struct loop_timer renew;
+	int64_t blamed_ms[2][3];	/* per end: when it last sent bad bytes */
+};
+
+#define CONTROL_CONNS 32
+
+/* control.c: the socket, and connections whose request is still being read */
+struct control_conn {
+	struct supervisor *sup;		/* borrowed */
+	int fd;				/* owned, -1: free slot */
+	uid_t uid;
+	struct loop_io io;
+	struct loop_timer deadline;
+	uint8_t *data;			/* owned; header and request */
+	size_t len;
+};
+
+struct control {
+	int fd;				/* owned */
+	char *path;			/* owned */
+	struct loop_io io;
+	struct control_conn conns[CONTROL_CONNS];
+};
+
+struct check;
+
+struct reload {
+	struct check *check;		/* owned; NULL: none under way */
+	struct ctl_reply *reply;	/* who asked; NULL: SIGHUP */
+	bool again;			/* another SIGHUP came meanwhile */
+};
+
+struct supervisor {
+	struct supervisor_options options;
+	struct event_base *base;
+	struct conf *conf;		/* owned; the one in force */
+	struct identity who;
+	struct child children[_ROLE_MAX];
+	struct arrow arrows[ROLE_ARROWS];
+	struct listen_set listens;
+	struct control control;
+	struct check *first_check;	/* owned */
+	struct reload reload;
+	struct loop_signal sigterm, sigint, sighup, sigchld;
+	struct loop_timer watchdog, stop_timer;
+	uint64_t watchdog_ms;
+	unsigned stop_stage;
+	int64_t started_ms;
+	bool ready, stopping;
+	int status;
+};
+
+/* ---- child.c ---- */
+int child_init(struct child *c, struct supervisor *sup, const struct role *role);
+void child_deinit(struct child *c);
+/* Takes its slice of the configuration in force: starts it, stops it, hands it over or leaves it alone. */
+int child_configure(struct child *c);
+void child_on_exit(struct child *c, int wait_status);
+void child_stop(struct child *c, unsigned grace_ms);
+void child_kill(struct child *c, const char *why);
+/* A process that can be spoken to. */
+bool child_is_up(const struct child *c);
+const char *child_state_name(const struct child *c);
+
+/* ---- beat.c ---- */
+int beat_start(struct child *c, int fd);
+void beat_stop(struct child *c);
+
+/* ---- arrows.c ---- */
+int arrows_init(struct supervisor *sup);
+void arrows_deinit(struct supervisor *sup);
+/* New pipes for every arrow of a worker that has just been started. */
+void arrows_connect(struct supervisor *sup, enum role_id role);
+void arrows_on_broken(struct supervisor *sup, enum role_id reporter, const Mesh__PipeBroken *m);
+
+/* ---- control.c ---- */
+int control_open(struct supervisor *sup, const char *path);
+void control_close(struct supervisor *sup);
+
+/* ---- checker.c ---- */
+/* conf: owned by the callee, NULL if there are mistakes; text: what is wrong, a line each. */
+typedef void (*check_done)(struct supervisor *sup, struct conf *conf, const char *text);
+int check_start(struct supervisor *sup, check_done done, struct check **ret_check);
+struct check *check_free(struct check *check);
+/* Is this the check child's pid?  Then its end is noted. */
+bool check_on_exit(struct check *check, pid_t pid, int wait_status);
+
+/* ---- reload.c ---- */
+void reload_start(struct supervisor *sup, struct ctl_reply *reply);
+void reload_deinit(struct supervisor *sup);
+/* Addresses of the frontend in `conf`, bound; 0 or 1 with reasons in `why`. */
+int reload_listens(const struct conf *conf, const struct listen_set *old, struct listen_set *ret_set,
+		   struct buf *why);
+
+/* ---- notify.c: systemd, see sd_notify(3) ---- */
+void notify_state(struct supervisor *sup);
+void notify_ready(void);
+void notify_reloading(void);
+void notify_stopping(void);
+int notify_watchdog(struct supervisor *sup);
+
+/* ---- status.c ---- */
+extern const struct ctl_handler supervisor_commands[];
+
+/* ---- supervisor.c ---- */
+void supervisor_on_ready(struct supervisor *sup);
+
+#endif
