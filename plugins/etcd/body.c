@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reference-counted answers. Below COPY_MAX a copy into the connection's own buffer is cheaper than
+ * the bookkeeping of a reference, and lets several events share one write.
+ */
+#include "body.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+
+#define COPY_MAX 4096
+
+struct body *body_take(struct buf *b)
+{
+	struct body *body = buf_error(b) == 0 ? calloc(1, sizeof *body) : NULL;
+
+	if (body == NULL) {
+		buf_deinit(b);
+		return NULL;
+	}
+	body->refs = 1;
+	body->data = buf_steal(b, &body->size);
+	if (body->data == NULL) {
+		free(body);
+		return NULL;
+	}
+	return body;
+}
+
+struct body *body_unref(struct body *body)
+{
+	if (body != NULL && --body->refs == 0) {
+		free(body->data);
+		free(body);
+	}
+	return NULL;
+}
+
+static void on_written(const void *data, size_t size, void *arg)
+{
+	(void)data;
+	(void)size;
+	body_unref(arg);
+}
+
+int body_write(struct evbuffer *out, struct body *body, size_t offset, size_t size)
+{
+	if (size <= COPY_MAX)
+		return evbuffer_add(out, body->data + offset, size) < 0 ? -ENOMEM : 0;
+	if (evbuffer_add_reference(out, body->data + offset, size, on_written, body) < 0)
+		return -ENOMEM;
+	body_ref(body);
+	return 0;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections on bufferevents. Input and output are bounded: reading stops at INPUT_MAX, and the
+ * protocols stop producing above OUTPUT_LOW (watches: above the option watch_buffer).
+ */
+#include "conn.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server.h"
+
+#define INPUT_MAX (256 * 1024)
+#define WRITE_MAX (4 * 1024 * 1024)
+
+static const char preface[] = "PRI * HTTP/2.0\r\n";
+#define PREFACE_SIZE (sizeof preface - 1)
+
+struct evbuffer *conn_input(const struct conn *c)
+{
+	return bufferevent_get_input(c->bev);
+}
+
+struct evbuffer *conn_output(const struct conn *c)
+{
+	return bufferevent_get_output(c->bev);
+}
+
+size_t conn_pending(const struct conn *c)
+{
+	return evbuffer_get_length(conn_output(c));
+}
+
+bool conn_allowed(struct conn *c)
+{
+	if (c->peer == PEER_UNASKED)
+		c->peer = peer_check(c->server, bufferevent_getfd(c->bev));
+	return c->peer == PEER_ALLOWED;
+}
+
+void conn_set_timeout(struct conn *c, unsigned seconds)
+{
+	struct timeval delay = { .tv_sec = seconds };
+
+	if (c->state != CONN_OPEN)
+		return;
+	if (seconds > 0)
+		event_add(&c->timer, &delay);
+	else
+		event_del(&c->timer);
+}
+
+/* ---- the end ---- */
+
+static void drop_protocol(struct conn *c)
+{
+	if (c->ops != NULL)
+		c->ops->free(c->ctx);
+	c->ctx = NULL;
+	c->ops = NULL;
+}
+
+struct conn *conn_free(struct conn *c)
+{
+	if (c == NULL)
+		return NULL;
+	drop_protocol(c);
+	LIST_REMOVE(c, link);
+	c->server->stats.connections--;
+	event_del(&c->timer);
+	bufferevent_free(c->bev);
+	free(c);
+	return NULL;
+}
+
+static void start_timer(struct conn *c, unsigned seconds)
+{
+	struct timeval delay = { .tv_sec = seconds };
+
+	event_add(&c->timer, &delay);
+}
+
+void conn_fail(struct conn *c)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	c->state = CONN_DEAD;
+	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+	event_active(&c->timer, EV_TIMEOUT, 1);
+}
+
+/* Closing with unread input would reset the connection and may destroy our last answer. */
+static void linger(struct conn *c)
+{
+	c->state = CONN_LINGERING;
+	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+	evbuffer_drain(conn_input(c), evbuffer_get_length(conn_input(c)));
+	bufferevent_enable(c->bev, EV_READ);
+	start_timer(c, TIMEOUT_LINGER);
+}
+
+void conn_end(struct conn *c)
+{
+	if (c->state != CONN_OPEN)
+		return;
+	c->state = CONN_ENDING;
+	bufferevent_disable(c->bev, EV_READ);
+	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
+	start_timer(c, TIMEOUT_END);
+	if (conn_pending(c) == 0)
+		linger(c);
+}
+
+/* ---- callbacks ---- */
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->state == CONN_OPEN && c->ops != NULL)
+		c->ops->timeout(c);
+	else
+		conn_free(c);
+}
+
+/* The protocol that the first bytes name, or NULL when they are too few to tell. */
+static const struct conn_ops *detect(struct evbuffer *input)
+{
+	char head[PREFACE_SIZE];
+	ssize_t n = evbuffer_copyout(input, head, sizeof head);
+
+	if (n <= 0 || memcmp(head, preface, (size_t)n) != 0)
+		return n <= 0 ? NULL : &gateway_ops;
+	return (size_t)n == sizeof head ? &h2_ops : NULL;
+}
+
+static int choose_protocol(struct conn *c)
+{
+	const struct conn_ops *ops = detect(conn_input(c));
+	int r;
+
+	if (ops == NULL)
+		return 0;
+	r = ops->open(c, &c->ctx);
+	if (r < 0)
+		return r;
+	c->ops = ops;
+	return 0;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)bev;
+	if (c->state == CONN_LINGERING)
+		evbuffer_drain(conn_input(c), evbuffer_get_length(conn_input(c)));
+	if (c->state != CONN_OPEN)
+		return;
+	if (c->ops == NULL && choose_protocol(c) < 0)
+		conn_fail(c);
+	else if (c->ops != NULL)
+		c->ops->input(c);
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)bev;
+	if (c->state == CONN_ENDING && conn_pending(c) == 0)
+		linger(c);
+	else if (c->state == CONN_OPEN && c->ops != NULL)
+		c->ops->drained(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)bev;
+	/* A client that has only shut its side still gets the answers that are on their way. */
+	if ((what & BEV_EVENT_EOF) != 0 && c->state == CONN_OPEN && conn_pending(c) > 0) {
+		drop_protocol(c);
+		conn_end(c);
+		return;
+	}
+	conn_free(c);
+}
+
+/* ---- birth ---- */
+
+static void set_buffers(struct conn *c)
+{
+	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
+	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
+	bufferevent_set_max_single_write(c->bev, WRITE_MAX);
+}
+
+int conn_new(struct server *s, int fd)
+{
+	struct conn *c = calloc(1, sizeof *c);
+	int on = 1;
+
+	if (c != NULL)
+		c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (c == NULL || c->bev == NULL) {
+		free(c);
+		close(fd);
+		return -ENOMEM;
+	}
+	/* Fails on a unix socket, where there is nothing to set. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	c->server = s;
+	event_assign(&c->timer, s->base, -1, 0, on_timer, c);
+	set_buffers(c);
+	LIST_INSERT_HEAD(&s->conns, c, link);
+	s->stats.connections++;
+	conn_set_timeout(c, TIMEOUT_REQUEST);
+	if (bufferevent_enable(c->bev, EV_READ | EV_WRITE) < 0)
+		conn_fail(c);
+	return 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One client connection: socket, buffers, time-outs and its end. The first bytes decide which
+ * protocol speaks on it: "PRI * HTTP/2.0" is gRPC, all else HTTP/1.x. The protocol reads and writes
+ * through this file and never frees a connection itself: it says how the connection shall end, and
+ * that happens when the loop is back here.
+ */
+#ifndef ETCD_CONN_H
+#define ETCD_CONN_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "peer.h"
+
+struct bufferevent;
+struct evbuffer;
+struct server;
+struct conn;
+
+struct conn_ops {
+	int (*open)(struct conn *c, void **ret_ctx);  /* 0 or -ENOMEM */
+	void (*input)(struct conn *c);                /* there are bytes in conn_input() */
+	void (*drained)(struct conn *c);              /* little is left in conn_output() */
+	void (*timeout)(struct conn *c);              /* the time of conn_set_timeout() is over */
+	void (*goodbye)(struct conn *c);              /* the server stops: last words into output */
+	void (*free)(void *ctx);                      /* accepts NULL */
+};
+
+extern const struct conn_ops gateway_ops, h2_ops;
+
+enum conn_state {
+	CONN_OPEN = 0,
+	CONN_ENDING,    /* what is in the output buffer goes out, then the end */
+	CONN_LINGERING, /* our side is shut, what the client still sends is thrown away */
+	CONN_DEAD,      /* is freed as soon as the loop is back */
+};
+
+struct conn {
+	LIST_ENTRY(conn) link;
+	struct server *server;      /* borrowed */
+	struct bufferevent *bev;    /* owned, with its socket */
+	struct event timer;
+	const struct conn_ops *ops; /* NULL until the first bytes are there */
+	void *ctx;                  /* of ops, owned */
+	enum conn_state state;
+	enum peer_verdict peer;
+};
+
+/* Seconds. A watch has none of them. */
+enum {
+	TIMEOUT_REQUEST = 30,  /* from the first byte of a request, or from accept, to its last byte */
+	TIMEOUT_IDLE = 120,    /* between two requests; APISIX keeps connections for 60 */
+	TIMEOUT_IDLE_H2 = 600, /* an HTTP/2 connection without streams */
+	TIMEOUT_END = 60,      /* to read what is left before the connection ends */
+	TIMEOUT_LINGER = 2,
+};
+
+/* Below this the protocol may go on writing. */
+#define OUTPUT_LOW (256 * 1024)
+
+/* Takes the connected socket fd in every case. Returns 0 or -ENOMEM (fd is closed then). */
+int conn_new(struct server *s, int fd);
+/* Unlinks and frees at once; accepts NULL, returns NULL. Only for the end of the server. */
+struct conn *conn_free(struct conn *c);
+
+struct evbuffer *conn_input(const struct conn *c);
+struct evbuffer *conn_output(const struct conn *c);
+size_t conn_pending(const struct conn *c);
+
+/* May this peer read keys? The kernel is asked once. */
+bool conn_allowed(struct conn *c);
+
+/* seconds 0: none. */
+void conn_set_timeout(struct conn *c, unsigned seconds);
+
+/* No more input; the connection ends when the output is written. */
+void conn_end(struct conn *c);
+/* The connection ends without writing more. */
+void conn_fail(struct conn *c);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gRPC form: protobuf written by hand, field numbers of etcd's rpc.proto and kv.proto. Lengths
+ * are computed before a message is written, so nothing is moved afterwards; only the 5 bytes in
+ * front of the whole message are filled in at its end.
+ */
+#include "form.h"
+
+#define PREFIX_SIZE 5
+
+enum { WIRE_VARINT = 0, WIRE_LEN = 2 };
+
+static size_t varint_size(uint64_t v)
+{
+	size_t n = 1;
+
+	for (; v >= 0x80; v >>= 7)
+		n++;
+	return n;
+}
+
+static uint8_t *put_varint(uint8_t *p, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*p++ = (uint8_t)(v | 0x80);
+	*p++ = (uint8_t)v;
+	return p;
+}
+
+static size_t int_size(int64_t v)
+{
+	return v == 0 ? 0 : 1 + varint_size((uint64_t)v);
+}
+
+static size_t bytes_size(size_t n)
+{
+	return n == 0 ? 0 : 1 + varint_size(n) + n;
+}
+
+static uint8_t *put_int(uint8_t *p, unsigned number, int64_t v)
+{
+	if (v == 0)
+		return p;
+	*p++ = (uint8_t)(number << 3 | WIRE_VARINT);
+	return put_varint(p, (uint64_t)v);
+}
+
+static uint8_t *put_len(uint8_t *p, unsigned number, size_t size)
+{
+	*p++ = (uint8_t)(number << 3 | WIRE_LEN);
+	return put_varint(p, size);
+}
+
+static uint8_t *put_bytes(uint8_t *p, unsigned number, const void *data, size_t size)
+{
+	if (size == 0)
+		return p;
+	p = put_len(p, number, size);
+	memcpy(p, data, size);
+	return p + size;
+}
+
+static void add_int(struct buf *b, unsigned number, int64_t v)
+{
+	if (v != 0 && buf_reserve(b, 11) == 0)
+		b->len = (size_t)(put_int(b->data + b->len, number, v) - b->data);
+}
+
+static void add_bytes(struct buf *b, unsigned number, const void *data, size_t size)
+{
+	if (size > 0 && buf_reserve(b, 11 + size) == 0)
+		b->len = (size_t)(put_bytes(b->data + b->len, number, data, size) - b->data);
+}
+
+/* ---- the message around it ---- */
+
+static void begin(struct buf *b)
+{
+	buf_append(b, "\0\0\0\0\0", PREFIX_SIZE);
+}
+
+/* The buffer holds exactly one message, `tail` bytes of which are elsewhere. */
+static void finish(struct buf *b, size_t tail)
+{
+	size_t size;
+
+	if (buf_error(b) < 0)
+		return;
+	size = b->len - PREFIX_SIZE + tail;
+	for (int i = 4; i > 0; i--, size >>= 8)
+		b->data[i] = (uint8_t)size;
+}
+
+static void add_header(struct buf *b, const struct ids *ids, int64_t revision)
+{
+	size_t size = int_size((int64_t)ids->cluster) + int_size((int64_t)ids->member) +
+		      int_size(revision) + int_size(RAFT_TERM);
+	uint8_t *p;
+
+	if (buf_reserve(b, size + 11) < 0)
+		return;
+	p = put_len(b->data + b->len, 1, size);
+	p = put_int(p, 1, (int64_t)ids->cluster);
+	p = put_int(p, 2, (int64_t)ids->member);
+	p = put_int(p, 3, revision);
+	p = put_int(p, 4, RAFT_TERM);
+	b->len = (size_t)(p - b->data);
+}
+
+/* ---- key-value pairs ---- */
+
+static size_t value_size(const struct mesh_kv *kv, bool keys_only)
+{
+	return kv->value != NULL && !keys_only ? kv->value->size : 0;
+}
+
+static size_t kv_size(const struct mesh_kv *kv, bool keys_only)
+{
+	return bytes_size(kv->key_size) + int_size(kv->create_revision) +
+	       int_size(kv->mod_revision) + int_size(kv->version) +
+	       bytes_size(value_size(kv, keys_only)) + int_size(kv->lease);
+}
+
+static uint8_t *put_kv(uint8_t *p, unsigned number, const struct mesh_kv *kv, bool keys_only)
+{
+	size_t value = value_size(kv, keys_only);
+
+	p = put_len(p, number, kv_size(kv, keys_only));
+	p = put_bytes(p, 1, kv->key, kv->key_size);
+	p = put_int(p, 2, kv->create_revision);
+	p = put_int(p, 3, kv->mod_revision);
+	p = put_int(p, 4, kv->version);
+	p = put_bytes(p, 5, value > 0 ? kv->value->data : NULL, value);
+	return put_int(p, 6, kv->lease);
+}
+
+/* ---- responses ---- */
+
+static void grpc_open(struct buf *b, const struct ids *ids, int64_t revision)
+{
+	begin(b);
+	add_header(b, ids, revision);
+}
+
+static void grpc_kv(struct buf *b, const struct mesh_kv *kv, bool keys_only, bool first)
+{
+	(void)first;
+	if (buf_reserve(b, kv_size(kv, keys_only) + 11) == 0)
+		b->len = (size_t)(put_kv(b->data + b->len, 2, kv, keys_only) - b->data);
+}
+
+static void grpc_close(struct buf *b, bool any, bool more, int64_t count)
+{
+	(void)any;
+	add_int(b, 3, more);
+	add_int(b, 4, count);
+	finish(b, 0);
+}
+
+static void grpc_header_only(struct buf *b, const struct ids *ids, int64_t revision)
+{
+	grpc_open(b, ids, revision);
+	finish(b, 0);
+}
+
+static void grpc_status(struct buf *b, const struct ids *ids, const struct status *status)
+{
+	grpc_open(b, ids, status->revision);
+	add_bytes(b, 2, ETCD_VERSION, sizeof ETCD_VERSION - 1);
+	add_int(b, 3, status->db_size);
+	add_int(b, 4, (int64_t)ids->member);
+	add_int(b, 5, status->revision);
+	add_int(b, 6, RAFT_TERM);
+	add_int(b, 7, status->revision);
+	add_int(b, 9, status->db_size);
+	finish(b, 0);
+}
+
+static void grpc_event(struct buf *b, const struct mesh_event *event, bool prev_kv, bool first)
+{
+	struct mesh_kv kv = event_kv(event);
+	bool prev = prev_kv && event->prev.value != NULL;
+	size_t kv_len = kv_size(&kv, false), prev_len = prev ? kv_size(&event->prev, false) : 0;
+	size_t size = int_size(event->type) + 1 + varint_size(kv_len) + kv_len +
+		      (prev ? 1 + varint_size(prev_len) + prev_len : 0);
+	uint8_t *p;
+
+	(void)first;
+	if (buf_reserve(b, size + 11) < 0)
+		return;
+	p = put_len(b->data + b->len, 11, size);
+	p = put_int(p, 1, event->type);
+	p = put_kv(p, 2, &kv, false);
+	if (prev)
+		p = put_kv(p, 3, &event->prev, false);
+	b->len = (size_t)(p - b->data);
+}
+
+static void grpc_events_end(struct buf *b)
+{
+	(void)b;
+}
+
+static void grpc_watch_head(struct buf *b, const struct ids *ids, const struct watch_head *head,
+			    size_t tail_size)
+{
+	const char *reason = head->cancel_reason != NULL ? head->cancel_reason : "";
+
+	begin(b);
+	add_header(b, ids, head->revision);
+	add_int(b, 2, head->watch_id);
+	add_int(b, 3, head->created);
+	add_int(b, 4, head->canceled);
+	add_int(b, 5, head->compact_revision);
+	add_bytes(b, 6, reason, strlen(reason));
+	finish(b, tail_size);
+}
+
+const struct form form_grpc = {
+	.name = "grpc",
+	.open = grpc_open,
+	.kv = grpc_kv,
+	.close = grpc_close,
+	.header_only = grpc_header_only,
+	.status = grpc_status,
+	.event = grpc_event,
+	.events_end = grpc_events_end,
+	.watch_head = grpc_watch_head,
+};
