@@ -52,7 +52,8 @@ static void stepped_writer(struct journal *j, struct stepped *st, struct txn *co
 	for (uint64_t i = 0; i < 3; i++) {
 		uint64_t revision = txns[i]->revision;
 
-		if (journal_take(j, revision) != 0 || journal_append(j, txns[i], revision - 1, 0) != 0)
+		if (journal_take(j, revision) != 0 ||
+		    journal_append(j, txns[i], revision - 1, 0) != 0)
 			_exit(1);
 		__atomic_store_n(&st->visible, revision, __ATOMIC_SEQ_CST);
 		if (i != 1)
@@ -188,14 +189,16 @@ static void work(const struct world *w, int fd, unsigned round)
 	struct store_report report;
 	struct store *s = NULL;
 
-	if (store_open(&w->options, NOW_MS + round, &s, &report) != 0 || report.source != STORE_WHOLE)
+	if (store_open(&w->options, NOW_MS + round, &s, &report) != 0 ||
+	    report.source != STORE_WHOLE)
 		_exit(2);
 	for (uint64_t i = 1;; i++) {
 		struct told told = { .value = (uint64_t)round << 32 | i };
 		struct blob *b = blob_new(&told.value, sizeof told.value);
 		char key = (char)('a' + i % 7);
 
-		if (ks_txn_begin(store_keys(s)) != 0 || ks_txn_put(store_keys(s), &key, 1, b) != 0 ||
+		if (ks_txn_begin(store_keys(s)) != 0 ||
+		    ks_txn_put(store_keys(s), &key, 1, b) != 0 ||
 		    ks_txn_commit(store_keys(s), NOW_MS, &told.revision) != 0)
 			_exit(3);
 		blob_unref(b);

@@ -20,8 +20,8 @@ static struct keyspace *fresh(const struct history_limits *limits)
 	return ks;
 }
 
-static void assert_numbers(const struct keyspace *ks, const char *key, uint64_t create, uint64_t mod,
-			   uint64_t version)
+static void assert_numbers(const struct keyspace *ks, const char *key, uint64_t create,
+			   uint64_t mod, uint64_t version)
 {
 	const struct kv *kv = get(ks, key);
 
@@ -161,7 +161,8 @@ static void test_events(void **state)
 
 static struct ks_range range(const char *key, const char *end, size_t end_size)
 {
-	return (struct ks_range){ (const uint8_t *)key, (const uint8_t *)end, strlen(key), end_size };
+	return (struct ks_range){ (const uint8_t *)key, (const uint8_t *)end, strlen(key),
+				  end_size };
 }
 
 static void test_resync(void **state)
@@ -202,12 +203,13 @@ static int append_key(const struct kv *kv, void *arg)
 	char *text = arg;
 	size_t len = strlen(text);
 
-	snprintf(text + len, 128 - len, "%.*s=%.*s ", (int)kv->key->size, (const char *)kv->key->data,
-		 (int)kv->value->size, (const char *)kv->value->data);
+	snprintf(text + len, 128 - len, "%.*s=%.*s ", (int)kv->key->size,
+		 (const char *)kv->key->data, (int)kv->value->size, (const char *)kv->value->data);
 	return strlen(text) > 100;
 }
 
-static void assert_walk(const struct keyspace *ks, struct ks_range r, uint64_t revision, const char *want)
+static void assert_walk(const struct keyspace *ks, struct ks_range r, uint64_t revision,
+			const char *want)
 {
 	char text[128] = "";
 

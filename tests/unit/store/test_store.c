@@ -94,7 +94,8 @@ static void assert_start(struct world *w, enum store_source source)
 {
 	start(w);
 	if (w->report.source != source)
-		fail_msg("source %d instead of %d: %s", w->report.source, source, w->report.note.text);
+		fail_msg("source %d instead of %d: %s", w->report.source, source,
+			 w->report.note.text);
 	if (source == STORE_WHOLE)
 		assert_string_equal(w->report.note.text, "");
 }
@@ -276,6 +277,23 @@ static void test_losses(void **state)
 			lose_and_start(what, damage, 5);
 		}
 	}
+}
+
+/* The files go while meshd is off: what was seen before is still known. */
+static void test_removed_while_off(void **state)
+{
+	struct world w;
+	uint64_t seen;
+
+	world_make(&w);
+	start(&w);
+	seen = put_one(w.ks, "a", "1");
+	ended(&w);
+	lose(&w, LOSE_OBJECTS | LOSE_PREV, false);
+	start_at(&w, 5);
+	assert_int_equal(w.report.source, STORE_LOST);
+	assert_cancelled(&w, seen);
+	world_remove(&w);
 }
 
 /* A hole in the journal (one byte of a record): what follows it is not applied to the wrong state. */
@@ -549,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_all_killed_dirty),
 		cmocka_unit_test(test_machine_died),
 		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_removed_while_off),
 		cmocka_unit_test(test_journal_hole),
 		cmocka_unit_test(test_journal_full),
 		cmocka_unit_test(test_oversized),

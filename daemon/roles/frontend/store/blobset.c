@@ -16,7 +16,8 @@ void blobset_deinit(struct blobset *s)
 /* The slot that holds the blob, or the free one where it belongs. */
 static size_t blobset_slot(const struct blobset *s, const struct blob *b)
 {
-	size_t i = (size_t)(((uint64_t)(uintptr_t)b >> 4) * 0x9e3779b97f4a7c15u >> 20) & (s->n_slots - 1);
+	size_t i = (size_t)(((uint64_t)(uintptr_t)b >> 4) * 0x9e3779b97f4a7c15u >> 20) &
+		   (s->n_slots - 1);
 
 	while (s->slots[i] != 0 && s->list[s->slots[i] - 1] != b)
 		i = (i + 1) & (s->n_slots - 1);
@@ -26,7 +27,8 @@ static size_t blobset_slot(const struct blobset *s, const struct blob *b)
 /* At most half full. */
 static int blobset_grow(struct blobset *s)
 {
-	struct blobset grown = { .n_slots = s->n_slots > 0 ? s->n_slots * 2 : 256, .count = s->count };
+	struct blobset grown = { .n_slots = s->n_slots > 0 ? s->n_slots * 2 : 256,
+				 .count = s->count };
 
 	if (s->count * 2 < s->n_slots)
 		return 0;

@@ -41,7 +41,8 @@ struct image_info {
 	size_t keys, txns, size;
 };
 
-bool store_filter_passes(const struct store_filter *filter, const struct blob *key, const struct blob *value);
+bool store_filter_passes(const struct store_filter *filter, const struct blob *key,
+			 const struct blob *value);
 
 /*
  * Writes the key space to fd. The history's tail is cut to `tail_bytes` (its newest transaction

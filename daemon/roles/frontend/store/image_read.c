@@ -63,7 +63,8 @@ static int read_head(struct image *im, const uint8_t *data, size_t size)
 	if (memcmp(data, IMAGE_MAGIC, 8) != 0)
 		return image_bad(im, "it does not begin like one");
 	if (fetch_u32(data + 8) != IMAGE_VERSION) {
-		note_add(im->note, "the object store's file is of version %" PRIu32 ", this meshd reads %u",
+		note_add(im->note,
+			 "the object store's file is of version %" PRIu32 ", this meshd reads %u",
 			 fetch_u32(data + 8), IMAGE_VERSION);
 		return -EBADMSG;
 	}
@@ -72,7 +73,8 @@ static int read_head(struct image *im, const uint8_t *data, size_t size)
 	head_fields((struct reader){ .at = data + 16, .end = data + IMAGE_CHECK_AT }, h);
 	if (h->size != size)
 		return image_bad(im, "it is not as long as its header says");
-	if (fetch_u64(data + size - IMAGE_TRAILER_SIZE) != XXH3_64bits(data, size - IMAGE_TRAILER_SIZE))
+	if (fetch_u64(data + size - IMAGE_TRAILER_SIZE) !=
+	    XXH3_64bits(data, size - IMAGE_TRAILER_SIZE))
 		return image_bad(im, "its checksum is wrong");
 	if (h->current >= REVISION_LIMIT || h->used >= REVISION_LIMIT || h->current > h->used ||
 	    h->compacted > h->current)
@@ -152,7 +154,8 @@ static bool event_sane(const struct event *e, uint64_t revision)
 		return false;
 	if (e->version < (e->value != NULL && e->prev != NULL ? 2u : 1u))
 		return false;
-	return e->create_revision != 0 && e->create_revision <= (e->prev != NULL ? e->prev_mod_revision : revision);
+	return e->create_revision != 0 &&
+	       e->create_revision <= (e->prev != NULL ? e->prev_mod_revision : revision);
 }
 
 /* In key order, each key once: the walks into the past rely on nothing else. */
@@ -243,7 +246,8 @@ int image_read(const uint8_t *data, size_t size, const struct history_limits *li
 	r = ks_new(limits, &ks);
 	if (r < 0)
 		return r;
-	im.in = (struct reader){ .at = data + IMAGE_HEADER_SIZE, .end = data + size - IMAGE_TRAILER_SIZE };
+	im.in = (struct reader){ .at = data + IMAGE_HEADER_SIZE,
+				 .end = data + size - IMAGE_TRAILER_SIZE };
 	r = read_body(&im, ks);
 	image_deinit(&im);
 	if (r < 0)

@@ -15,7 +15,8 @@
 #include "codec.h"
 #include "keyspace_private.h"
 
-bool store_filter_passes(const struct store_filter *filter, const struct blob *key, const struct blob *value)
+bool store_filter_passes(const struct store_filter *filter, const struct blob *key,
+			 const struct blob *value)
 {
 	return filter == NULL || filter->fn == NULL || filter->fn(filter->ctx, key, value);
 }
@@ -82,7 +83,8 @@ static bool txn_passes(const struct store_filter *filter, const struct txn *t)
 	return true;
 }
 
-static size_t tail_begin(const struct history *h, const struct store_filter *filter, size_t tail_bytes)
+static size_t tail_begin(const struct history *h, const struct store_filter *filter,
+			 size_t tail_bytes)
 {
 	size_t first = h->count, bytes = 0;
 
@@ -136,7 +138,8 @@ static int plan_make(struct plan *p, const struct keyspace *ks, const struct sto
 
 	p->size = IMAGE_HEADER_SIZE + IMAGE_TRAILER_SIZE;
 	p->first_txn = tail_begin(h, filter, tail_bytes);
-	for (const struct index_entry *e = ks->index.head[0]; e != NULL && r == 0; e = index_next(e))
+	for (const struct index_entry *e = ks->index.head[0]; e != NULL && r == 0;
+	     e = index_next(e))
 		r = plan_key(p, filter, &e->kv);
 	for (size_t i = p->first_txn; i < h->count && r == 0; i++)
 		r = plan_txn(p, history_at(h, i));
@@ -148,10 +151,12 @@ static int plan_make(struct plan *p, const struct keyspace *ks, const struct sto
 /* What the file can replay from: all that it holds, or what follows the cut. */
 static uint64_t plan_compacted(const struct plan *p, const struct keyspace *ks)
 {
-	return p->first_txn > 0 ? history_at(&ks->history, p->first_txn - 1)->revision : ks->compacted;
+	return p->first_txn > 0 ? history_at(&ks->history, p->first_txn - 1)->revision
+				: ks->compacted;
 }
 
-static void write_header(struct sink *s, const struct plan *p, const struct keyspace *ks, uint64_t now_ms)
+static void write_header(struct sink *s, const struct plan *p, const struct keyspace *ks,
+			 uint64_t now_ms)
 {
 	uint8_t head[IMAGE_HEADER_SIZE], *at = head;
 

@@ -81,10 +81,10 @@ static bool state_valid(const struct journal *j, const struct slot *s)
 {
 	const struct journal_state *state = &s->state;
 
-	return s->check == slot_check(state) && state->sequence > 0 && state->committed <= state->used &&
-	       state->used < REVISION_LIMIT && state->start <= state->tail &&
-	       state->tail - state->start <= j->ring_size && state->start % ALIGN == 0 &&
-	       state->tail % ALIGN == 0;
+	return s->check == slot_check(state) && state->sequence > 0 &&
+	       state->committed <= state->used && state->used < REVISION_LIMIT &&
+	       state->start <= state->tail && state->tail - state->start <= j->ring_size &&
+	       state->start % ALIGN == 0 && state->tail % ALIGN == 0;
 }
 
 /* The newer valid copy, or false. */
@@ -161,8 +161,9 @@ static const struct record *record_read(const struct journal *j, uint64_t offset
 {
 	const struct record *r = record_at(j, offset);
 
-	if (r->magic != RECORD_MAGIC || r->offset != offset || r->size < ALIGN || r->size % ALIGN != 0 ||
-	    r->size > room_to_end(j, offset) || r->payload_size > r->size - sizeof *r)
+	if (r->magic != RECORD_MAGIC || r->offset != offset || r->size < ALIGN ||
+	    r->size % ALIGN != 0 || r->size > room_to_end(j, offset) ||
+	    r->payload_size > r->size - sizeof *r)
 		return NULL;
 	if (r->commit != record_check(r, (const uint8_t *)(r + 1)))
 		return NULL;
@@ -222,7 +223,8 @@ static struct journal_record record_view(const struct record *r)
 	};
 }
 
-int journal_walk(const struct journal *j, int (*fn)(const struct journal_record *r, void *arg), void *arg)
+int journal_walk(const struct journal *j, int (*fn)(const struct journal_record *r, void *arg),
+		 void *arg)
 {
 	uint64_t offset = j->state.start;
 
@@ -276,7 +278,6 @@ static struct record *record_begin(struct journal *j, uint64_t offset, const str
 	*r = *head;
 	r->magic = RECORD_MAGIC;
 	r->offset = offset;
-	r->commit = 0;
 	return r;
 }
 
@@ -422,7 +423,8 @@ static uint8_t *store_keep(uint8_t *p, const struct kv *kv)
 
 int journal_keep(struct journal *j, uint64_t revision, const struct kv *const *kvs, uint32_t count)
 {
-	struct record *record, head = { .kind = JOURNAL_KEEP, .revision = revision, .count = count };
+	struct record *record,
+		head = { .kind = JOURNAL_KEEP, .revision = revision, .count = count };
 	size_t payload = 0;
 	uint8_t *p;
 	int r;

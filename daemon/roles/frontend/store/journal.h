@@ -75,7 +75,8 @@ struct journal_change {
 int journal_open(struct journal *j, void *memory, size_t size);
 
 /* Calls fn for each record, oldest first, up to the first damaged one. 0, or what fn ended with. */
-int journal_walk(const struct journal *j, int (*fn)(const struct journal_record *r, void *arg), void *arg);
+int journal_walk(const struct journal *j, int (*fn)(const struct journal_record *r, void *arg),
+		 void *arg);
 /* False: no more, or the payload lies (then record->payload.bad). */
 bool journal_next_change(struct journal_record *record, struct journal_change *ret_change);
 

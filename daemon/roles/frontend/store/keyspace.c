@@ -193,7 +193,8 @@ static void commit_apply(struct keyspace *ks, struct txn *t)
 }
 
 /* Makes the transaction of the open draft under this number. 0, KS_UNCHANGED or an error. */
-static int commit_prepare(struct keyspace *ks, uint64_t revision, uint64_t now_ms, struct txn **ret_txn)
+static int commit_prepare(struct keyspace *ks, uint64_t revision, uint64_t now_ms,
+			  struct txn **ret_txn)
 {
 	int r = draft_settle(ks);
 
@@ -299,8 +300,9 @@ int ks_load_kv(struct keyspace *ks, const struct kv *kv)
 {
 	struct index_entry *e;
 
-	if (kv->version == 0 || kv->create_revision == 0 || kv->create_revision > kv->mod_revision ||
-	    kv->mod_revision > ks->current || kv->key->size == 0 || kv->key->size > KS_KEY_MAX)
+	if (kv->version == 0 || kv->create_revision == 0 ||
+	    kv->create_revision > kv->mod_revision || kv->mod_revision > ks->current ||
+	    kv->key->size == 0 || kv->key->size > KS_KEY_MAX)
 		return -EINVAL;
 	if (index_find(&ks->index, kv->key->data, kv->key->size) != NULL)
 		return -EINVAL;

@@ -78,8 +78,9 @@ static const char *file_problem(int r)
 	}
 }
 
-static int objects_read(const struct objects *o, const char *name, const struct history_limits *limits,
-			struct keyspace **ret_ks, struct image_info *ret_info, struct note *note)
+static int objects_read(const struct objects *o, const char *name,
+			const struct history_limits *limits, struct keyspace **ret_ks,
+			struct image_info *ret_info, struct note *note)
 {
 	_cleanup_free_ uint8_t *data = NULL;
 	size_t size = 0;
@@ -92,7 +93,8 @@ static int objects_read(const struct objects *o, const char *name, const struct 
 	if (r == 0)
 		return image_read(data, size, limits, ret_ks, ret_info, note);
 	if (!error_is_ours(r) && r != -ENOENT)
-		note_add(note, "the object store's file '%s' cannot be read: %s", name, file_problem(r));
+		note_add(note, "the object store's file '%s' cannot be read: %s", name,
+			 file_problem(r));
 	return r;
 }
 
@@ -136,16 +138,19 @@ static int set_aside(const struct objects *o, const char *name, struct note *not
 	if (renameat(o->dirfd, name, o->dirfd, aside) < 0) {
 		int r = -errno;
 
-		note_add(note, "cannot rename '%s' to '%s' in the state folder: %s", name, aside, strerror(-r));
+		note_add(note, "cannot rename '%s' to '%s' in the state folder: %s", name, aside,
+			 strerror(-r));
 		return r;
 	}
-	note_add(note, "'%s' in the state folder was set aside as '%s' and is not used", name, aside);
+	note_add(note, "'%s' in the state folder was set aside as '%s' and is not used", name,
+		 aside);
 	return 0;
 }
 
 /* 0: loaded. 1: not there. 2: was there, set aside. Negative: cannot go on. */
-static int objects_try(const struct objects *o, const char *name, const struct history_limits *limits,
-		       struct keyspace **ret_ks, struct image_info *ret_info, struct note *note)
+static int objects_try(const struct objects *o, const char *name,
+		       const struct history_limits *limits, struct keyspace **ret_ks,
+		       struct image_info *ret_info, struct note *note)
 {
 	int r = objects_read(o, name, limits, ret_ks, ret_info, note);
 
@@ -157,8 +162,8 @@ static int objects_try(const struct objects *o, const char *name, const struct h
 	return 2;
 }
 
-int objects_load(const struct objects *o, const struct history_limits *limits, struct keyspace **ret_ks,
-		 struct image_info *ret_info, struct note *note)
+int objects_load(const struct objects *o, const struct history_limits *limits,
+		 struct keyspace **ret_ks, struct image_info *ret_info, struct note *note)
 {
 	int newest = objects_try(o, NAME, limits, ret_ks, ret_info, note);
 	int before;
@@ -175,8 +180,9 @@ int objects_load(const struct objects *o, const struct history_limits *limits, s
 	return newest == 1 && before == 1 ? OBJECTS_NONE : OBJECTS_LOST;
 }
 
-static int write_synced(const struct objects *o, const struct keyspace *ks, const struct store_filter *filter,
-			size_t tail_bytes, uint64_t now_ms, struct image_info *ret_info)
+static int write_synced(const struct objects *o, const struct keyspace *ks,
+			const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
+			struct image_info *ret_info)
 {
 	int fd, r;
 
@@ -192,15 +198,18 @@ static int write_synced(const struct objects *o, const struct keyspace *ks, cons
 	return r;
 }
 
-int objects_prepare(const struct objects *o, const struct keyspace *ks, const struct store_filter *filter,
-		    size_t tail_bytes, uint64_t now_ms, struct image_info *ret_info, struct note *note)
+int objects_prepare(const struct objects *o, const struct keyspace *ks,
+		    const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
+		    struct image_info *ret_info, struct note *note)
 {
 	int r = write_synced(o, ks, filter, tail_bytes, now_ms, ret_info);
 
 	if (r < 0) {
 		(void)unlinkat(o->dirfd, NAME_TMP, 0);
-		note_add(note, "cannot write the object store '" NAME_TMP "' in the state folder: %s; "
-			 "the file of before is kept", strerror(-r));
+		note_add(note,
+			 "cannot write the object store '" NAME_TMP "' in the state folder: %s; "
+			 "the file of before is kept",
+			 strerror(-r));
 	}
 	return r;
 }

@@ -32,12 +32,13 @@ extern const struct store_io store_io_system;
  * 0 or OBJECTS_PREVIOUS: ret_ks and ret_info are set. OBJECTS_NONE, OBJECTS_LOST: they are not.
  * Negative errno: cannot go on (no memory, no descriptors, or the folder cannot be used).
  */
-int objects_load(const struct objects *o, const struct history_limits *limits, struct keyspace **ret_ks,
-		 struct image_info *ret_info, struct note *note);
+int objects_load(const struct objects *o, const struct history_limits *limits,
+		 struct keyspace **ret_ks, struct image_info *ret_info, struct note *note);
 
 /* Writes `objects.tmp`. On an error it is removed again, and the old files are as they were. */
-int objects_prepare(const struct objects *o, const struct keyspace *ks, const struct store_filter *filter,
-		    size_t tail_bytes, uint64_t now_ms, struct image_info *ret_info, struct note *note);
+int objects_prepare(const struct objects *o, const struct keyspace *ks,
+		    const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
+		    struct image_info *ret_info, struct note *note);
 /* Makes it the newest. */
 int objects_commit(const struct objects *o, struct note *note);
 

@@ -145,8 +145,8 @@ static int kv_order(const struct kv *a, const struct kv *b)
 }
 
 /* Merges two ordered lists; on the same key the past wins. */
-static int walk_merged(const struct keyspace *ks, const struct ks_range *range, const struct pasts *p,
-		       ks_kv_fn fn, void *arg)
+static int walk_merged(const struct keyspace *ks, const struct ks_range *range,
+		       const struct pasts *p, ks_kv_fn fn, void *arg)
 {
 	struct index_entry *e = in_range(range, ks_range_first(ks, range));
 	size_t i = 0;

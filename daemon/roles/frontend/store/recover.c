@@ -116,7 +116,8 @@ static int recover_journal(struct recovery *rc, const struct store_options *o)
 		return 0;
 	r = journal_open(&rc->s->journal, o->journal, o->journal_size);
 	if (r < 0) {
-		note_add(note, "the memory for the revision journal cannot be used: %s", strerror(-r));
+		note_add(note, "the memory for the revision journal cannot be used: %s",
+			 strerror(-r));
 		return r;
 	}
 	rc->s->has_journal = true;
@@ -137,7 +138,8 @@ static int recover_objects(struct recovery *rc, const struct store_options *o)
 
 	rc->objects = objects_load(&s->objects, &o->history, &s->ks, &rc->info, &rc->report->note);
 	if (rc->objects < 0) {
-		note_add(&rc->report->note, "the object store cannot be loaded: %s", strerror(-rc->objects));
+		note_add(&rc->report->note, "the object store cannot be loaded: %s",
+			 strerror(-rc->objects));
 		return rc->objects;
 	}
 	if (s->ks == NULL)
@@ -187,11 +189,16 @@ static void report_loss(const struct recovery *rc, uint64_t have, uint64_t visib
 	if (rc->broken)
 		note_add(note, "the revision journal does not follow on the object store");
 	if (visible > have)
-		note_add(note, "changes after revision %" PRIu64 " are lost (up to %" PRIu64 " may have been seen)",
+		note_add(note,
+			 "changes after revision %" PRIu64 " are lost (up to %" PRIu64
+			 " may have been seen)",
 			 have, visible);
 	if (rc->info.omitted != rc->kept)
-		note_add(note, "%" PRIu64 " keys with secrets are missing until the control plane sends them "
-			 "(secrets: memory)", rc->info.omitted - MIN(rc->kept, rc->info.omitted));
+		note_add(note,
+			 "%" PRIu64
+			 " keys with secrets are missing until the control plane sends them "
+			 "(secrets: memory)",
+			 rc->info.omitted - MIN(rc->kept, rc->info.omitted));
 	note_add(note, "revisions go on at %" PRIu64 "; clients that watch will read again",
 		 rc->s->ks->current);
 }
@@ -225,14 +232,16 @@ static int settle_keepers(struct recovery *rc)
 	int r;
 
 	if (s->ks->used >= REVISION_LIMIT - 1) {
-		note_add(&rc->report->note, "revisions are used up: stop meshd and its clients, remove the state "
+		note_add(&rc->report->note,
+			 "revisions are used up: stop meshd and its clients, remove the state "
 			 "folder's files 'revision' and 'objects*', start again");
 		return -EOVERFLOW;
 	}
 	if (s->reserve.fd >= 0) {
 		r = reserve_extend(&s->reserve, s->ks->current, s->ks->used, rc->now_ms);
 		if (r < 0)
-			note_add(&rc->report->note, "cannot reserve revisions in the file 'revision': %s",
+			note_add(&rc->report->note,
+				 "cannot reserve revisions in the file 'revision': %s",
 				 strerror(-r));
 	}
 	r = s->has_journal ? journal_skip(&s->journal, s->ks->current) : 0;
@@ -264,8 +273,8 @@ int store_recover(struct store *s, const struct store_options *options, uint64_t
 	};
 	int r;
 
-	r = reserve_open(&s->reserve, options->dirfd, options->boot_id, s->objects.io, &rc.reserve_exact,
-			 &report->note);
+	r = reserve_open(&s->reserve, options->dirfd, options->boot_id, s->objects.io,
+			 &rc.reserve_exact, &report->note);
 	rc.reserve_valid = r == 0;
 	r = recover_objects(&rc, options);
 	if (r == 0)

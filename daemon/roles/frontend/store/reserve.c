@@ -155,13 +155,17 @@ int reserve_open(struct reserve *rv, int dirfd, const char *boot_id, const struc
 	int r;
 
 	*rv = (struct reserve){ .io = io };
-	rv->fd = openat(dirfd, "revision", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	rv->fd = openat(dirfd, "revision", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+			0600);
 	r = rv->fd < 0 ? -errno : reserve_create(rv, dirfd);
 	if (r == 0)
 		r = reserve_read(rv, &whole);
 	if (r < 0) {
-		note_add(note, "cannot use the file 'revision' in the state folder (%s): after a crash of the "
-			 "machine revisions may repeat; make the folder writable for meshd", strerror(-r));
+		note_add(note,
+			 "cannot use the file 'revision' in the state folder (%s): after a crash "
+			 "of the "
+			 "machine revisions may repeat; make the folder writable for meshd",
+			 strerror(-r));
 		reserve_close(rv);
 		*ret_exact = false;
 		return r;

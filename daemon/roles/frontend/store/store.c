@@ -43,7 +43,9 @@ static size_t keep_cost(const struct store *s, struct blob *key, struct blob *va
 {
 	const struct kv kv = { .key = key, .value = value };
 
-	return value == NULL || store_filter_passes(&s->filter, key, value) ? 0 : journal_keep_cost(&kv);
+	return value == NULL || store_filter_passes(&s->filter, key, value)
+		       ? 0
+		       : journal_keep_cost(&kv);
 }
 
 static void keep_account(struct store *s, const struct txn *t)
@@ -81,7 +83,8 @@ static int store_persist(void *ctx, const struct txn *t, uint64_t previous)
 	if (r < 0 || !s->has_journal)
 		return r;
 	keep_account(s, t);
-	r = journal_append(&s->journal, t, previous, s->keep_bytes > 0 ? s->keep_bytes + KEEP_RECORD : 0);
+	r = journal_append(&s->journal, t, previous,
+			   s->keep_bytes > 0 ? s->keep_bytes + KEEP_RECORD : 0);
 	return r == JOURNAL_FULL ? persist_full(s, t) : r;
 }
 
