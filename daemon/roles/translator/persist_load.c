@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filling the holdings at the start.
+ *
+ * Three passes: what was active (and the leaves) becomes active at once, so that nothing that had
+ * been published is missing; then the versions that were still warming; then the tail, as if its
+ * changes came just now.  Roots that need a resource which is in no store wait for it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "log.h"
+#include "persist_private.h"
+#include "subscribe.h"
+
+LOG_MODULE("store");
+
+static int load_resource(struct persist *p, const struct record *rec)
+{
+	_cleanup_(resource_unrefp) struct resource *resource = NULL;
+	struct hold *h;
+	int r;
+
+	if ((rec->flags & RECORD_WITHHELD) != 0) {
+		r = holds_get(p->options.holds, rec->type, rec->name, &h);
+		if (r == 0)
+			holds_withhold(p->options.holds, h, true);
+		return r;
+	}
+	r = resource_new(rec->type, rec->name, rec->version, rec->body, rec->size, &resource);
+	if (r < 0)
+		return r;
+	r = accept_stored(p->options.accept, resource);
+	if (r != 0)
+		return MIN(r, 0);
+	h = holds_find(p->options.holds, rec->type, rec->name);
+	h->foreign = (rec->flags & RECORD_FOREIGN) != 0;
+	h->trusted = (rec->flags & RECORD_PROVEN) != 0;
+	return 0;
+}
+
+static int load_origin(struct persist *p, const struct record *rec)
+{
+	char *copy = strdup(rec->name);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	free(p->origin);
+	p->origin = copy;
+	return 0;
+}
+
+static bool is_warming(const struct record *rec)
+{
+	return rec->kind == RECORD_RESOURCE && rt_is_root(rec->type) && (rec->flags & RECORD_ACTIVE) == 0;
+}
+
+static int on_active(const struct record *rec, void *arg)
+{
+	struct persist *p = arg;
+
+	if (is_warming(rec))
+		return 0;
+	switch (rec->kind) {
+	case RECORD_RESOURCE:
+		return load_resource(p, rec);
+	case RECORD_ORIGIN:
+		return load_origin(p, rec);
+	case RECORD_QUARANTINE:
+		if (quarantine_has(p->options.quarantine, rec->type, rec->name, rec->hash))
+			return 0;
+		return quarantine_add(p->options.quarantine, rec->type, rec->name, rec->hash);
+	default:
+		return 0;
+	}
+}
+
+static int on_warming(const struct record *rec, void *arg)
+{
+	return is_warming(rec) ? load_resource(arg, rec) : 0;
+}
+
+static int on_tail(const struct record *rec, void *arg)
+{
+	struct persist *p = arg;
+	struct holds *hs = p->options.holds;
+	struct hold *h;
+
+	p->dirty = true;
+	switch (rec->kind) {
+	case RECORD_RESOURCE:
+		return load_resource(p, rec);
+	case RECORD_REMOVED:
+		h = holds_find(hs, rec->type, rec->name);
+		if (h != NULL)
+			holds_remove(hs, h);
+		return 0;
+	case RECORD_ORIGIN:
+		for (unsigned type = 0; type < _RT_MAX; type++)
+			for (h = hs->heads[type]; h != NULL; h = h->hh.next)
+				h->foreign = h->accepted != NULL;
+		return load_origin(p, rec);
+	case RECORD_COMPLETE:
+		p->complete = true;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static bool needs_withheld(const struct hold *h)
+{
+	for (size_t i = 0; h->needs != NULL && i < h->needs->n; i++)
+		if (h->needs->items[i].leaf->withheld)
+			return true;
+	return false;
+}
+
+static void activate_roots(struct holds *hs)
+{
+	for (unsigned type = 0; type < _RT_MAX; type++)
+		for (struct hold *h = hs->heads[type]; rt_is_root((enum rt)type) && h != NULL; h = h->hh.next)
+			if (h->accepted != NULL && !needs_withheld(h))
+				holds_activate(hs, h, h->accepted);
+}
+
+static void take_head(struct persist *p, const struct store_head *head)
+{
+	p->complete = (head->flags & HEAD_COMPLETE) != 0;
+	for (unsigned type = 0; type < _RT_MAX; type++)
+		p->options.holds->whole[type] = (head->flags & (uint32_t)HEAD_WHOLE << type) != 0;
+}
+
+static int load_file(struct persist *p, uint64_t *ret_seq)
+{
+	_cleanup_free_ uint8_t *data = NULL;
+	struct store_head head = { 0 };
+	size_t size = 0;
+	int r;
+
+	r = store_load(p->options.dir, &data, &size);
+	if (r == STORE_NONE)
+		return 0;
+	if (r == 0)
+		r = store_parse(data, size, &head, on_active, p);
+	if (r < 0)
+		return r;
+	take_head(p, &head);
+	activate_roots(p->options.holds);
+	*ret_seq = head.seq;
+	return store_parse(data, size, &head, on_warming, p);
+}
+
+static size_t count_held(const struct holds *hs)
+{
+	size_t n = 0;
+
+	for (unsigned type = 0; type < _RT_MAX; type++)
+		n += hs->held[type];
+	return n;
+}
+
+int persist_load(struct persist *p, int64_t now_ms)
+{
+	uint64_t seq = 0;
+	int r;
+
+	p->dirty = quarantine_at(p->options.quarantine, 0) != NULL;
+	p->loading = true;
+	r = load_file(p, &seq);
+	if (r == 0)
+		r = tail_replay(&p->tail, seq, on_tail, p);
+	p->loading = false;
+	if (r < 0)
+		return log_err_errno(r, "cannot load the resource store in '%s'", p->options.dir);
+	holds_settle(p->options.holds, now_ms);
+	if (count_held(p->options.holds) > 0)
+		log_info("%zu resources from '%s' are held from before", count_held(p->options.holds), p->origin);
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What persist.c (recording, saving) and persist_load.c share.
+ */
+#ifndef MESHD_TRANSLATOR_PERSIST_PRIVATE_H
+#define MESHD_TRANSLATOR_PERSIST_PRIVATE_H
+
+#include "persist.h"
+#include "store.h"
+#include "tail.h"
+
+enum {
+	HEAD_COMPLETE = 1 << 0,
+	HEAD_WHOLE = 1 << 8,	/* shifted by the type */
+};
+
+struct persist {
+	struct persist_options options;
+	struct tail tail;
+	char *origin;			/* owned */
+	bool complete;
+	bool loading;			/* what changes now comes from here */
+	bool dirty, lazy;		/* there is something to save; lazy: only versions */
+	bool urgent;			/* the tail is full */
+	bool failing;
+	int64_t begun_ms, saved_ms;	/* of the last save; -1: never */
+	int64_t retry_ms;		/* not before */
+	uint64_t saves, bytes;
+	struct store_writer *writer;	/* owned; NULL: no save is going on */
+};
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the role itself share: role.c (life and turns), input.c (the source's pipe),
+ * commands.c (meshctl).
+ */
+#ifndef MESHD_TRANSLATOR_PRIVATE_H
+#define MESHD_TRANSLATOR_PRIVATE_H
+
+#include "accept.h"
+#include "engine.h"
+#include "findings.h"
+#include "holds.h"
+#include "loop.h"
+#include "persist.h"
+#include "publish.h"
+#include "quarantine.h"
+#include "translator.h"
+
+/* What a source has said since it is there. */
+struct source_view {
+	bool open;			/* its pipe */
+	bool connected;
+	char *origin, *detail;		/* owned */
+	bool ended[_RT_MAX];		/* an update of this type has ended */
+	bool incomplete[_RT_MAX];	/* and could not be read whole */
+	bool paused;
+	int64_t patience_ms;		/* until when both root types are waited for; -1: not */
+	uint64_t updates, refused;
+	int64_t update_ms;		/* monotonic, of the last update; -1: none */
+};
+
+struct translator {
+	struct worker *worker;		/* borrowed */
+	struct findings *findings;	/* all owned */
+	struct quarantine *quarantine;
+	struct holds *holds;
+	struct accept *accept;
+	struct persist *persist;
+	struct publish *publish;
+	struct engine *engine;
+	const char **plugins;		/* owned: translator.apisix_plugins */
+	struct source_view source;
+	struct loop_timer timer;	/* the next turn */
+	bool ended;			/* nothing more is done */
+};
+
+/* Settles what has been touched and does all that is due. */
+void translator_turn(struct translator *t);
+
+/* It cannot go on (no memory): the process ends, its successor starts from the store. */
+void translator_fail(struct translator *t, int r, const char *what);
+
+/* ---- input.c ---- */
+extern const struct pipe_handler_row input_handlers[];
+void input_opened(void *ctx);
+void input_lost(void *ctx);
+void input_drained(void *ctx);
+void input_deinit(struct source_view *s);
+/* Sends what the source must know: subscriptions. */
+void input_tell(struct translator *t);
+/* While a commit is being made, the source's data waits. */
+void input_pause(struct translator *t, bool pause);
+
+/* ---- commands.c ---- */
+extern const struct ctl_handler translator_commands[];
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Three places, in this order: `staged` (the commit in the making), `sealed` (complete commits that
+ * wait, merged into one), `sending` (one commit that is being cut into frames).
+ *
+ * A commit that has begun to be sent is finished before the next one begins; END or the last OBJECTS frame
+ * makes it take effect.
+ */
+#include "publish.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "keyset.h"
+#include "pipe.h"
+
+#define ITEM_OVERHEAD 16	/* bytes that a key costs in a frame besides itself */
+
+struct publish {
+	struct publish_port port;
+	bool open;
+	bool needs_all;
+	struct keyset staged;
+	struct keyset sealed;
+	bool sealed_any, sealed_all;
+	struct change **sending;	/* owned, sorted by key */
+	size_t n_sending, next;
+	bool busy, sending_all;		/* `sending` has begun and not ended */
+	uint64_t sent, committed;
+	int64_t revision;
+};
+
+int publish_new(const struct publish_port *port, struct publish **ret_publish)
+{
+	struct publish *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->port = *port;
+	*ret_publish = p;
+	return 0;
+}
+
+static void sending_drop(struct publish *p)
+{
+	for (size_t i = p->next; i < p->n_sending; i++)
+		free(p->sending[i]);
+	free(p->sending);
+	p->sending = NULL;
+	p->n_sending = p->next = 0;
+	p->busy = false;
+}
+
+static void forget(struct publish *p)
+{
+	keyset_clear(&p->staged);
+	keyset_clear(&p->sealed);
+	p->sealed_any = p->sealed_all = false;
+	sending_drop(p);
+}
+
+struct publish *publish_free(struct publish *p)
+{
+	if (p == NULL)
+		return NULL;
+	forget(p);
+	free(p);
+	return NULL;
+}
+
+void publish_freep(struct publish **p)
+{
+	publish_free(*p);
+}
+
+void publish_open(struct publish *p)
+{
+	forget(p);
+	p->open = true;
+	p->needs_all = true;
+	p->committed = p->sent;
+}
+
+void publish_lost(struct publish *p)
+{
+	forget(p);
+	p->open = false;
+	p->needs_all = false;
+}
+
+bool publish_is_open(const struct publish *p)
+{
+	return p->open;
+}
+
+bool publish_needs_all(const struct publish *p)
+{
+	return p->open && p->needs_all;
+}
+
+void publish_restart(struct publish *p)
+{
+	keyset_clear(&p->staged);
+}
+
+int publish_put(struct publish *p, const char *key, const uint8_t *value, size_t size)
+{
+	return p->open ? keyset_set(&p->staged, key, value, size, false) : 0;
+}
+
+int publish_del(struct publish *p, const char *key)
+{
+	return p->open ? keyset_set(&p->staged, key, NULL, 0, true) : 0;
+}
+
+int publish_commit(struct publish *p, bool all)
+{
+	int r;
+
+	if (!p->open || (!all && keyset_count(&p->staged) == 0))
+		return 0;
+	if (all) {
+		keyset_clear(&p->sealed);
+		p->sealed_all = true;
+		p->needs_all = false;
+	}
+	p->sealed_any = true;
+	r = keyset_merge(&p->sealed, &p->staged, p->sealed_all);
+	return r < 0 ? r : publish_flush(p);
+}
+
+/* ---- frames ------------------------------------------------------------------------------- */
+
+/* How many of the next changes fit into a frame: at least one. */
+static size_t frame_count(const struct publish *p)
+{
+	size_t n = 0, bytes = 0;
+
+	for (size_t i = p->next; i < p->n_sending; i++, n++) {
+		const struct change *c = p->sending[i];
+
+		bytes += strlen(c->key) + c->size + ITEM_OVERHEAD;
+		if (n > 0 && bytes > PIPE_BATCH)
+			break;
+	}
+	return n;
+}
+
+/* A frame in the making: its changes have left p->sending, because sending may end in publish_lost(). */
+struct frame {
+	struct change **changes;	/* all owned */
+	Mesh__ObjectItem *items;
+	Mesh__ObjectItem **puts;
+	char **dels;
+	size_t n;
+	Mesh__Objects msg;
+};
+
+static void frame_deinit(struct frame *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		free(f->changes[i]);
+	free(f->changes);
+	free(f->items);
+	free(f->puts);
+	free(f->dels);
+}
+
+static void frame_add(struct frame *f, struct change *c)
+{
+	Mesh__ObjectItem *item = &f->items[f->msg.n_put];
+
+	f->changes[f->n++] = c;
+	if (c->del) {
+		f->dels[f->msg.n_del++] = c->key;
+		return;
+	}
+	mesh__object_item__init(item);
+	item->key = c->key;
+	item->value = (ProtobufCBinaryData){ .data = c->value, .len = c->size };
+	f->puts[f->msg.n_put++] = item;
+}
+
+static int frame_take(struct publish *p, size_t n, struct frame *f)
+{
+	mesh__objects__init(&f->msg);
+	f->changes = calloc(n + 1, sizeof *f->changes);
+	f->items = calloc(n + 1, sizeof *f->items);
+	f->puts = calloc(n + 1, sizeof *f->puts);
+	f->dels = calloc(n + 1, sizeof *f->dels);
+	if (f->changes == NULL || f->items == NULL || f->puts == NULL || f->dels == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		frame_add(f, p->sending[p->next++]);
+	f->msg.put = f->puts;
+	f->msg.del = f->dels;
+	f->msg.commit = p->sent;
+	f->msg.last = !p->sending_all && p->next == p->n_sending;
+	return 0;
+}
+
+static int frame_send(struct publish *p)
+{
+	_cleanup_(frame_deinit) struct frame f = { 0 };
+	int r = frame_take(p, frame_count(p), &f);
+
+	return r == 0 ? p->port.send(p->port.arg, MSG_OBJECTS, &f.msg.base) : r;
+}
+
+static int send_begin(struct publish *p)
+{
+	Mesh__Begin msg = MESH__BEGIN__INIT;
+	int r = keyset_take(&p->sealed, &p->sending, &p->n_sending);
+
+	if (r < 0)
+		return r;
+	p->next = 0;
+	p->busy = true;
+	p->sending_all = p->sealed_all;
+	p->sealed_any = p->sealed_all = false;
+	msg.commit = ++p->sent;
+	return p->sending_all ? p->port.send(p->port.arg, MSG_BEGIN, &msg.base) : 0;
+}
+
+static int send_end(struct publish *p)
+{
+	Mesh__End msg = MESH__END__INIT;
+	bool all = p->sending_all;
+
+	sending_drop(p);
+	msg.commit = p->sent;
+	return all ? p->port.send(p->port.arg, MSG_END, &msg.base) : 0;
+}
+
+int publish_flush(struct publish *p)
+{
+	int r = 0;
+
+	while (r == 0 && p->open && (p->busy || p->sealed_any) && p->port.pending(p->port.arg) < PIPE_HIGH_WATER) {
+		if (!p->busy)
+			r = send_begin(p);
+		else if (p->next < p->n_sending)
+			r = frame_send(p);
+		if (r == 0 && p->busy && p->next == p->n_sending)
+			r = send_end(p);
+	}
+	/* A frame that did not go out means that the pipe is gone: a new one gets a complete set. */
+	return r == -ENOMEM ? r : 0;
+}
+
+void publish_committed(struct publish *p, uint64_t commit, int64_t revision)
+{
+	if (commit > p->sent || commit < p->committed)
+		return;
+	p->committed = commit;
+	p->revision = revision;
+}
+
+struct publish_stats publish_stats(const struct publish *p)
+{
+	return (struct publish_stats){
+		.sent = p->sent,
+		.committed = p->committed,
+		.revision = p->revision,
+		.waiting = keyset_count(&p->staged) + keyset_count(&p->sealed) + p->n_sending - p->next,
+	};
+}
