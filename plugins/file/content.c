@@ -209,6 +209,7 @@ int content_keep(struct content *c, const struct content *old, bool first)
 	size_t kept;
 	int r;
 
+	c->arena.limit = 0; /* what was good once is not too large now */
 	for (size_t i = 0; i < c->n_lost; i++) {
 		kept = 0;
 		r = old != NULL ? keep_items(c, old, &c->lost[i], &kept) : 0;
