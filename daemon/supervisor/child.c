@@ -21,6 +21,8 @@ LOG_MODULE("supervisor");
 
 /* As WORKER_EXIT_RESTART of worker.h: "start me again with the new configuration". */
 #define EXIT_RESTART 75
+/* Between the end of its control pipe and its own. */
+#define LAST_WORDS_MS 2000
 
 static const char *name_of(const struct child *c)
 {
@@ -90,7 +92,10 @@ static void on_control_closed(void *ctx, const char *reason, bool blame)
 	if (blame)
 		log_err("closing the control pipe of %s and restarting it: %s", name_of(c), reason);
 	c->control = pipe_free(c->control);
-	child_kill(c, reason);
+	if (blame)
+		child_kill(c, reason);
+	else if (c->pid != 0)
+		loop_timer_set(&c->retry, LAST_WORDS_MS);
 }
 
 /* ---- start ---- */
@@ -228,7 +233,7 @@ static void on_retry(struct loop_timer *timer)
 	struct child *c = container_of(timer, struct child, retry);
 
 	if (c->pid != 0) {
-		log_warn("%s did not stop in time: killing it", name_of(c));
+		log_warn("%s does not end by itself: killing it", name_of(c));
 		child_kill(c, "not stopped in time");
 		return;
 	}

@@ -299,6 +299,8 @@ static void supervisor_deinit(struct supervisor *sup)
 	loop_signal_deinit(&sup->sighup);
 	loop_signal_deinit(&sup->sigchld);
 	sup->conf = conf_free(sup->conf);
+	if (sup->base != NULL)
+		ctl_close_all(sup->base);
 	sup->base = loop_free(sup->base);
 }
 

@@ -267,6 +267,8 @@ static void worker_close(struct worker *w)
 	if (w->memory != NULL)
 		munmap(w->memory, w->memory_size);
 	w->conf = conf_free(w->conf);
+	if (w->base != NULL)
+		ctl_close_all(w->base);
 	w->base = loop_free(w->base);
 }
 

@@ -1,0 +1,406 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor with tiny roles: what it does when workers die, hang and lie.
+
+Run by meson with the path of the `house` program. Every wait is for a condition with a deadline. Cases that
+look at ids and capabilities need root and are skipped without.
+"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+HOUSE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "house"
+ROLES = ("source", "translator", "frontend")
+DEADLINE = 30
+ROOT = os.geteuid() == 0
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait(condition, what):
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        threading.Event().wait(0.02)
+    raise AssertionError("waited in vain for " + what)
+
+
+def status(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+class House:
+    """One running supervisor; its log is collected line by line."""
+
+    def __init__(self, folder, **environment):
+        self.dir = folder
+        os.chmod(folder, 0o755)
+        self.path = os.path.join(folder, "conf")
+        os.mkdir(os.path.join(folder, "do"))
+        self.values = {
+            "user": "nobody",
+            "state_dir": os.path.join(folder, "state"),
+            "control.socket": os.path.join(folder, "run/control.sock"),
+            "frontend.options.listen[0]": f"127.0.0.1:{free_port()}",
+            "log.dir": os.path.join(folder, "do"),
+            "log.word": "one",
+        }
+        self.environment = dict(os.environ, **environment)
+        self.lines = []
+        self.process = None
+        self.reader = None
+
+    def write(self, **changes):
+        for key, value in changes.items():
+            self.values[key.replace("__", ".")] = value
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.writelines(f"{k} {v}\n" for k, v in self.values.items() if v is not None)
+
+    def start(self):
+        self.process = subprocess.Popen([HOUSE, self.path], env=self.environment, stderr=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        return self
+
+    def read(self):
+        with self.process.stderr as stream:
+            for line in stream:
+                self.lines.append(line.rstrip("\n"))
+
+    def count(self, pattern):
+        return sum(1 for line in list(self.lines) if re.search(pattern, line))
+
+    def wait_line(self, pattern, times=1):
+        try:
+            return wait(lambda: self.count(pattern) >= times, f"{times} x /{pattern}/")
+        except AssertionError as e:
+            raise AssertionError(str(e) + "\n" + "\n".join(self.lines[-60:])) from None
+
+    def ready(self):
+        self.write()
+        self.start()
+        self.wait_line("all workers are ready")
+        return self
+
+    def pid(self, role):
+        found = [line for line in self.lines if f"supervisor: {role} is ready (pid " in line]
+        return int(re.search(r"pid (\d+)", found[-1]).group(1))
+
+    def do(self, role, word):
+        path = os.path.join(self.dir, "do", role + ".do")
+        if word is None:
+            os.unlink(path)
+            return
+        with open(path + ".tmp", "w", encoding="ascii") as f:
+            f.write(word)
+        os.chmod(path + ".tmp", 0o666)
+        os.rename(path + ".tmp", path)
+
+    def end(self):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
+        self.process.wait()
+        self.reader.join(DEADLINE)
+
+
+class Case(unittest.TestCase):
+    def house(self, **environment):
+        folder = tempfile.TemporaryDirectory(prefix="house.")
+        self.addCleanup(folder.cleanup)
+        house = House(folder.name, **environment)
+        self.addCleanup(house.end)
+        return house
+
+
+class Life(Case):
+    def test_ends_in_order(self):
+        h = self.house().ready()
+        h.process.send_signal(signal.SIGTERM)
+        self.assertEqual(h.process.wait(5), 0)
+        order = [line.split()[1] for line in h.lines if line.endswith(": stop")]
+        self.assertEqual(order, [r + "/house:" for r in ROLES])
+        self.assertFalse(os.path.exists(h.values["control.socket"]))
+        self.assertEqual(h.count("Sanitizer"), 0)
+
+    def test_hung_worker_does_not_hold_the_end(self):
+        h = self.house().ready()
+        os.kill(h.pid("translator"), signal.SIGSTOP)
+        begin = time.monotonic()
+        h.process.send_signal(signal.SIGTERM)
+        self.assertEqual(h.process.wait(DEADLINE), 0)
+        self.assertLess(time.monotonic() - begin, 5)
+        h.wait_line("frontend/house: stop")
+
+    def test_workers_end_with_the_supervisor(self):
+        h = self.house().ready()
+        pids = [h.pid(r) for r in ROLES]
+        h.process.kill()
+        wait(lambda: not any(os.path.exists(f"/proc/{p}") for p in pids), "the end of the workers")
+
+    def test_killed_workers_come_back(self):
+        h = self.house().ready()
+        for n, role in enumerate(ROLES, 2):
+            before = {r: h.pid(r) for r in ROLES}
+            lost = h.count("translator/house: pipe lost")
+            opened = h.count("translator/house: pipe .* open")
+            os.kill(before[role], signal.SIGKILL)
+            h.wait_line(f"{role} ended by signal 9")
+            h.wait_line(f"supervisor: {role} is ready", 2)
+            self.assertEqual([r for r in ROLES if h.pid(r) != before[r]], [role])
+            if role != "translator":
+                h.wait_line("translator/house: pipe .* open", opened + 1)
+                self.assertEqual(h.count("translator/house: pipe lost"), lost + 1)
+        h.wait_line("translator/house: life 2 in memory")
+        h.wait_line("frontend/house: life 2 in memory")
+        h.wait_line("frontend/house: socket", 2)
+
+    def test_wedged_worker_is_killed(self):
+        h = self.house(HOUSE_BEAT_MS="100").ready()
+        os.kill(h.pid("translator"), signal.SIGSTOP)
+        h.wait_line("translator .* wedged")
+        h.wait_line("translator is ready", 2)
+
+    def test_crash_loop_backs_off_and_fails_loudly(self):
+        h = self.house().ready()
+        h.do("source", "exit")
+        h.wait_line("source has FAILED: 5 deaths in a row, the last by exit status 3")
+        for ms in (100, 200, 400, 800):
+            self.assertEqual(h.count(f"source ended by exit status 3 before it was stable; next try in {ms} ms"), 1)
+        self.assertEqual(h.count("(translator|frontend) ended"), 0)
+
+
+class Lies(Case):
+    def test_garbage_between_workers(self):
+        h = self.house().ready()
+        translator = h.pid("translator")
+        h.do("frontend", "garbage")
+        h.wait_line("translator closed its pipe to frontend")
+        h.wait_line("frontend sent bad bytes to translator three times in a minute")
+        h.do("frontend", None)
+        h.wait_line("frontend is ready", 2)
+        self.assertEqual(h.pid("translator"), translator)
+
+    def test_garbage_to_the_supervisor(self):
+        h = self.house().ready()
+        h.do("source", "trouble")
+        h.wait_line("closing the control pipe of source")
+        h.do("source", None)
+        h.wait_line("source is ready", 2)
+        self.assertIsNone(h.process.poll())
+
+
+class Power(Case):
+    def test_descriptors(self):
+        h = self.house().ready()
+        h.wait_line("pipe .* open", 4)
+        for role, peers in (("source", 1), ("translator", 2), ("frontend", 1)):
+            found = {}
+            for fd in os.listdir(f"/proc/{h.pid(role)}/fd"):
+                found[int(fd)] = os.readlink(f"/proc/{h.pid(role)}/fd/{fd}")
+            sockets = [fd for fd, to in found.items() if fd > 2 and to.startswith("socket:")]
+            own_loop = 2  # the loop's socket pair for signals, if it has one
+            listens = 1 if role == "frontend" else 0
+            self.assertIn(len(sockets), range(2 + peers + listens, 2 + peers + listens + own_loop + 1), found)
+            others = [to for fd, to in found.items() if fd > 2 and not to.startswith(("socket:", "anon_inode:"))]
+            # The loop's own pipe for signals has both its ends here.
+            self.assertTrue(all(to.startswith("pipe:") and others.count(to) == 2 for to in others), found)
+            self.assertEqual(found[0], "/dev/null")
+
+    def test_no_new_privs_and_seccomp(self):
+        h = self.house().ready()
+        for role in ROLES:
+            s = status(h.pid(role))
+            self.assertEqual(s["NoNewPrivs"], "1")
+            self.assertEqual(s["Seccomp"], "2")
+
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_ids_and_capabilities(self):
+        h = self.house().ready()
+        for role in ROLES:
+            s = status(h.pid(role))
+            self.assertEqual(set(s["Uid"].split()), {"65534"})
+            self.assertEqual(set(s["Gid"].split()), {"65534"})
+            self.assertNotIn("0", s["Groups"].split())
+            for sets in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                self.assertEqual(int(s[sets], 16), 0, sets)
+        state = os.stat(h.values["state_dir"])
+        self.assertEqual((state.st_uid, state.st_mode & 0o777), (65534, 0o700))
+        self.assertEqual(os.stat(h.values["control.socket"]).st_mode & 0o777, 0o660)
+
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_user_root_stays_root_without_capabilities(self):
+        h = self.house()
+        h.write(user="root")
+        h.ready()
+        h.wait_line("WARN.*'user: root'")
+        s = status(h.pid("source"))
+        self.assertEqual(s["Uid"].split()[0], "0")
+        self.assertEqual(int(s["CapEff"], 16), 0)
+
+    def test_a_worker_cannot_signal(self):
+        h = self.house().ready()
+        h.do("source", "kill")
+        wait(lambda: h.count("source/house: kill gave -1") or h.count("source ended by signal 31"), "a refusal")
+        self.assertIsNone(h.process.poll())
+        self.assertEqual(h.count("stopping"), 0)
+
+    def test_a_worker_reads_only_what_it_needs(self):
+        h = self.house().ready()
+        h.do("frontend", "read")
+        h.wait_line("read gave -13")
+
+
+class Reload(Case):
+    def reload(self, h):
+        h.process.send_signal(signal.SIGHUP)
+
+    def test_changed_slice(self):
+        h = self.house().ready()
+        pids = [h.pid(r) for r in ROLES]
+        h.write(log__word="two")
+        self.reload(h)
+        h.wait_line("word is now two", 3)
+        h.wait_line("has been read again")
+        self.assertEqual([h.pid(r) for r in ROLES], pids)
+
+    def test_equal_slice_is_left_alone(self):
+        h = self.house().ready()
+        h.write(source__new="1")
+        self.reload(h)
+        h.wait_line("source/house: word is now")
+        h.wait_line("has been read again")
+        self.assertEqual(h.count("(translator|frontend)/house: word is now"), 0)
+
+    def test_worker_may_ask_for_a_new_process(self):
+        h = self.house().ready()
+        h.write(log__word="two", log__restart="yes")
+        self.reload(h)
+        for role in ROLES:
+            h.wait_line(f"{role}/house: word is two")
+        h.wait_line("is ready", 6)
+        self.assertEqual(h.count("ERROR"), 0)
+
+    def test_bad_file_keeps_the_old(self):
+        h = self.house().ready()
+        pids = [h.pid(r) for r in ROLES]
+        with open(h.path, "a", encoding="ascii") as f:
+            f.write("log.word two\nbad\nworse\n")
+        self.reload(h)
+        h.wait_line(r"conf:\d+:1: bad: no value")
+        h.wait_line(r"conf:\d+:1: worse: no value")
+        h.write(log__word="three")
+        self.reload(h)
+        h.wait_line("word is now three", 3)
+        self.assertEqual(h.count("word is now two"), 0)
+        self.assertEqual([h.pid(r) for r in ROLES], pids)
+
+    def test_other_address(self):
+        h = self.house().ready()
+        source, old = h.pid("source"), h.values["frontend.options.listen[0]"]
+        new = f"127.0.0.1:{free_port()}"
+        h.write(**{"frontend.options.listen[0]": new})
+        self.reload(h)
+        h.wait_line("frontend is ready", 2)
+        self.assertEqual(h.count("frontend/house: socket " + new), 1)
+        self.assertEqual(h.pid("source"), source)
+        with socket.socket() as s:
+            self.assertNotEqual(s.connect_ex(("127.0.0.1", int(old.split(":")[1]))), 0)
+
+    def test_taken_address_changes_nothing(self):
+        h = self.house().ready()
+        frontend = h.pid("frontend")
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            h.write(**{"frontend.options.listen[0]": "127.0.0.1:%d" % s.getsockname()[1], "log__word": "two"})
+            self.reload(h)
+            h.wait_line("cannot listen on .*somebody else listens there")
+        self.assertEqual(h.count("word is now"), 0)
+        self.assertEqual(h.pid("frontend"), frontend)
+
+    def test_what_needs_a_restart_says_so(self):
+        h = self.house().ready()
+        h.write(state_dir=h.dir + "/other", user="daemon")
+        self.reload(h)
+        h.wait_line("state_dir changes from .* needs a restart")
+        h.wait_line("user changes from 'nobody' to 'daemon'")
+
+
+class Refusal(Case):
+    def refused(self, h, pattern):
+        h.start()
+        self.assertEqual(h.process.wait(DEADLINE), 1)
+        h.wait_line(pattern)
+
+    def test_mistakes_are_all_told(self):
+        h = self.house()
+        with open(h.path, "w", encoding="ascii") as f:
+            f.write("one\ntwo\n")
+        self.refused(h, r"conf:1:1: one: no value")
+        h.wait_line(r"conf:2:1: two: no value")
+
+    def test_no_such_file(self):
+        self.refused(self.house(), "conf: No such file")
+
+    def test_folder(self):
+        h = self.house()
+        os.mkdir(h.path)
+        self.refused(h, "is a directory")
+
+    def test_fifo(self):
+        h = self.house()
+        os.mkfifo(h.path)
+        self.refused(h, "FIFO")
+
+    def test_port_taken(self):
+        h = self.house()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            h.write(**{"frontend.options.listen[0]": "127.0.0.1:%d" % s.getsockname()[1]})
+            self.refused(h, "Address already in use; somebody else")
+
+    def test_second_on_the_same_socket(self):
+        first = self.house().ready()
+        h = self.house()
+        h.write(**{"control.socket": first.values["control.socket"]})
+        self.refused(h, "another meshd answers")
+        self.assertTrue(os.path.exists(first.values["control.socket"]))
+
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_unknown_user(self):
+        h = self.house()
+        h.write(user="nobody-at-all")
+        self.refused(h, "user 'nobody-at-all' does not exist .* name another with 'user:'")
+
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_state_dir_of_another(self):
+        h = self.house()
+        os.mkdir(h.dir + "/state", 0o700)
+        h.write()
+        self.refused(h, "'nobody' cannot write to state_dir .*chown nobody")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
