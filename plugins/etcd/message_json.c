@@ -41,25 +41,6 @@ static struct bytes unescape(struct reader *rd, struct gojson v)
 	return (struct bytes){ .data = rd->scratch->data + start, .size = rd->scratch->len - start };
 }
 
-static int read_bytes(struct reader *rd, const struct msg_field *f, struct gojson v, void *member)
-{
-	struct bytes text, *out = member;
-	size_t start, bad = 0;
-	int r;
-
-	(void)f;
-	if (v.text[0] != '"')
-		return wrong_type(rd, v, "[]uint8");
-	text = unescape(rd, v);
-	start = rd->scratch->len;
-	r = base64_decode(rd->scratch, (const char *)text.data, text.size, &bad);
-	if (r == -EBADMSG)
-		return apierr_setf(rd->err, GRPC_INVALID_ARGUMENT,
-				   "illegal base64 data at input byte %zu", bad);
-	*out = (struct bytes){ .data = rd->scratch->data + start, .size = rd->scratch->len - start };
-	return r;
-}
-
 /* Digits with an optional sign, in the range of int64. */
 static bool parse_int(struct gojson v, int64_t *ret)
 {
@@ -72,6 +53,45 @@ static bool parse_int(struct gojson v, int64_t *ret)
 	errno = 0;
 	*ret = strtoll(digits, &end, 10);
 	return *end == '\0' && errno == 0;
+}
+
+/* Go also takes a list of numbers for bytes. */
+static int read_byte_list(struct reader *rd, struct gojson v, struct bytes *out)
+{
+	size_t start = rd->scratch->len, pos = 0;
+	struct gojson element;
+	int64_t byte = 0;
+
+	while (gojson_next_element(v, &pos, &element)) {
+		if (!gojson_is_null(element) &&
+		    (!parse_int(element, &byte) || byte < 0 || byte > 255))
+			return wrong_type(rd, element, "uint8");
+		buf_putc(rd->scratch, (char)byte);
+		byte = 0;
+	}
+	*out = (struct bytes){ .data = rd->scratch->data + start, .size = rd->scratch->len - start };
+	return buf_error(rd->scratch);
+}
+
+static int read_bytes(struct reader *rd, const struct msg_field *f, struct gojson v, void *member)
+{
+	struct bytes text, *out = member;
+	size_t start, bad = 0;
+	int r;
+
+	(void)f;
+	if (v.text[0] == '[')
+		return read_byte_list(rd, v, out);
+	if (v.text[0] != '"')
+		return wrong_type(rd, v, "[]uint8");
+	text = unescape(rd, v);
+	start = rd->scratch->len;
+	r = base64_decode(rd->scratch, (const char *)text.data, text.size, &bad);
+	if (r == -EBADMSG)
+		return apierr_setf(rd->err, GRPC_INVALID_ARGUMENT,
+				   "illegal base64 data at input byte %zu", bad);
+	*out = (struct bytes){ .data = rd->scratch->data + start, .size = rd->scratch->len - start };
+	return r;
 }
 
 /* jsonpb takes the quotes off a string and reads what is between them as JSON. */
@@ -140,6 +160,9 @@ static int read_enum_set(struct reader *rd, const struct msg_field *f, struct go
 	size_t pos = 0;
 	int r;
 
+	if (v.text[0] == '"')
+		return apierr_setf(rd->err, GRPC_INVALID_ARGUMENT,
+				   "invalid target \"slice\" for enum %s", f->names->type);
 	if (v.text[0] != '[')
 		return wrong_type(rd, v, "[]json.RawMessage");
 	while (gojson_next_element(v, &pos, &element)) {

@@ -72,6 +72,19 @@ void reply_body(const struct reply *r, struct body *body)
 		conn_fail(r->conn);
 }
 
+/* Go writes these three as escapes, in case someone puts JSON into HTML. */
+static void html_escape(struct buf *out, const struct buf *in)
+{
+	for (size_t i = 0; i < in->len; i++) {
+		char c = (char)in->data[i];
+
+		if (c == '<' || c == '>' || c == '&')
+			buf_printf(out, "\\u%04x", c);
+		else
+			buf_putc(out, c);
+	}
+}
+
 static void error_text(struct buf *b, const struct apierr *err)
 {
 	const char *message = err->detail[0] != '\0' ? err->detail : err->text;
@@ -97,11 +110,12 @@ static void chunked_error(const struct reply *r, int status, const struct buf *b
 
 void reply_error(const struct reply *r, const struct apierr *err)
 {
-	_cleanup_(buf_deinit) struct buf b = BUF_INIT;
+	_cleanup_(buf_deinit) struct buf b = BUF_INIT, plain = BUF_INIT;
 	int status = apierr_http_status(err->code);
 
-	error_text(&b, err);
-	if (buf_error(&b) < 0) {
+	error_text(&plain, err);
+	html_escape(&b, &plain);
+	if (buf_error(&plain) < 0 || buf_error(&b) < 0) {
 		conn_fail(r->conn);
 	} else if (err->early || r->minor == 0) {
 		reply_head(r, status, TYPE_JSON, "", (int64_t)b.len);
