@@ -26,7 +26,7 @@ int reader_document(struct reader *r, const struct doc_node *n);
 
 /*
  * resource.c: one resource. kind: what it is if it does not say ("@type"); name: the one that its
- * wrapper gives it, or NULL.
+ * wrapper gives it, for a resource that has none inside, or NULL.
  */
 int reader_resource(struct reader *r, const struct doc_node *n, enum kind kind, const char *name);
 

@@ -138,25 +138,41 @@ static int encode_resource(struct subject *s, const struct doc_node *n, bool has
 	return ret < 0 ? lose_resource(s, &err) : add_resource(s, n, has_own_name);
 }
 
+/* Envoy goes by the name inside; the wrapper's counts where there is no other. */
+static int choose_name(struct subject *s, const struct doc_node *n, const char *own, const char *wrapped,
+		       char *made, size_t made_size)
+{
+	char reason[256];
+
+	if (wrapped != NULL && *wrapped == '\0')
+		wrapped = NULL;
+	s->name = own != NULL ? own : wrapped;
+	if (own != NULL && wrapped != NULL && strcmp(own, wrapped) != 0) {
+		snprintf(reason, sizeof reason,
+			 "the wrapper says '%.80s'; the name inside counts, as in Envoy", wrapped);
+		return find(s, MESH_SEV_INFO, "info", "name", doc_line(n), doc_col(n), reason);
+	}
+	if (s->name != NULL || s->kind != KIND_LISTENER)
+		return 0;
+	make_name(s->reader, made, made_size);
+	s->name = made;
+	return find(s, MESH_SEV_INFO, "info", "name", doc_line(n), doc_col(n),
+		    "a listener without a name; it gets one");
+}
+
 static int read_named(struct reader *r, const struct doc_node *n, enum kind kind, const char *wrapped)
 {
-	struct subject s = { .reader = r, .kind = kind, .name = own_name(n, kind) };
-	bool has_own_name = s.name != NULL;
+	struct subject s = { .reader = r, .kind = kind };
+	const char *own = own_name(n, kind);
 	char made[64];
-	int ret = 0;
+	int ret = choose_name(&s, n, own, wrapped, made, sizeof made);
 
-	if (wrapped != NULL && *wrapped != '\0')
-		s.name = wrapped;
-	if (s.name == NULL && kind != KIND_LISTENER)
+	if (ret < 0)
+		return ret;
+	if (s.name == NULL)
 		return find(&s, MESH_SEV_ERROR, "skip", kind_info(kind)->name_key, doc_line(n), doc_col(n),
 			    "a resource without a name cannot be used; it is left out");
-	if (s.name == NULL) {
-		make_name(r, made, sizeof made);
-		s.name = made;
-		ret = find(&s, MESH_SEV_INFO, "info", "name", doc_line(n), doc_col(n),
-			   "a listener without a name; it gets one");
-	}
-	return ret < 0 ? ret : encode_resource(&s, n, has_own_name);
+	return encode_resource(&s, n, own != NULL);
 }
 
 static int refuse_type(struct reader *r, const struct doc_node *type)
