@@ -204,8 +204,10 @@ static void work(const struct world *w, int fd, unsigned round)
 		blob_unref(b);
 		if (write(fd, &told, sizeof told) != sizeof told)
 			_exit(4);
-		if (i % 150 == 0 && store_save(s, NOW_MS) != 0)
+		if (i % 150 == 0 && store_save_begin(s, NOW_MS) != 0)
 			_exit(5);
+		if (store_save_step(s) < 0)
+			_exit(6);
 	}
 }
 

@@ -200,7 +200,6 @@ static int check_keep(const struct journal_record *record, void *arg)
 static void test_keep(void **state)
 {
 	struct kv kv = { .create_revision = 3, .mod_revision = 5, .version = 2 };
-	const struct kv *list[] = { &kv };
 	uint8_t *memory = memory_new();
 	struct journal j;
 	int calls = 0;
@@ -210,7 +209,7 @@ static void test_keep(void **state)
 	assert_int_equal(journal_open(&j, memory, SIZE), JOURNAL_FRESH);
 	assert_int_equal(journal_skip(&j, 10), 0);
 	assert_int_equal(append(&j, 11, 5), 0);
-	assert_int_equal(journal_keep(&j, 12, list, 1), 0);
+	assert_int_equal(journal_keep(&j, 12, &kv, 1), 0);
 	assert_int_equal(append(&j, 13, 5), 0);
 	assert_int_equal(journal_trim(&j, 12), 0);
 	assert_int_equal(journal_walk(&j, check_keep, &calls), 0);

@@ -125,6 +125,7 @@ static void test_past(void **state)
 
 static void test_files(void **state)
 {
+	struct objects_save save = OBJECTS_SAVE_INIT;
 	struct keyspace *ks = filled(), *loaded;
 	struct image_info info;
 	struct objects o = { .io = &store_io_system };
@@ -136,13 +137,15 @@ static void test_files(void **state)
 	o.dirfd = dir.fd;
 	do {
 		countdown = n++;
-		r = objects_prepare(&o, ks, NULL, 1000, NOW_MS, &info, NULL);
+		r = objects_begin(&o, &save, ks, NULL, 1000, NOW_MS, NULL);
+		if (r == 0)
+			r = objects_step(&o, &save, SIZE_MAX, &info, NULL);
 		countdown = -1;
 		assert_true(r == 0 || r == -ENOMEM);
 		assert_true((r == 0) == (scratch_mode(&dir, "objects.tmp") != 0));
 	} while (r != 0);
 	assert_true(n > 3);
-	assert_int_equal(objects_commit(&o, NULL), 0);
+	assert_int_equal(objects_commit(&o, &save, NULL), 0);
 	n = 0;
 	do {
 		loaded = NULL;

@@ -48,9 +48,13 @@ static void setup_remove(struct setup *s)
 
 static int save_tail(struct setup *s, const struct store_filter *filter, size_t tail)
 {
-	int r = objects_prepare(&s->objects, s->ks, filter, tail, NOW_MS, &s->info, &s->note);
+	struct objects_save save = OBJECTS_SAVE_INIT;
+	int r = objects_begin(&s->objects, &save, s->ks, filter, tail, NOW_MS, &s->note);
 
-	return r < 0 ? r : objects_commit(&s->objects, &s->note);
+	while (r == 0 &&
+	       (r = objects_step(&s->objects, &save, 10, &s->info, &s->note)) == IMAGE_MORE)
+		r = 0;
+	return r < 0 ? r : objects_commit(&s->objects, &save, &s->note);
 }
 
 static int save(struct setup *s)

@@ -7,6 +7,7 @@
 #include "helper.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -466,6 +467,62 @@ static void test_secrets(void **state)
 	world_remove(&w);
 }
 
+/* Slices: what is written is the moment of the beginning, commits go on, and a kill loses nothing. */
+static void test_slices(void **state)
+{
+	struct world w;
+	uint64_t begun, seen = 0;
+	int slices = 0;
+
+	world_make(&w);
+	w.options.filter.fn = no_secrets;
+	w.options.journal = NULL;		/* first so much that it takes several slices */
+	start(&w);
+	put_one(w.ks, "ssl", "secret-1");
+	for (int i = 0; i < 3000; i++) {
+		char key[16], value[1000];
+
+		memset(value, 'v', sizeof value);
+		snprintf(value + 900, 100, "%d", i);
+		snprintf(key, sizeof key, "k%04d", i);
+		put_one(w.ks, key, value);
+	}
+	ended(&w);
+	w.options.journal = w.journal;
+	start(&w);
+	put_one(w.ks, "ssl", "secret-2");
+	begun = ks_revision(w.ks);
+	assert_int_equal(store_save_begin(w.store, NOW_MS), 0);
+	assert_true(store_saving(w.store));
+	while (store_save_step(w.store) == STORE_MORE) {
+		slices++;
+		seen = put_one(w.ks, "ssl", slices % 2 == 0 ? "secret-4" : "secret-3");
+		put_one(w.ks, "k0000", slices % 2 == 0 ? "b" : "a");
+	}
+	assert_true(slices > 1);
+	assert_int_equal(store_stored(w.store), begun);
+	assert_true(store_dirty(w.store));
+	assert_int_equal(store_save_step(w.store), 0);
+	killed(&w);
+	assert_start(&w, STORE_WHOLE);
+	assert_int_equal(get(w.ks, "ssl")->mod_revision, seen);
+	assert_int_equal(get(w.ks, "ssl")->create_revision, begun);
+	assert_value(w.ks, "k0000", slices % 2 == 0 ? "b" : "a");
+	assert_no_secret(&w);
+	assert_int_equal(store_save_begin(w.store, NOW_MS), 0);	/* killed in the middle of one */
+	assert_int_equal(store_save_step(w.store), STORE_MORE);
+	seen = put_one(w.ks, "a", "1");
+	killed(&w);
+	assert_start(&w, STORE_WHOLE);
+	assert_int_equal(ks_revision(w.ks), seen);
+	assert_int_equal(store_save_begin(w.store, NOW_MS), 0);	/* and overtaken by a whole one */
+	assert_int_equal(store_save_step(w.store), STORE_MORE);
+	assert_int_equal(store_save(w.store, NOW_MS), 0);
+	assert_false(store_saving(w.store));
+	assert_false(store_dirty(w.store));
+	world_remove(&w);
+}
+
 /* During a reload two workers live: the second takes over, the first can do no harm any more. */
 static void test_takeover(void **state)
 {
@@ -573,6 +630,7 @@ int main(void)
 		cmocka_unit_test(test_oversized),
 		cmocka_unit_test(test_disk_full),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_takeover),
 		cmocka_unit_test(test_no_journal),
 		cmocka_unit_test(test_numbers_reserved),

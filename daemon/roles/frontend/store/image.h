@@ -44,13 +44,26 @@ struct image_info {
 bool store_filter_passes(const struct store_filter *filter, const struct blob *key,
 			 const struct blob *value);
 
+enum {
+	IMAGE_MORE = 1,		/* the writer is not at its end yet */
+};
+
+struct image_writer;
+struct snapshot;
+
 /*
- * Writes the key space to fd. The history's tail is cut to `tail_bytes` (its newest transaction
- * is always there) and behind the newest transaction that holds a value which must not be stored.
- * Negative errno of write, or -ENOMEM, -EFBIG.
+ * Begins to write the key space, as it is now, to fd (borrowed). The history's tail is cut as
+ * snapshot_take() says. -ENOMEM, -EFBIG.
  */
-int image_write(const struct keyspace *ks, const struct store_filter *filter, size_t tail_bytes,
-		uint64_t now_ms, int fd, const struct store_io *io, struct image_info *ret_info);
+int image_writer_new(const struct keyspace *ks, const struct store_filter *filter,
+		     size_t tail_bytes, uint64_t now_ms, int fd, const struct store_io *io,
+		     struct image_writer **ret_writer);
+struct image_writer *image_writer_free(struct image_writer *w);
+DEFINE_FREEP(struct image_writer *, image_writer_free);
+/* Writes about `bytes` more. 0: all is written, ret_info is set. IMAGE_MORE, or -errno of write. */
+int image_writer_step(struct image_writer *w, size_t bytes, struct image_info *ret_info);
+/* What is being written, borrowed. */
+const struct snapshot *image_writer_snapshot(const struct image_writer *w);
 
 /*
  * Rebuilds a key space. -EBADMSG: damaged or not of this version, the note says how; -ENOMEM.

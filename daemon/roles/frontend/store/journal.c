@@ -421,7 +421,7 @@ static uint8_t *store_keep(uint8_t *p, const struct kv *kv)
 	return store_bytes(p, kv->value->data, kv->value->size);
 }
 
-int journal_keep(struct journal *j, uint64_t revision, const struct kv *const *kvs, uint32_t count)
+int journal_keep(struct journal *j, uint64_t revision, const struct kv *kvs, uint32_t count)
 {
 	struct record *record,
 		head = { .kind = JOURNAL_KEEP, .revision = revision, .count = count };
@@ -430,13 +430,13 @@ int journal_keep(struct journal *j, uint64_t revision, const struct kv *const *k
 	int r;
 
 	for (uint32_t i = 0; i < count; i++)
-		payload += journal_keep_cost(kvs[i]);
+		payload += journal_keep_cost(&kvs[i]);
 	r = record_start(j, &head, payload, 0, &record);
 	if (r != 0)
 		return r;
 	p = (uint8_t *)(record + 1);
 	for (uint32_t i = 0; i < count; i++)
-		p = store_keep(p, kvs[i]);
+		p = store_keep(p, &kvs[i]);
 	record_end(j, record);
 	return 0;
 }

@@ -95,7 +95,7 @@ int journal_append(struct journal *j, const struct txn *t, uint64_t previous, si
  */
 int journal_skip(struct journal *j, uint64_t revision);
 /* Writes the keys that the object store of `revision` will leave out. 0, JOURNAL_FULL, -ESTALE. */
-int journal_keep(struct journal *j, uint64_t revision, const struct kv *const *kvs, uint32_t count);
+int journal_keep(struct journal *j, uint64_t revision, const struct kv *kvs, uint32_t count);
 /*
  * Drops transactions up to this revision and older KEEP records; gives unused pages back.
  * Call when the object store of this revision is safe on disk. -ESTALE.

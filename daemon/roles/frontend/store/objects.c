@@ -180,38 +180,57 @@ int objects_load(const struct objects *o, const struct history_limits *limits,
 	return newest == 1 && before == 1 ? OBJECTS_NONE : OBJECTS_LOST;
 }
 
-static int write_synced(const struct objects *o, const struct keyspace *ks,
-			const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
-			struct image_info *ret_info)
+void objects_release(struct objects_save *save)
 {
-	int fd, r;
+	if (save->fd >= 0)
+		close(save->fd);
+	save->fd = -1;
+	save->writer = image_writer_free(save->writer);
+}
 
-	(void)unlinkat(o->dirfd, NAME_TMP, 0);
-	fd = openat(o->dirfd, NAME_TMP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	r = image_write(ks, filter, tail_bytes, now_ms, fd, o->io, ret_info);
-	if (r == 0 && o->io->sync(fd) < 0)
-		r = -errno;
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
+void objects_abort(const struct objects *o, struct objects_save *save)
+{
+	if (save->fd >= 0)
+		(void)unlinkat(o->dirfd, NAME_TMP, 0);
+	objects_release(save);
+}
+
+static int save_fail(const struct objects *o, struct objects_save *save, int r, struct note *note)
+{
+	objects_abort(o, save);
+	note_add(note,
+		 "cannot write the object store '" NAME_TMP "' in the state folder: %s; "
+		 "the file of before is kept",
+		 strerror(-r));
 	return r;
 }
 
-int objects_prepare(const struct objects *o, const struct keyspace *ks,
-		    const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
-		    struct image_info *ret_info, struct note *note)
+int objects_begin(const struct objects *o, struct objects_save *save, const struct keyspace *ks,
+		  const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
+		  struct note *note)
 {
-	int r = write_synced(o, ks, filter, tail_bytes, now_ms, ret_info);
+	int r;
 
-	if (r < 0) {
-		(void)unlinkat(o->dirfd, NAME_TMP, 0);
-		note_add(note,
-			 "cannot write the object store '" NAME_TMP "' in the state folder: %s; "
-			 "the file of before is kept",
-			 strerror(-r));
-	}
-	return r;
+	*save = (struct objects_save)OBJECTS_SAVE_INIT;
+	(void)unlinkat(o->dirfd, NAME_TMP, 0);
+	save->fd = openat(o->dirfd, NAME_TMP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+			  0600);
+	if (save->fd < 0)
+		return save_fail(o, save, -errno, note);
+	r = image_writer_new(ks, filter, tail_bytes, now_ms, save->fd, o->io, &save->writer);
+	return r < 0 ? save_fail(o, save, r, note) : 0;
+}
+
+int objects_step(const struct objects *o, struct objects_save *save, size_t bytes,
+		 struct image_info *ret_info, struct note *note)
+{
+	int r = image_writer_step(save->writer, bytes, ret_info);
+
+	if (r == IMAGE_MORE)	/* so that little is left to wait for at the end */
+		(void)sync_file_range(save->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	if (r == 0 && o->io->sync(save->fd) < 0)
+		r = -errno;
+	return r < 0 ? save_fail(o, save, r, note) : r;
 }
 
 /* The newest becomes the predecessor, without ever being missing (unless links are not to be had). */
@@ -226,16 +245,19 @@ static int keep_previous(const struct objects *o)
 	return 0;
 }
 
-int objects_commit(const struct objects *o, struct note *note)
+int objects_commit(const struct objects *o, struct objects_save *save, struct note *note)
 {
 	int r = name_exists(o, NAME) ? keep_previous(o) : 0;
 
 	if (r == 0 && renameat(o->dirfd, NAME_TMP, o->dirfd, NAME) < 0)
 		r = -errno;
+	objects_release(save);
 	if (r == 0 && o->io->sync(o->dirfd) < 0)
 		r = -errno;
 	if (r < 0)
-		note_add(note, "cannot put the new object store in place in the state folder: %s; "
-			 "the file of before is kept", strerror(-r));
+		note_add(note,
+			 "cannot put the new object store in place in the state folder: %s; "
+			 "the file of before is kept",
+			 strerror(-r));
 	return r;
 }

@@ -35,11 +35,33 @@ extern const struct store_io store_io_system;
 int objects_load(const struct objects *o, const struct history_limits *limits,
 		 struct keyspace **ret_ks, struct image_info *ret_info, struct note *note);
 
-/* Writes `objects.tmp`. On an error it is removed again, and the old files are as they were. */
-int objects_prepare(const struct objects *o, const struct keyspace *ks,
-		    const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
-		    struct image_info *ret_info, struct note *note);
-/* Makes it the newest. */
-int objects_commit(const struct objects *o, struct note *note);
+/*
+ * A save under way: writes `objects.tmp`. On an error, and by objects_abort(), it is removed again,
+ * and the old files are as they were.
+ */
+struct objects_save {
+	int fd;				/* owned; -1: none is under way */
+	struct image_writer *writer;	/* owned */
+};
+
+#define OBJECTS_SAVE_INIT { .fd = -1 }
+
+/* Begins with the key space as it is now. Negative errno (noted): nothing is under way. */
+int objects_begin(const struct objects *o, struct objects_save *save, const struct keyspace *ks,
+		  const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
+		  struct note *note);
+/*
+ * Writes about `bytes` more. 0: written and synced; what it holds is in ret_info, and in the
+ * writer's snapshot until objects_commit() or objects_abort(). IMAGE_MORE. Negative errno (noted):
+ * nothing is under way any more.
+ */
+int objects_step(const struct objects *o, struct objects_save *save, size_t bytes,
+		 struct image_info *ret_info, struct note *note);
+/* Gives up what is under way, if anything. */
+void objects_abort(const struct objects *o, struct objects_save *save);
+/* Lets go of it without touching the folder, which a successor may be writing to. */
+void objects_release(struct objects_save *save);
+/* Makes what was written the newest. Whatever it returns, nothing is under way any more. */
+int objects_commit(const struct objects *o, struct objects_save *save, struct note *note);
 
 #endif

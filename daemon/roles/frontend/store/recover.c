@@ -90,17 +90,25 @@ static int repeat_txn(struct recovery *rc, struct journal_record *record)
 	return 0;
 }
 
+/* Before the transactions: a save that took its time put these keys behind newer transactions. */
+static int repeat_if_keep(const struct journal_record *found, void *arg)
+{
+	struct recovery *rc = arg;
+	struct journal_record record = *found;
+	bool ours = record.kind == JOURNAL_KEEP && record.revision == rc->info.revision;
+
+	return ours ? repeat_keep(rc, &record) : 0;
+}
+
 /* Non-zero ends the walk: positive at a gap, negative without memory. */
-static int repeat_record(const struct journal_record *found, void *arg)
+static int repeat_if_txn(const struct journal_record *found, void *arg)
 {
 	struct recovery *rc = arg;
 	struct keyspace *ks = rc->s->ks;
 	struct journal_record record = *found;
 	int r;
 
-	if (record.kind == JOURNAL_KEEP)
-		return record.revision == rc->info.revision ? repeat_keep(rc, &record) : 0;
-	if (record.revision <= ks->current)
+	if (record.kind != JOURNAL_TXN || record.revision <= ks->current)
 		return 0;
 	r = record.previous == ks->current ? repeat_txn(rc, &record) : 1;
 	rc->broken = r > 0;
@@ -126,7 +134,9 @@ static int recover_journal(struct recovery *rc, const struct store_options *o)
 	rc->journal_valid = r == 0;
 	if (!rc->journal_valid)
 		return 0;
-	r = journal_walk(&rc->s->journal, repeat_record, rc);
+	r = journal_walk(&rc->s->journal, repeat_if_keep, rc);
+	if (r == 0)
+		r = journal_walk(&rc->s->journal, repeat_if_txn, rc);
 	return MIN(r, 0);
 }
 

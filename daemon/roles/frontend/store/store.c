@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "keyspace_private.h"
+#include "snapshot.h"
 
 #define TAIL_BYTES (16u << 20)
 #define KEEP_RECORD 256u	/* header, alignment and a pad of a KEEP record, roughly */
@@ -88,79 +89,124 @@ static int store_persist(void *ctx, const struct txn *t, uint64_t previous)
 	return r == JOURNAL_FULL ? persist_full(s, t) : r;
 }
 
-/* The entries that the file leaves out, borrowed; their number may be 0. */
-static int keep_collect(struct store *s, const struct kv ***ret_list, uint32_t *ret_count)
-{
-	_cleanup_free_ const struct kv **list = NULL;
-	uint32_t count = 0;
-
-	list = calloc(s->ks->index.count + 1, sizeof(struct kv *));
-	if (list == NULL)
-		return -ENOMEM;
-	s->keep_bytes = 0;
-	for (struct index_entry *e = s->ks->index.head[0]; e != NULL; e = index_next(e)) {
-		size_t cost = keep_cost(s, e->kv.key, e->kv.value);
-
-		if (cost > 0)
-			list[count++] = &e->kv;
-		s->keep_bytes += cost;
-	}
-	*ret_list = TAKE(list);
-	*ret_count = count;
-	return 0;
-}
-
 /* What the file leaves out stays in the journal. JOURNAL_FULL: try again once it is trimmed. */
-static int keep_write(struct store *s, uint64_t revision, uint64_t omitted)
+static int keep_write(struct store *s, const struct snapshot *snap)
 {
-	_cleanup_free_ const struct kv **list = NULL;
-	uint32_t count = 0;
-	int r;
-
-	if (omitted == 0 || !s->has_journal)
-		return 0;
-	r = keep_collect(s, &list, &count);
-	return r < 0 ? r : journal_keep(&s->journal, revision, list, count);
+	return s->has_journal && snap->n_left_out > 0
+		       ? journal_keep(&s->journal, snap->current, snap->left_out,
+				      (uint32_t)snap->n_left_out)
+		       : 0;
 }
 
+/* What the next KEEP record takes, counted anew: the account between saves is only a bound. */
+static void keep_recount(struct store *s)
+{
+	s->keep_bytes = 0;
+	if (s->filter.fn == NULL)
+		return;
+	for (const struct index_entry *e = s->ks->index.head[0]; e != NULL; e = index_next(e))
+		s->keep_bytes += keep_cost(s, e->kv.key, e->kv.value);
+}
+
+/* The journal lets go of what the file has. A retry for the left-out keys, if they did not fit. */
+static int save_trim(struct store *s, uint64_t revision, const struct snapshot *retry)
+{
+	int r = journal_skip(&s->journal, revision);
+
+	if (r == 0)
+		r = journal_trim(&s->journal, revision);
+	if (r == 0 && retry != NULL)
+		r = keep_write(s, retry);
+	return MIN(r, 0);	/* still full: a successor will see that keys are missing */
+}
+
+/* The snapshot's left-out keys must outlive the commit only if there was no room before it. */
 static int save_publish(struct store *s, const struct image_info *info)
 {
-	int kept = keep_write(s, info->revision, info->omitted);
+	struct image_writer *writer = TAKE(s->saving.writer);
+	const struct snapshot *snap = image_writer_snapshot(writer);
+	int kept = keep_write(s, snap);
+	int r = kept < 0 ? kept : objects_commit(&s->objects, &s->saving, &s->problem);
+
+	if (r == 0) {
+		s->stored = info->revision;
+		if (s->has_journal)
+			r = save_trim(s, info->revision, kept == JOURNAL_FULL ? snap : NULL);
+	}
+	image_writer_free(writer);
+	if (r == 0)
+		keep_recount(s);
+	return r;
+}
+
+/* A successor's files are not ours to write. */
+static int save_fence(const struct store *s)
+{
+	return s->has_journal ? journal_fence(&s->journal) : 0;
+}
+
+static void save_drop(struct store *s)
+{
+	if (save_fence(s) == 0)
+		objects_abort(&s->objects, &s->saving);
+	else
+		objects_release(&s->saving);
+}
+
+static int save_result(struct store *s, int r)
+{
+	if (r == 0)
+		s->retry_ms = 0;
+	if (r < 0) {
+		save_drop(s);
+		if (s->problem.len == 0)
+			problem_set(s, "cannot save the object store", r);
+	}
+	return r;
+}
+
+int store_save_begin(struct store *s, uint64_t now_ms)
+{
 	int r;
 
-	if (kept < 0)
-		return kept;
-	r = objects_commit(&s->objects, &s->problem);
-	if (r < 0)
-		return r;
-	s->stored = info->revision;
-	if (!s->has_journal)
-		return 0;
-	r = journal_skip(&s->journal, info->revision);
+	save_drop(s);
+	s->problem.len = 0;
+	r = save_fence(s);
 	if (r == 0)
-		r = journal_trim(&s->journal, info->revision);
-	if (r == 0 && kept == JOURNAL_FULL)
-		r = keep_write(s, info->revision, info->omitted);
-	return MIN(r, 0);	/* still full: the successor will see that keys are missing */
+		r = objects_begin(&s->objects, &s->saving, s->ks, &s->filter, s->tail_bytes, now_ms,
+				  &s->problem);
+	return save_result(s, r);
+}
+
+static int save_step(struct store *s, size_t bytes)
+{
+	struct image_info info;
+	int r = save_fence(s);
+
+	if (r == 0)
+		r = objects_step(&s->objects, &s->saving, bytes, &info, &s->problem);
+	if (r == IMAGE_MORE)
+		return STORE_MORE;
+	if (r == 0)
+		r = save_publish(s, &info);
+	return save_result(s, r);
+}
+
+int store_save_step(struct store *s)
+{
+	return store_saving(s) ? save_step(s, STORE_SLICE) : 0;
 }
 
 int store_save(struct store *s, uint64_t now_ms)
 {
-	struct image_info info;
-	int r;
+	int r = store_save_begin(s, now_ms);
 
-	s->problem.len = 0;
-	r = s->has_journal ? journal_fence(&s->journal) : 0;	/* a successor's files are not ours to write */
-	if (r == 0)
-		r = objects_prepare(&s->objects, s->ks, &s->filter, s->tail_bytes, now_ms, &info,
-				    &s->problem);
-	if (r == 0)
-		r = save_publish(s, &info);
-	if (r == 0)
-		s->retry_ms = 0;
-	else if (s->problem.len == 0)
-		problem_set(s, "cannot save the object store", r);
-	return r;
+	return r < 0 ? r : save_step(s, SIZE_MAX);
+}
+
+bool store_saving(const struct store *s)
+{
+	return s->saving.fd >= 0;
 }
 
 bool store_dirty(const struct store *s)
@@ -207,6 +253,7 @@ struct store *store_free(struct store *s)
 {
 	if (s == NULL)
 		return NULL;
+	save_drop(s);
 	reserve_close(&s->reserve);
 	ks_free(s->ks);
 	free(s);
@@ -215,7 +262,7 @@ struct store *store_free(struct store *s)
 
 int store_close(struct store *s, uint64_t now_ms)
 {
-	int r = s->has_journal ? journal_fence(&s->journal) : 0;
+	int r = save_fence(s);
 
 	if (r == 0 && store_dirty(s))
 		r = store_save(s, now_ms);
@@ -236,12 +283,14 @@ int store_open(const struct store_options *options, uint64_t now_ms, struct stor
 	if (s == NULL)
 		return -ENOMEM;
 	s->reserve.fd = -1;
+	s->saving.fd = -1;
 	s->objects = (struct objects){ .dirfd = options->dirfd, .io = io };
 	s->filter = options->filter;
 	s->tail_bytes = options->tail_bytes > 0 ? options->tail_bytes : TAIL_BYTES;
 	r = store_recover(s, options, now_ms, ret_report);
 	if (r < 0)
 		return r;
+	keep_recount(s);
 	ks_set_persist(s->ks, store_persist, s);
 	*ret_store = TAKE(s);
 	return 0;

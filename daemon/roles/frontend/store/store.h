@@ -70,11 +70,24 @@ int store_close(struct store *s, uint64_t now_ms);
 /* The key space; the store's persist hook is set on it. */
 struct keyspace *store_keys(struct store *s);
 
+enum {
+	STORE_MORE = 1,		/* call store_save_step() again, in a later loop turn */
+};
+
 /*
- * Writes the object store now and trims the journal. Costs the whole size once. Negative errno:
- * the old files are intact, store_problem() tells.
+ * Writes the object store now and trims the journal. Costs the whole size at once, so at start, at
+ * the end, and where nobody waits. Negative errno: the old files are intact, store_problem() tells.
  */
 int store_save(struct store *s, uint64_t now_ms);
+/*
+ * The same in slices of about 1 MB, while commits go on: what is written is the key space as it is
+ * at the beginning. A save that is already under way is given up. As store_save().
+ */
+int store_save_begin(struct store *s, uint64_t now_ms);
+/* 0: the file is in place (or no save is under way). STORE_MORE. Negative errno: as store_save(). */
+int store_save_step(struct store *s);
+/* Is one under way? */
+bool store_saving(const struct store *s);
 /* Is there anything that the newest file does not have? */
 bool store_dirty(const struct store *s);
 /* Revision of the newest file. */

@@ -8,11 +8,13 @@
 #include "reserve.h"
 #include "store.h"
 
+#define STORE_SLICE (1u << 20)	/* bytes per step of a save */
 #define STORE_RETRY_MS 5000	/* after a failed save inside a commit */
 
 struct store {
 	struct keyspace *ks;		/* owned */
 	struct objects objects;
+	struct objects_save saving;	/* a save that is under way */
 	struct reserve reserve;
 	struct journal journal;
 	bool has_journal;
