@@ -49,11 +49,36 @@ const char *plugin_kind_name(enum mesh_kind kind)
 	return kind == MESH_SOURCE ? "source" : "frontend";
 }
 
+/*
+ * An installed tree may be moved as a whole (DESTDIR, a copy): the folder that lies to this program as the
+ * compiled-in one lies to <prefix>/sbin.  NULL: the program was not moved, or has no such folder beside it.
+ */
+static const char *moved_folder(void)
+{
+	static char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	path[MAX(len, 0)] = '\0';
+	for (int up = 0; up < 2; up++) {
+		slash = strrchr(path, '/');
+		if (slash == NULL)
+			return NULL;
+		*slash = '\0';
+	}
+	if (strlen(path) + strlen("/" MESHD_PLUGIN_SUBDIR) >= sizeof(path))
+		return NULL;
+	strcat(path, "/" MESHD_PLUGIN_SUBDIR);
+	return access(path, F_OK) == 0 ? path : NULL;
+}
+
 static const char *plugin_folders(void)
 {
 	const char *dir = secure_getenv("MESHD_PLUGIN_DIR");
 
-	return dir != NULL && dir[0] != '\0' ? dir : MESHD_PLUGIN_DIR;
+	if (dir == NULL || dir[0] == '\0')
+		dir = moved_folder();
+	return dir != NULL ? dir : MESHD_PLUGIN_DIR;
 }
 
 /* Root's or ours, and writable by nobody else? */
@@ -176,7 +201,8 @@ static int resolve(const char *name, enum mesh_kind kind, char **ret_file, struc
 
 	if (name[0] != '/' && !name_ok(name)) {
 		diag_quote(why, name);
-		buf_puts(why, " is not the name of a plugin; write a word such as file, or the absolute path of a .so file");
+		buf_puts(why, " is not the name of a plugin; write a word such as file, or the absolute path of a "
+			      ".so file");
 		return 1;
 	}
 	if (name[0] != '/') {

@@ -21,7 +21,8 @@ struct plugin {
 
 /*
  * `name` is a word ("file": NAME.so in the plugin folders) or an absolute path.  The folders are those of the
- * environment's MESHD_PLUGIN_DIR (separated by ':'; ignored in a set-uid program), else the compiled-in one.
+ * environment's MESHD_PLUGIN_DIR (separated by ':'; ignored in a set-uid program), else the one of the tree that this
+ * program was installed into, else the compiled-in one.
  * File and folder must belong to root or to the calling user and be writable by nobody else.
  * 0; 1 refused, with "which file, what is wrong; what would be right" appended to `why`; -ENOMEM.
  */
