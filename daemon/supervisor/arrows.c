@@ -38,7 +38,8 @@ static void connect_arrow(struct arrow *a)
 		return;
 	}
 	a->generation++;
-	if (hand_over(a, a->ends->from, a->ends->to, fds[0]) < 0 || hand_over(a, a->ends->to, a->ends->from, fds[1]) < 0)
+	if (hand_over(a, a->ends->from, a->ends->to, fds[0]) < 0 ||
+	    hand_over(a, a->ends->to, a->ends->from, fds[1]) < 0)
 		log_debug("a pipe from %s to %s was not taken", role_name(a->ends->from), role_name(a->ends->to));
 	fd_close(fds[0]);
 	fd_close(fds[1]);

@@ -19,6 +19,7 @@ static struct event_base *host_loop(struct mesh_host *host)
 	return worker_base(source_of(host)->worker);
 }
 
+_printf_(3, 0)
 static void host_log(struct mesh_host *host, enum mesh_level level, const char *fmt, va_list ap)
 {
 	static const enum log_level levels[] = {
