@@ -60,6 +60,8 @@ static void make_harmless(char *text)
 	}
 }
 
+static char *format_text(const char *fmt, va_list ap) _printf_(1, 0);
+
 static char *format_text(const char *fmt, va_list ap)
 {
 	char *text = NULL;

@@ -66,6 +66,9 @@ static int64_t ops_num(const struct mesh_conf *c, const char *name, size_t i)
 }
 
 static void ops_error(struct mesh_diag *diag, const struct mesh_conf *c, const char *name, size_t i,
+		      const char *fmt, ...) _printf_(5, 6);
+
+static void ops_error(struct mesh_diag *diag, const struct mesh_conf *c, const char *name, size_t i,
 		      const char *fmt, ...)
 {
 	char path[NAME_MAX_LEN] = "";

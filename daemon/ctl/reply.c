@@ -261,6 +261,8 @@ void ctl_message(struct ctl_reply *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	while (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.len--;
 	frame_close(r);
 	if (buf_error(&text) < 0)
 		r->out.failed = true;

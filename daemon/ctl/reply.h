@@ -41,7 +41,7 @@ void ctl_flag(struct ctl_reply *r, bool flag);
 void ctl_json(struct ctl_reply *r, const char *json, size_t len);
 void ctl_row_end(struct ctl_reply *r);
 
-/* A sentence for people, printed after the tables (stderr if the exit code is not 0). */
+/* A sentence, or lines, for people, printed after the tables (stderr if the exit code is not 0). */
 void ctl_message(struct ctl_reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Tells the client to ask these roles and to join their tables (supervisor only). */
 void ctl_ask(struct ctl_reply *r, uint32_t roles);

@@ -136,8 +136,8 @@ static enum outcome fail_read(struct request *q, int how, bool first)
 	if (how == 2)
 		return fail(q, OUTCOME_BROKEN, "does not answer within %d s", q->wait_ms / 1000);
 	if (first)
-		return fail(q, OUTCOME_DENIED, "closed the connection without an answer; see meshd's log (only root and "
-			    "meshd's own user are answered)");
+		return fail(q, OUTCOME_DENIED, "closed the connection without an answer; see meshd's log (only "
+			    "root and meshd's own user are answered)");
 	return fail(q, OUTCOME_BROKEN, "closed the connection in the middle of its answer; see meshd's log");
 }
 

@@ -210,7 +210,8 @@ static void test_joined(void **state)
 static void test_refused(void **state)
 {
 	expect(ask("reload", "text"), 1, "", "meshd.yaml:1:1: no\n");
-	expect(ask("reload", "json"), 1, "{\"messages\":[\"meshd.yaml:1:1: no\"],\"exit\":1}\n", "meshd.yaml:1:1: no\n");
+	expect(ask("reload", "json"), 1, "{\"messages\":[\"meshd.yaml:1:1: no\"],\"exit\":1}\n",
+	       "meshd.yaml:1:1: no\n");
 	expect(ask("statsu", "text"), 2, "", "unknown command 'statsu'; did you mean 'status'?\n");
 }
 
@@ -257,7 +258,8 @@ static void test_offline(void **state)
 	result_init(&r);
 	offline_find(2, check, &words)->fn(1, check + 1, &r);
 	assert_int_equal(r.exit, 1);
-	assert_string_equal(r.messages[0], "/nonexistent.yaml: does not exist; make it, or name another one with --config");
+	assert_string_equal(r.messages[0],
+			    "/nonexistent.yaml: does not exist; make it, or name another one with --config");
 	result_deinit(&r);
 }
 

@@ -115,7 +115,7 @@ static void answer_all(void *ctx, struct ctl_reply *r, int argc, char **argv)
 	ctl_flag(r, false);
 	ctl_json(r, "[]", 2);
 	ctl_row_end(r);
-	ctl_message(r, "said %d", 3);
+	ctl_message(r, "said %d\n", 3);
 	ctl_ask(r, ROLE_BIT(ROLE_SOURCE) | ROLE_BIT(ROLE_FRONTEND));
 	ctl_end(r, 1);
 }
