@@ -226,15 +226,29 @@ static void _printf_(2, 3) detail_add(struct accept *a, const char *fmt, ...)
 		buf_puts(&a->detail, "; … and more");
 }
 
+/* There is nothing to hold it by: the finding lasts until the next update of the type. */
+static int refuse_nameless(struct accept *a, const struct staged *item)
+{
+	const struct mesh_finding finding = {
+		.severity = MESH_SEV_ERROR,
+		.type = rt_info(a->staging.type)->message,
+		.name = item->name,
+		.field = "name",
+		.behaviour = "nack",
+		.reason = item->why,
+	};
+
+	return findings_set_for(a->hs->findings, FINDINGS_ACCEPT, a->staging.type, "", &finding, 1) < 0 ? -ENOMEM : 0;
+}
+
 static int apply_refused(struct accept *a, const struct staged *item)
 {
 	const char *word = rt_info(a->staging.type)->word;
 	struct hold *h;
 
 	detail_add(a, "%s '%.512s': %s", word, item->name, item->why);
-	log_warn_rl("%s '%.512s' is refused: %s; its last good version stays", word, item->name, item->why);
 	if (item->r == NULL)
-		return 0;
+		return refuse_nameless(a, item);
 	if (holds_get(a->hs, a->staging.type, item->name, &h) < 0)
 		return -ENOMEM;
 	return holds_refuse(a->hs, h, item->r->hash, item->why);
@@ -378,6 +392,7 @@ static int apply_known(struct accept *a, struct accept_result *result)
 
 	if (++a->epoch == 0)
 		a->epoch = 1;
+	findings_set_for(a->hs->findings, FINDINGS_ACCEPT, a->staging.type, "", NULL, 0);
 	for (size_t i = 0; r == 0 && i < a->staging.n_items; i++)
 		r = apply_item(a, &a->staging.items[i], result);
 	if (r < 0)

@@ -232,6 +232,7 @@ static void update_ended(struct translator *t, const struct accept_result *resul
 	t->source.update_ms = time_now();
 	if (result->versions || result->changed > 0)
 		persist_touch(t->persist);
+	persist_settled(t->persist);
 	note_ended(t, result);
 	send_verdict(t, result);
 	log_debug("update %llu of '%s': %zu changed%s", (unsigned long long)result->update, result->type_url,

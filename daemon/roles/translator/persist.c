@@ -79,8 +79,35 @@ void persist_record(struct persist *p, const struct hold *h)
 {
 	struct record rec = record_of(h, h->accepted, 0);
 
-	if (!p->loading)
-		append(p, &rec);
+	if (p->loading)
+		return;
+	p->unsettled = true;
+	append(p, &rec);
+}
+
+unsigned persist_whole(const struct persist *p)
+{
+	unsigned bits = 0;
+
+	for (unsigned type = 0; type < _RT_MAX; type++)
+		bits |= p->options.holds->whole[type] ? 1u << type : 0;
+	return bits;
+}
+
+void persist_set_whole(struct persist *p, unsigned bits)
+{
+	for (unsigned type = 0; type < _RT_MAX; type++)
+		p->options.holds->whole[type] = (bits >> type & 1) != 0;
+}
+
+void persist_settled(struct persist *p)
+{
+	const struct record rec = { .kind = RECORD_SETTLED, .flags = persist_whole(p), .name = "", .version = "" };
+
+	if (!p->unsettled)
+		return;
+	p->unsettled = false;
+	append(p, &rec);
 }
 
 void persist_touch(struct persist *p)
@@ -172,16 +199,6 @@ static int add_all(struct persist *p)
 	return r;
 }
 
-static uint32_t head_flags(const struct persist *p)
-{
-	uint32_t flags = p->complete ? HEAD_COMPLETE : 0;
-
-	for (unsigned type = 0; type < _RT_MAX; type++)
-		if (p->options.holds->whole[type])
-			flags |= (uint32_t)HEAD_WHOLE << type;
-	return flags;
-}
-
 static void fail(struct persist *p, int r, int64_t now_ms)
 {
 	const struct mesh_finding finding = {
@@ -206,9 +223,11 @@ static void fail(struct persist *p, int r, int64_t now_ms)
 
 static int save_begin(struct persist *p, int64_t now_ms)
 {
-	struct store_head head = { .seq = p->tail.seq, .flags = head_flags(p) };
-	int r = store_begin(p->options.dir, &head, &p->writer);
+	struct store_head head = { .seq = p->tail.seq, .flags = persist_whole(p) << HEAD_WHOLE_SHIFT };
+	int r;
 
+	head.flags |= p->complete ? HEAD_COMPLETE : 0;
+	r = store_begin(p->options.dir, &head, &p->writer);
 	if (r == 0)
 		r = add_all(p);
 	if (r < 0) {

@@ -46,6 +46,8 @@ int persist_load(struct persist *p, int64_t now_ms);
 
 /* The accepted version of `h` has changed: recorded before this returns (holds_ops.accepted). */
 void persist_record(struct persist *p, const struct hold *h);
+/* An update has ended, holds_settle() is next: a successor settles at the same points. */
+void persist_settled(struct persist *p);
 /* Only versions have changed: no hurry. */
 void persist_touch(struct persist *p);
 

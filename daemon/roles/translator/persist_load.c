@@ -106,6 +106,10 @@ static int on_tail(const struct record *rec, void *arg)
 	case RECORD_COMPLETE:
 		p->complete = true;
 		return 0;
+	case RECORD_SETTLED:
+		persist_set_whole(p, rec->flags);
+		holds_settle(hs, p->now_ms);
+		return 0;
 	default:
 		return 0;
 	}
@@ -127,13 +131,6 @@ static void activate_roots(struct holds *hs)
 				holds_activate(hs, h, h->accepted);
 }
 
-static void take_head(struct persist *p, const struct store_head *head)
-{
-	p->complete = (head->flags & HEAD_COMPLETE) != 0;
-	for (unsigned type = 0; type < _RT_MAX; type++)
-		p->options.holds->whole[type] = (head->flags & (uint32_t)HEAD_WHOLE << type) != 0;
-}
-
 static int load_file(struct persist *p, uint64_t *ret_seq)
 {
 	_cleanup_free_ uint8_t *data = NULL;
@@ -148,7 +145,8 @@ static int load_file(struct persist *p, uint64_t *ret_seq)
 		r = store_parse(data, size, &head, on_active, p);
 	if (r < 0)
 		return r;
-	take_head(p, &head);
+	p->complete = (head.flags & HEAD_COMPLETE) != 0;
+	persist_set_whole(p, head.flags >> HEAD_WHOLE_SHIFT);
 	activate_roots(p->options.holds);
 	*ret_seq = head.seq;
 	return store_parse(data, size, &head, on_warming, p);
@@ -168,6 +166,7 @@ int persist_load(struct persist *p, int64_t now_ms)
 	uint64_t seq = 0;
 	int r;
 
+	p->now_ms = now_ms;
 	p->dirty = quarantine_at(p->options.quarantine, 0) != NULL;
 	p->loading = true;
 	r = load_file(p, &seq);

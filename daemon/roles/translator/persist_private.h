@@ -9,10 +9,9 @@
 #include "store.h"
 #include "tail.h"
 
-enum {
-	HEAD_COMPLETE = 1 << 0,
-	HEAD_WHOLE = 1 << 8,	/* shifted by the type */
-};
+/* Flags of the store's head. */
+#define HEAD_COMPLETE 1u
+#define HEAD_WHOLE_SHIFT 8	/* persist_whole() */
 
 struct persist {
 	struct persist_options options;
@@ -20,13 +19,19 @@ struct persist {
 	char *origin;			/* owned */
 	bool complete;
 	bool loading;			/* what changes now comes from here */
+	int64_t now_ms;			/* while loading */
 	bool dirty, lazy;		/* there is something to save; lazy: only versions */
 	bool urgent;			/* the tail is full */
+	bool unsettled;			/* changes were recorded after the last RECORD_SETTLED */
 	bool failing;
 	int64_t begun_ms, saved_ms;	/* of the last save; -1: never */
 	int64_t retry_ms;		/* not before */
 	uint64_t saves, bytes;
 	struct store_writer *writer;	/* owned; NULL: no save is going on */
 };
+
+/* Types that come as complete sets, one bit each. */
+unsigned persist_whole(const struct persist *p);
+void persist_set_whole(struct persist *p, unsigned bits);
 
 #endif

@@ -19,6 +19,7 @@ enum record_kind {
 	RECORD_ORIGIN,		/* name: where everything comes from */
 	RECORD_QUARANTINE,	/* (type, name, hash) */
 	RECORD_COMPLETE,	/* the source has told everything once */
+	RECORD_SETTLED,		/* an update ends here; flags: types that come as complete sets; in the tail only */
 	_RECORD_MAX,
 };
 

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of engine.c: when what is committed.  The clock is a variable, the pipe a list of commits.
+ */
+#include "fake.h"
+
+#include "engine.h"
+#include "meshd/ipc.pb-c.h"
+#include "pipe.h"
+
+static int64_t now;
+
+struct env {
+	struct findings *findings;
+	struct quarantine *quarantine;
+	struct holds *hs;
+	struct accept *a;
+	struct publish *p;
+	struct engine *e;
+	char sent[8192];
+	unsigned frames;
+};
+
+static int64_t on_clock(void)
+{
+	return now;
+}
+
+static void on_active(void *arg, enum rt type, const char *name)
+{
+	struct env *v = arg;
+
+	engine_changed(v->e, type, name);
+}
+
+static void on_accepted(void *arg, struct hold *h)
+{
+}
+
+static const struct holds_ops ops = { .active = on_active, .accepted = on_accepted };
+
+static void say(struct env *v, const char *before, const char *text)
+{
+	size_t len = strlen(v->sent);
+
+	snprintf(v->sent + len, sizeof v->sent - len, "%s%s", before, text);
+}
+
+static int on_send(void *arg, enum msg_type type, const ProtobufCMessage *body)
+{
+	struct env *v = arg;
+	const Mesh__Objects *m = (const Mesh__Objects *)body;
+
+	v->frames++;
+	if (type != MSG_OBJECTS) {
+		say(v, type == MSG_BEGIN ? "<" : ">", "");
+		return 0;
+	}
+	for (size_t i = 0; i < m->n_put; i++)
+		say(v, " ", m->put[i]->key);
+	for (size_t i = 0; i < m->n_del; i++)
+		say(v, " -", m->del[i]);
+	say(v, m->last ? ";" : "", "");
+	return 0;
+}
+
+static size_t on_pending(void *arg)
+{
+	return 0;
+}
+
+static int setup(void **state)
+{
+	struct env *v = calloc(1, sizeof *v);
+	const struct publish_port port = { .send = on_send, .pending = on_pending, .arg = v };
+	struct engine_options options = {
+		.debounce_ms = 20, .max_debounce_ms = 500, .route_interval_ms = 1000, .clock = on_clock,
+	};
+
+	now = 100000;
+	options.findings = v->findings = findings_new();
+	assert_int_equal(quarantine_new(NULL, &v->quarantine), 0);
+	options.quarantine = v->quarantine;
+	assert_int_equal(publish_new(&port, &v->p), 0);
+	options.publish = v->p;
+	assert_int_equal(holds_new(&ops, v, v->findings, &v->hs), 0);
+	assert_int_equal(accept_new(v->hs, v->quarantine, &v->a), 0);
+	assert_int_equal(engine_new(&options, &v->e), 0);
+	engine_bind(v->e, v->hs);
+	*state = v;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct env *v = *state;
+
+	engine_free(v->e);
+	accept_free(v->a);
+	holds_free(v->hs);
+	publish_free(v->p);
+	quarantine_free(v->quarantine);
+	findings_free(v->findings);
+	free(v);
+	return 0;
+}
+
+static void open_pipe(struct env *v)
+{
+	publish_open(v->p);
+	engine_opened(v->e);
+}
+
+/* One step now; what it sent. */
+static const char *step(struct env *v)
+{
+	static char sent[8192];
+
+	v->sent[0] = '\0';
+	assert_int_equal(engine_step(v->e, now), 0);
+	memcpy(sent, v->sent, sizeof sent);
+	return sent;
+}
+
+/* Open, complete, and the empty set published. */
+static void ready(struct env *v)
+{
+	open_pipe(v);
+	engine_allow(v->e);
+	engine_complete(v->e, false);
+	assert_string_equal(step(v), "<>");
+}
+
+static void change(struct env *v, enum rt type, const char *const *resources)
+{
+	update(v->a, v->hs, type, WHOLE, resources, NULL, now);
+}
+
+static void test_nothing_before_the_end(void **state)
+{
+	struct env *v = *state;
+
+	open_pipe(v);
+	change(v, RT_CLUSTER, LIST("a=1"));
+	assert_string_equal(step(v), "");
+	assert_int_equal(engine_next(v->e, now), -1);
+	engine_allow(v->e);
+	engine_complete(v->e, false);
+	assert_int_equal(engine_next(v->e, now), now);
+	assert_string_equal(step(v), "< upstreams/a>");
+	assert_true(engine_settled(v->e));
+}
+
+static void test_same_turn(void **state)
+{
+	struct env *v = *state;
+
+	ready(v);
+	change(v, RT_CLUSTER, LIST("a=1"));
+	assert_string_equal(step(v), " upstreams/a;");
+	change(v, RT_CLUSTER, LIST("a=1"));
+	assert_int_equal(engine_next(v->e, now), -1);
+	assert_string_equal(step(v), "");
+}
+
+/* While something warms, what comes within the debounce is joined, but not for ever. */
+static void test_debounce(void **state)
+{
+	struct env *v = *state;
+
+	ready(v);
+	change(v, RT_CLUSTER, LIST("a=1", "b=need endpoint x -1"));
+	assert_string_equal(step(v), "");
+	assert_int_equal(engine_next(v->e, now), now + 20);
+	now += 19;
+	change(v, RT_CLUSTER, LIST("a=2"));
+	assert_int_equal(engine_next(v->e, now), now + 20);
+	/* Complete: at once. */
+	change(v, RT_ENDPOINT, LIST("x=1"));
+	assert_string_equal(step(v), " upstreams/a upstreams/b;");
+	change(v, RT_CLUSTER, LIST("c=need endpoint y -1"));
+	for (int i = 0; i < 60; i++, now += 10) {
+		char text[16];
+
+		snprintf(text, sizeof text, "a=%d", 10 + i);
+		change(v, RT_CLUSTER, LIST(text));
+		if (step(v)[0] != '\0')
+			break;
+		assert_true(i < 50);
+	}
+}
+
+/* The first route change goes out at once, further ones together; clusters do not wait. */
+static void test_route_interval(void **state)
+{
+	struct env *v = *state;
+
+	ready(v);
+	now += 5000;
+	change(v, RT_LISTENER, LIST("l=1"));
+	assert_string_equal(step(v), " routes/l;");
+	change(v, RT_LISTENER, LIST("l=2"));
+	change(v, RT_CLUSTER, LIST("a=1"));
+	assert_string_equal(step(v), " upstreams/a;");
+	change(v, RT_LISTENER, LIST("l=3", "m=1"));
+	assert_string_equal(step(v), "");
+	assert_int_equal(engine_next(v->e, now), now + 1000);
+	now += 1000;
+	assert_string_equal(step(v), " routes/l routes/m;");
+}
+
+/* A held route change holds the deletion of what published routes may name. */
+static void test_held_deletion(void **state)
+{
+	struct env *v = *state;
+
+	ready(v);
+	now += 5000;
+	change(v, RT_CLUSTER, LIST("a=1", "b=1"));
+	change(v, RT_LISTENER, LIST("l=to a"));
+	assert_string_equal(step(v), " routes/l upstreams/a upstreams/b;");
+	change(v, RT_LISTENER, LIST("l=to b"));
+	update(v->a, v->hs, RT_CLUSTER, WHOLE, LIST("c=1"), LIST("a", "b"), now);
+	assert_string_equal(step(v), " upstreams/c;");
+	/* One of them comes back meanwhile: nothing is deleted. */
+	change(v, RT_CLUSTER, LIST("b=1"));
+	assert_string_equal(step(v), " upstreams/b;");
+	now += 1000;
+	assert_string_equal(step(v), " routes/l -upstreams/a;");
+	assert_int_equal(engine_next(v->e, now), -1);
+}
+
+/* A frontend that comes back gets everything, as one complete set. */
+static void test_new_receiver(void **state)
+{
+	struct env *v = *state;
+
+	ready(v);
+	now += 5000;
+	change(v, RT_CLUSTER, LIST("a=1", "b=1"));
+	step(v);
+	publish_lost(v->p);
+	update(v->a, v->hs, RT_CLUSTER, WHOLE, LIST("c=1"), LIST("a"), now);
+	assert_string_equal(step(v), "");
+	open_pipe(v);
+	assert_string_equal(step(v), "< upstreams/b upstreams/c>");
+}
+
+/* Without a store, what has never been active may be on the other side: nothing is deleted before it is known. */
+static void test_incomplete_never_deletes(void **state)
+{
+	struct env *v = *state;
+
+	open_pipe(v);
+	change(v, RT_CLUSTER, LIST("a=1", "b=need endpoint x -1"));
+	engine_allow(v->e);
+	engine_complete(v->e, false);
+	now += 20;
+	assert_string_equal(step(v), " upstreams/a;");
+	assert_false(engine_settled(v->e));
+	change(v, RT_ENDPOINT, LIST("x=1"));
+	assert_string_equal(step(v), "< upstreams/a upstreams/b>");
+	/* From now on a cluster that warms for the first time is on no other side. */
+	publish_lost(v->p);
+	change(v, RT_CLUSTER, LIST("c=need endpoint y -1"));
+	open_pipe(v);
+	now += 20;
+	assert_string_equal(step(v), "< upstreams/a upstreams/b>");
+}
+
+/* A store that was complete: at once. */
+static void test_from_store(void **state)
+{
+	struct env *v = *state;
+
+	change(v, RT_CLUSTER, LIST("a=1", "b=need endpoint x 0"));
+	engine_allow(v->e);
+	engine_complete(v->e, true);
+	open_pipe(v);
+	now += 20;
+	assert_string_equal(step(v), "< upstreams/a>");
+}
+
+/* An incomplete first snapshot: added to, nothing deleted, ever. */
+static void test_unreadable_source(void **state)
+{
+	struct env *v = *state;
+
+	open_pipe(v);
+	change(v, RT_CLUSTER, LIST("a=1"));
+	engine_allow(v->e);
+	assert_string_equal(step(v), " upstreams/a;");
+	assert_int_equal(engine_next(v->e, now), -1);
+}
+
+static void slow_work(const char *name)
+{
+	now += 1;
+}
+
+/* Long work is cut into slices and is still one commit. */
+static void test_slices(void **state)
+{
+	struct env *v = *state;
+	unsigned steps = 0;
+
+	ready(v);
+	for (int i = 0; i < 300; i++) {
+		char text[32];
+
+		snprintf(text, sizeof text, "c%03d=1", i);
+		change(v, RT_CLUSTER, LIST(text));
+	}
+	fake_on_work = slow_work;
+	v->frames = 0;
+	do {
+		assert_int_equal(v->frames, 0);
+		step(v);
+		steps++;
+	} while (engine_running(v->e));
+	fake_on_work = NULL;
+	assert_in_range(steps, 3, 10);
+	assert_int_equal(v->frames, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_nothing_before_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_same_turn, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_debounce, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_route_interval, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_deletion, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_new_receiver, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_incomplete_never_deletes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_from_store, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable_source, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slices, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of persist.c and persist_load.c: lives of a translator, one after the other, over the
+ * same folder and the same kept memory.
+ */
+#include "fake.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "persist.h"
+
+static uint8_t memory[64 << 10];
+
+struct env {
+	char dir[64];
+	bool secrets;
+	struct told told;
+	struct findings *findings;
+	struct quarantine *quarantine;
+	struct holds *hs;
+	struct accept *a;
+	struct persist *p;
+};
+
+static void on_active(void *arg, enum rt type, const char *name)
+{
+	struct env *e = arg;
+
+	told_ops.active(&e->told, type, name);
+}
+
+static void on_accepted(void *arg, struct hold *h)
+{
+	struct env *e = arg;
+
+	persist_record(e->p, h);
+}
+
+static const struct holds_ops ops = { .active = on_active, .accepted = on_accepted };
+
+static void begin_life(struct env *e)
+{
+	struct persist_options options = {
+		.dir = e->dir, .secrets = e->secrets, .memory = memory, .memory_size = sizeof memory,
+	};
+
+	e->told = (struct told){ 0 };
+	e->findings = findings_new();
+	assert_int_equal(quarantine_new(NULL, &e->quarantine), 0);
+	assert_int_equal(holds_new(&ops, e, e->findings, &e->hs), 0);
+	assert_int_equal(accept_new(e->hs, e->quarantine, &e->a), 0);
+	options.holds = e->hs;
+	options.accept = e->a;
+	options.quarantine = e->quarantine;
+	options.findings = e->findings;
+	assert_int_equal(persist_new(&options, &e->p), 0);
+	assert_int_equal(persist_load(e->p, 0), 0);
+}
+
+/* As SIGKILL: nothing is written any more. */
+static void end_life(struct env *e)
+{
+	persist_free(e->p);
+	accept_free(e->a);
+	holds_free(e->hs);
+	quarantine_free(e->quarantine);
+	findings_free(e->findings);
+}
+
+static void next_life(struct env *e)
+{
+	end_life(e);
+	begin_life(e);
+}
+
+static int setup(void **state)
+{
+	struct env *e = calloc(1, sizeof *e);
+
+	memset(memory, 0, sizeof memory);
+	snprintf(e->dir, sizeof e->dir, "/tmp/meshd-persist-XXXXXX");
+	assert_non_null(mkdtemp(e->dir));
+	e->secrets = true;
+	begin_life(e);
+	*state = e;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = { "resources", "resources.prev", "resources.new" };
+	struct env *e = *state;
+	char path[128];
+
+	end_life(e);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof path, "%s/%s", e->dir, names[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(e->dir), 0);
+	free(e);
+	return 0;
+}
+
+/* What the role does at the end of an update. */
+static void settled(struct env *e, enum rt type, unsigned flags, const char *const *resources)
+{
+	update(e->a, e->hs, type, flags, resources, NULL, 0);
+	persist_settled(e->p);
+}
+
+#define CLUSTER(version, leaf) "a=" version "\nneed endpoint " leaf " -1"
+
+static void test_killed_at_once(void **state)
+{
+	struct env *e = *state;
+
+	persist_set_origin(e->p, "there");
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1", "b=2"), NULL, 0);
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("c=3"), LIST("a"), 0);
+	persist_set_complete(e->p);
+	next_life(e);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "-");
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "2");
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "c"), "3");
+	assert_string_equal(persist_origin(e->p), "there");
+	assert_true(persist_complete(e->p));
+	/* And once more, without anything having been saved in between. */
+	next_life(e);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "2");
+}
+
+static void test_file_alone(void **state)
+{
+	struct env *e = *state;
+
+	persist_set_origin(e->p, "there");
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1"), NULL, 0);
+	assert_int_equal(quarantine_add(e->quarantine, RT_CLUSTER, "q", 7), 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	memset(memory, 0, sizeof memory);
+	next_life(e);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "1");
+	assert_string_equal(persist_origin(e->p), "there");
+	assert_true(quarantine_has(e->quarantine, RT_CLUSTER, "q", 7));
+	assert_int_equal(persist_flush(e->p, 0), 0);
+}
+
+/* Killed in the middle of a save: changes before and during it come back. */
+static void test_killed_in_save(void **state)
+{
+	struct env *e = *state;
+	static char big[2][1500];
+
+	for (int i = 0; i < 2; i++) {
+		memset(big[i], 'x', sizeof big[i] - 1);
+		memcpy(big[i], i == 0 ? "a=" : "b=", 2);
+	}
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST(big[0]), NULL, 0);
+	persist_step(e->p, 5000);	/* begins */
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST(big[1]), NULL, 0);
+	next_life(e);
+	assert_int_equal(e->hs->held[RT_CLUSTER], 2);
+	/* Now to its end, with a change in between. */
+	persist_step(e->p, 5000);
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("c=3"), NULL, 0);
+	while (persist_stats(e->p).saves == 0)
+		persist_step(e->p, 5001);
+	next_life(e);
+	assert_int_equal(e->hs->held[RT_CLUSTER], 3);
+}
+
+/* What was active stays active, what was warming goes on warming. */
+static void test_warming(void **state)
+{
+	struct env *e = *state;
+
+	for (int with_file = 0; with_file < 2; with_file++) {
+		settled(e, RT_CLUSTER, SNAPSHOT, LIST(CLUSTER("v1", "x")));
+		settled(e, RT_ENDPOINT, WHOLE, LIST("x=1"));
+		if (with_file)
+			assert_int_equal(persist_flush(e->p, 0), 0);
+		settled(e, RT_CLUSTER, SNAPSHOT, LIST(CLUSTER("v2", "y"), "new=need endpoint z -1"));
+		if (with_file)
+			assert_int_equal(persist_flush(e->p, 0), 0);
+		next_life(e);
+		assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "v1\nneed endpoint x -1");
+		assert_string_equal(accepted_of(e->hs, RT_CLUSTER, "a"), "v2\nneed endpoint y -1");
+		assert_string_equal(active_of(e->hs, RT_CLUSTER, "new"), "-");
+		settled(e, RT_ENDPOINT, WHOLE, LIST("y=2"));
+		assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "v2\nneed endpoint y -1");
+	}
+}
+
+/* Files are read in any order: what nobody needs yet is kept over a restart too. */
+static void test_whole_sets(void **state)
+{
+	struct env *e = *state;
+
+	settled(e, RT_ENDPOINT, SNAPSHOT, LIST("x=1"));
+	next_life(e);
+	assert_string_equal(accepted_of(e->hs, RT_ENDPOINT, "x"), "1");
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	next_life(e);
+	assert_string_equal(accepted_of(e->hs, RT_ENDPOINT, "x"), "1");
+}
+
+/* Without secrets on disk: known, not had, and whoever needs them waits. */
+static void test_secrets_in_memory(void **state)
+{
+	struct env *e = *state;
+	_cleanup_free_ char *command = NULL;
+
+	e->secrets = false;
+	next_life(e);
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=need secret s 100", "b=2"), NULL, 0);
+	update(e->a, e->hs, RT_SECRET, WHOLE, LIST("s=PRIVATE"), NULL, 0);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "need secret s 100");
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	assert_true(asprintf(&command, "grep -q PRIVATE %s/resources", e->dir) > 0);
+	assert_int_not_equal(system(command), 0);
+	next_life(e);
+	assert_int_equal(e->hs->withheld, 1);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "-");
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "2");
+	/* No time runs before the source delivers. */
+	assert_int_equal(warm_next(e->hs), -1);
+	warm_source_ready(e->hs, 1000);
+	assert_int_equal(warm_next(e->hs), 1100);
+	update(e->a, e->hs, RT_SECRET, WHOLE, LIST("s=PRIVATE"), NULL, 0);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "need secret s 100");
+	assert_int_equal(e->hs->withheld, 0);
+}
+
+/* What another origin has sent is served but not claimed. */
+static void test_origin(void **state)
+{
+	struct env *e = *state;
+
+	persist_set_origin(e->p, "here");
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1", "b=1"), NULL, 0);
+	persist_set_origin(e->p, "there");
+	assert_true(holds_find(e->hs, RT_CLUSTER, "a")->foreign);
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("b=1"), NULL, 0);
+	assert_false(holds_find(e->hs, RT_CLUSTER, "b")->foreign);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	next_life(e);
+	assert_true(holds_find(e->hs, RT_CLUSTER, "a")->foreign);
+	assert_false(holds_find(e->hs, RT_CLUSTER, "b")->foreign);
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("b=1"), NULL, 0);
+	assert_null(holds_find(e->hs, RT_CLUSTER, "a"));
+}
+
+/* A quarantined version is not taken from the tail; the good one of the file stays. */
+static void test_quarantined(void **state)
+{
+	struct env *e = *state;
+	struct resource *poison = make(RT_CLUSTER, "a", "2");
+
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1"), NULL, 0);
+	assert_int_equal(quarantine_add(e->quarantine, RT_CLUSTER, "a", poison->hash), 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	quarantine_forget(e->quarantine, RT_CLUSTER, "a");
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=2"), NULL, 0);
+	next_life(e);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "1");
+	assert_int_equal(e->hs->refused[RT_CLUSTER], 1);
+	resource_unref(poison);
+}
+
+static void test_rate(void **state)
+{
+	struct env *e = *state;
+
+	assert_int_equal(persist_next(e->p), -1);
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1"), NULL, 0);
+	assert_int_equal(persist_next(e->p), 0);
+	assert_int_equal(persist_flush(e->p, 10000), 0);
+	assert_int_equal(persist_next(e->p), -1);
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=2"), NULL, 0);
+	assert_int_equal(persist_next(e->p), 11000);
+	persist_step(e->p, 10999);
+	assert_int_equal(persist_stats(e->p).saves, 1);
+	persist_step(e->p, 11000);
+	persist_step(e->p, 11000);
+	assert_int_equal(persist_stats(e->p).saves, 2);
+	persist_touch(e->p);
+	assert_int_equal(persist_next(e->p), 11000 + PERSIST_LAZY_MS);
+}
+
+/* A tail that is full is relieved before anything is made from the changes. */
+static void test_tail_full(void **state)
+{
+	struct env *e = *state;
+	static char big[2048];
+
+	memset(big, 'x', sizeof big - 1);
+	for (int i = 0; i < 100; i++) {
+		snprintf(big, 8, "c%d=", i);
+		big[strlen(big)] = 'x';
+		update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST(big), NULL, 0);
+		persist_relieve(e->p, 0);
+	}
+	assert_in_range(persist_stats(e->p).saves, 1, 20);
+	next_life(e);
+	assert_int_equal(e->hs->held[RT_CLUSTER], 100);
+}
+
+static void test_unwritable(void **state)
+{
+	struct env *e = *state;
+	char good[64];
+
+	memcpy(good, e->dir, sizeof good);
+	snprintf(e->dir, sizeof e->dir, "/nonexistent/folder");
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1"), NULL, 0);
+	assert_true(persist_flush(e->p, 0) < 0);
+	assert_int_equal(findings_count(e->findings, MESH_SEV_ERROR), 1);
+	assert_int_equal(persist_next(e->p), PERSIST_RETRY_MS);
+	memcpy(e->dir, good, sizeof good);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	assert_int_equal(findings_count(e->findings, MESH_SEV_ERROR), 0);
+	next_life(e);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "1");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_killed_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_file_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed_in_save, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_warming, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_whole_sets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_secrets_in_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_origin, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_quarantined, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tail_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unwritable, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
