@@ -126,7 +126,7 @@ static int read_list(struct reader *r, const struct doc_node *list, enum kind ki
 		kind = common_kind(list);
 		if (kind == KIND_NONE && is_foreign(list))
 			return reader_remark(r, MESH_SEV_WARN, list, "skip",
-					     "a list of %zu things of which none can be recognised as a "
+					     "none of the %zu elements of this list can be recognised as a "
 					     "resource, they need an \"@type\"; it is left out",
 					     doc_len(list));
 	}

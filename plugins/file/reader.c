@@ -57,7 +57,7 @@ static int give_up(const char *path, int error, struct content **content)
 		return error;
 	content_unref(*content);
 	*content = NULL;
-	return reader_broken(path, "its resources together are too large; aliases repeat too much",
+	return reader_broken(path, "its resources together are too large for a file of this size limit (max_size)",
 			     content);
 }
 
