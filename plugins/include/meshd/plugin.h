@@ -215,7 +215,7 @@ struct mesh_opt {
 	bool required;
 	int64_t min, max;	/* both 0: no limits; of a number, or of a string's length */
 	const char *def;	/* default as it would be written; NULL: none */
-	const char *choices;	/* MESH_OPT_ENUM */
+	const char *choices;	/* MESH_OPT_ENUM; "off" lets INT, DURATION, SIZE be that word (num 0); ANY: "map" or "list" */
 	const char *doc;	/* one sentence, for the manual */
 };
 
