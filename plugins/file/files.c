@@ -92,7 +92,7 @@ static bool is_below_problem(const struct path_list *paths, const char *path)
 		const struct path_problem *p = &paths->problems[i];
 		size_t n = strlen(p->path);
 
-		if (!p->missing && strncmp(path, p->path, n) == 0 && (path[n] == '/' || path[n] == '\0'))
+		if (p->trouble == PATH_UNREADABLE && strncmp(path, p->path, n) == 0 && (path[n] == '/' || path[n] == '\0'))
 			return true;
 	}
 	return false;
@@ -111,7 +111,7 @@ static int update_missing(struct files *f, const struct path_list *paths)
 		before = !f->scanned;
 		for (size_t j = 0; j < f->n_missing; j++)
 			before = before || strcmp(f->missing[j], paths->problems[i].path) == 0;
-		if (!paths->problems[i].missing || !before)
+		if (paths->problems[i].trouble != PATH_MISSING || !before)
 			continue;
 		list[n] = strdup(paths->problems[i].path);
 		n += list[n] != NULL;
@@ -121,7 +121,7 @@ static int update_missing(struct files *f, const struct path_list *paths)
 	f->n_missing = n;
 	f->unreadable = false;
 	for (size_t i = 0; i < paths->n_problems; i++)
-		f->unreadable = f->unreadable || !paths->problems[i].missing;
+		f->unreadable = f->unreadable || paths->problems[i].trouble == PATH_UNREADABLE;
 	return 0;
 }
 

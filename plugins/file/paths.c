@@ -21,12 +21,12 @@ static int add_file(struct path_list *l, const char *path)
 	return copy == NULL ? -ENOMEM : buf_append(&l->file_buf, &copy, sizeof copy);
 }
 
-static int add_problem(struct path_list *l, const char *path, const char *why, bool missing)
+static int add_problem(struct path_list *l, const char *path, const char *why, enum path_trouble trouble)
 {
 	struct path_problem p = {
 		.path = arena_strdup(&l->arena, path),
 		.why = arena_strdup(&l->arena, why),
-		.missing = missing,
+		.trouble = trouble,
 	};
 
 	if (p.path == NULL || p.why == NULL)
@@ -128,9 +128,17 @@ static bool is_mesh_file(const char *name)
 	return has_ending(name, ".yaml") || has_ending(name, ".yml") || has_ending(name, ".json");
 }
 
-static int walk(struct path_list *l, const char *dir, unsigned depth);
+/* The directories on the way down to the one at hand. */
+struct level {
+	const struct level *above; /* NULL: this one was given */
+	unsigned depth;
+	dev_t dev;
+	ino_t ino;
+};
 
-static int take_entry(struct path_list *l, const char *dir, const char *name, unsigned depth)
+static int walk(struct path_list *l, const char *dir, const struct stat *st, const struct level *above);
+
+static int take_entry(struct path_list *l, const char *dir, const char *name, const struct level *level)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -140,19 +148,19 @@ static int take_entry(struct path_list *l, const char *dir, const char *name, un
 		return 0;
 	n = snprintf(path, sizeof path, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir, name);
 	if (n < 0 || (size_t)n >= sizeof path)
-		return add_problem(l, dir, "holds a name that makes the path too long", false);
+		return add_problem(l, dir, "holds a name that makes the path too long", PATH_LEFT_OUT);
 	if (stat(path, &st) < 0) /* gone meanwhile, or a link to nothing */
 		return is_mesh_file(name) && errno != ENOENT ?
-			       add_problem(l, path, strerror(errno), false) : watch_target(l, path);
+			       add_problem(l, path, strerror(errno), PATH_UNREADABLE) : watch_target(l, path);
 	if (!S_ISDIR(st.st_mode) && !is_mesh_file(name))
 		return 0;
 	r = watch_target(l, path);
 	if (r < 0)
 		return r;
 	if (S_ISDIR(st.st_mode))
-		return walk(l, path, depth + 1);
+		return walk(l, path, &st, level);
 	if (l->file_buf.len / sizeof(char *) >= PATHS_FILES)
-		return add_problem(l, path, "is left out: too many files", false);
+		return add_problem(l, path, "is left out: too many files", PATH_UNREADABLE);
 	return add_file(l, path);
 }
 
@@ -162,25 +170,37 @@ static void closedirp(DIR **d)
 		closedir(*d);
 }
 
-static int walk(struct path_list *l, const char *dir, unsigned depth)
+static bool is_above(const struct level *level, const struct stat *st)
 {
+	for (; level != NULL; level = level->above) {
+		if (level->dev == st->st_dev && level->ino == st->st_ino)
+			return true;
+	}
+	return false;
+}
+
+static int walk(struct path_list *l, const char *dir, const struct stat *st, const struct level *above)
+{
+	struct level level = { above, above != NULL ? above->depth + 1 : 1, st->st_dev, st->st_ino };
 	_cleanup_(closedirp) DIR *d = NULL;
 	struct dirent *entry;
 	char why[128];
 	int r;
 
-	if (depth > PATHS_DEPTH)
-		return add_problem(l, dir, "is left out: too many directories within each other", false);
+	if (is_above(above, st))
+		return add_problem(l, dir, "is left out: it leads back to a directory above it", PATH_LEFT_OUT);
+	if (level.depth > PATHS_DEPTH)
+		return add_problem(l, dir, "is left out: too many directories within each other", PATH_LEFT_OUT);
 	r = add_watch(l, dir, NULL);
 	if (r < 0)
 		return r;
 	d = opendir(dir);
 	if (d == NULL) {
 		snprintf(why, sizeof why, "cannot be read: %s", strerror(errno));
-		return add_problem(l, dir, why, false);
+		return add_problem(l, dir, why, PATH_UNREADABLE);
 	}
 	while (r == 0 && (entry = readdir(d)) != NULL)
-		r = take_entry(l, dir, entry->d_name, depth);
+		r = take_entry(l, dir, entry->d_name, &level);
 	return r;
 }
 
@@ -202,11 +222,11 @@ static int scan_path(struct path_list *l, const char *given)
 		bool missing = errno == ENOENT || errno == ENOTDIR;
 
 		if (missing)
-			return add_problem(l, path, "does not exist", true);
+			return add_problem(l, path, "does not exist", PATH_MISSING);
 		snprintf(why, sizeof why, "cannot be read: %s", strerror(errno));
-		return add_problem(l, path, why, false);
+		return add_problem(l, path, why, PATH_UNREADABLE);
 	}
-	return S_ISDIR(st.st_mode) ? walk(l, path, 1) : add_file(l, path);
+	return S_ISDIR(st.st_mode) ? walk(l, path, &st, NULL) : add_file(l, path);
 }
 
 static int path_compare(const void *a, const void *b)

@@ -16,9 +16,15 @@
 #define PATHS_DEPTH 32      /* directories within each other */
 #define PATHS_FILES 100000
 
+enum path_trouble {
+	PATH_MISSING,    /* a given path where there is nothing (yet) */
+	PATH_UNREADABLE, /* there may be files that we do not see */
+	PATH_LEFT_OUT,   /* on purpose */
+};
+
 struct path_problem {
 	const char *path, *why;
-	bool missing; /* there is nothing at this path (yet) */
+	enum path_trouble trouble;
 };
 
 /* A place whose changes may change the list. */

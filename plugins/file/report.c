@@ -90,16 +90,23 @@ void report_gone(struct mesh_host *host, const char *path)
 
 static int problem_finding(const struct path_problem *p, struct arena *arena, struct mesh_finding *ret)
 {
+	static const struct {
+		enum mesh_severity severity;
+		const char *behaviour, *outcome;
+	} rows[] = {
+		[PATH_MISSING] = { MESH_SEV_WARN, "warn", "; it is read as soon as it appears" },
+		[PATH_UNREADABLE] = { MESH_SEV_ERROR, "keep", "; what it held stays" },
+		[PATH_LEFT_OUT] = { MESH_SEV_WARN, "skip", "" },
+	};
 	char reason[512];
 
-	snprintf(reason, sizeof reason, "%.300s: %s%s", p->path, p->why,
-		 p->missing ? "; it is read as soon as it appears" : "; what it held stays");
+	snprintf(reason, sizeof reason, "%.300s: %s%s", p->path, p->why, rows[p->trouble].outcome);
 	*ret = (struct mesh_finding){
-		.severity = p->missing ? MESH_SEV_WARN : MESH_SEV_ERROR,
+		.severity = rows[p->trouble].severity,
 		.type = "",
 		.name = p->path,
 		.field = "",
-		.behaviour = p->missing ? "warn" : "keep",
+		.behaviour = rows[p->trouble].behaviour,
 		.reason = arena_strdup(arena, reason),
 	};
 	return ret->reason == NULL ? -ENOMEM : 0;
