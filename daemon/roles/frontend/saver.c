@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When the key space goes to disk: SAVE_DELAY after the first change that is not there, so that a
- * burst costs one write, and at once when the journal fills up.  A disk that refuses is told once and
+ * burst costs one write, and at once when the journal fills up; written in slices.  A disk that refuses is told once and
  * tried again every SAVE_RETRY; serving goes on from memory and journal.
  */
 #include <time.h>
@@ -24,11 +24,8 @@ uint64_t frontend_now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void on_save(struct loop_timer *timer)
+static void save_ended(struct frontend *f, int r)
 {
-	struct frontend *f = container_of(timer, struct frontend, save);
-	int r = store_save(f->store, frontend_now_ms());
-
 	if (r < 0 && !f->save_failed)
 		(void)log_err_errno(r, "the object store cannot be written (%s); serving goes on from memory, "
 				    "trying again every %d s", store_problem(f->store), SAVE_RETRY_MS / 1000);
@@ -36,7 +33,25 @@ static void on_save(struct loop_timer *timer)
 		log_info("the object store is written again");
 	f->save_failed = r < 0;
 	if (r < 0)
-		loop_timer_set(timer, SAVE_RETRY_MS);
+		loop_timer_set(&f->save, SAVE_RETRY_MS);
+	else if (store_dirty(f->store))
+		loop_timer_set(&f->save, SAVE_DELAY_MS);
+}
+
+/* One slice per turn of the loop; clients are served in between. */
+static void on_save(struct loop_timer *timer)
+{
+	struct frontend *f = container_of(timer, struct frontend, save);
+	int r = 0;
+
+	if (!store_saving(f->store))
+		r = store_save_begin(f->store, frontend_now_ms());
+	if (r >= 0)
+		r = store_save_step(f->store);
+	if (r == STORE_MORE)
+		loop_timer_set(timer, 0);
+	else
+		save_ended(f, r);
 }
 
 static void on_tick(struct loop_timer *timer)
@@ -51,7 +66,7 @@ static void on_tick(struct loop_timer *timer)
 
 void saver_note(struct frontend *f)
 {
-	bool urgent = store_pressure(f->store) >= PRESSURE_PERCENT && !f->save_failed;
+	bool urgent = store_pressure(f->store) >= PRESSURE_PERCENT && !f->save_failed && !store_saving(f->store);
 
 	if (urgent || !loop_timer_running(&f->save))
 		loop_timer_set(&f->save, urgent ? 0 : SAVE_DELAY_MS);
