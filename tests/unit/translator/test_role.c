@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The role as a whole: its handlers over real pipes, in one process, with the functions of the worker replaced by
+ * the test's.  Source and frontend are the other ends.
+ */
+#include "fake.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "pipe.h"
+#include "send.h"
+#include "translator.h"
+
+struct end {
+	struct pipe *ours, *theirs;
+	bool open;
+};
+
+static struct env {
+	struct event_base *base;
+	struct conf *conf;
+	void *ctx;			/* the role's */
+	struct end source, frontend;
+	bool ready, exited;
+	char dir[64];
+	char to_source[8192], to_frontend[8192];
+} env;
+
+static uint8_t memory[1 << 20] __attribute__((aligned(16)));
+
+/* ---- the worker, as far as the role needs it ---------------------------------------------- */
+
+struct event_base *worker_base(struct worker *w)
+{
+	return env.base;
+}
+
+const struct conf *worker_conf(struct worker *w)
+{
+	return env.conf;
+}
+
+struct pipe *worker_pipe(struct worker *w, enum role_id peer)
+{
+	struct end *e = peer == ROLE_SOURCE ? &env.source : &env.frontend;
+
+	return e->open ? e->ours : NULL;
+}
+
+void worker_pipe_broken(struct worker *w, enum role_id peer, const char *reason)
+{
+	fail_msg("the pipe to %s was called broken: %s", role_name(peer), reason);
+}
+
+void *worker_memory(struct worker *w, size_t *ret_size)
+{
+	*ret_size = sizeof memory;
+	return memory;
+}
+
+size_t worker_listen_count(struct worker *w)
+{
+	return 0;
+}
+
+int worker_listen_fd(struct worker *w, size_t i, const char **ret_address)
+{
+	return -1;
+}
+
+void worker_ready(struct worker *w, const char *detail)
+{
+	env.ready = true;
+}
+
+void worker_exit(struct worker *w, int status)
+{
+	env.exited = true;
+}
+
+int worker_main(const struct worker_ops *ops)
+{
+	return 1;
+}
+
+/* ---- the other ends ----------------------------------------------------------------------- */
+
+static void say(char *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(char *text, const char *fmt, ...)
+{
+	size_t len = strlen(text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + len, sizeof env.to_source - len, fmt, ap);
+	va_end(ap);
+}
+
+static void on_holdings(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	const Mesh__Holdings *m = (const Mesh__Holdings *)body;
+
+	for (size_t i = 0; i < m->n_items; i++)
+		say(env.to_source, "holds %s\n", m->items[i]->name);
+	if (m->last)
+		say(env.to_source, "from '%s'\n", m->origin);
+}
+
+static void on_subscribe(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	const Mesh__Subscribe *m = (const Mesh__Subscribe *)body;
+
+	say(env.to_source, "%s%s", rt_info(rt_find(m->type_url))->word, m->wildcard ? " *" : "");
+	for (size_t i = 0; i < m->n_names; i++)
+		say(env.to_source, " %s", m->names[i]);
+	say(env.to_source, "\n");
+}
+
+static void on_verdict(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	const Mesh__Verdict *m = (const Mesh__Verdict *)body;
+
+	say(env.to_source, "%s %d%s%s\n", m->accepted ? "ack" : "nack", (int)m->update, m->accepted ? "" : " ", m->detail);
+}
+
+static const struct pipe_handler_row source_rows[] = {
+	{ MSG_HOLDINGS, on_holdings }, { MSG_SUBSCRIBE, on_subscribe }, { MSG_VERDICT, on_verdict }, { 0, NULL },
+};
+
+static void on_begin(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	say(env.to_frontend, "<");
+}
+
+static void on_end(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	say(env.to_frontend, ">\n");
+}
+
+static void on_objects(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	const Mesh__Objects *m = (const Mesh__Objects *)body;
+
+	for (size_t i = 0; i < m->n_put; i++)
+		say(env.to_frontend, " %s", m->put[i]->key);
+	for (size_t i = 0; i < m->n_del; i++)
+		say(env.to_frontend, " -%s", m->del[i]);
+	say(env.to_frontend, m->last ? ";\n" : "");
+}
+
+static const struct pipe_handler_row frontend_rows[] = {
+	{ MSG_BEGIN, on_begin }, { MSG_OBJECTS, on_objects }, { MSG_END, on_end }, { 0, NULL },
+};
+
+static void on_closed(void *ctx, const char *reason, bool blame)
+{
+	assert_false(blame);
+}
+
+static const struct worker_peer *peer_of(enum role_id role)
+{
+	const struct worker_peer *p = translator_worker_ops.peers;
+
+	while (p->role != role)
+		p++;
+	return p;
+}
+
+static void opened(void *owner)
+{
+	struct end *e = owner;
+
+	e->open = true;
+	peer_of(e == &env.source ? ROLE_SOURCE : ROLE_FRONTEND)->on_open(env.ctx);
+}
+
+static void connect_end(struct end *e, enum role_id role)
+{
+	const struct worker_peer *peer = peer_of(role);
+	const struct pipe_config ours = {
+		.self = ROLE_TRANSLATOR, .peer = role, .handlers = peer->handlers, .on_open = opened,
+		.on_drained = peer->on_drained, .on_closed = on_closed, .ctx = env.ctx, .owner = e,
+	};
+	const struct pipe_config theirs = {
+		.self = role, .peer = ROLE_TRANSLATOR,
+		.handlers = role == ROLE_SOURCE ? source_rows : frontend_rows, .on_closed = on_closed, .ctx = e,
+	};
+	int fds[2];
+
+	assert_int_equal(pipe_pair(fds), 0);
+	assert_int_equal(pipe_new(env.base, fds[0], &ours, &e->ours), 0);
+	assert_int_equal(pipe_new(env.base, fds[1], &theirs, &e->theirs), 0);
+}
+
+static void disconnect_end(struct end *e, enum role_id role, bool tell)
+{
+	bool was_open = e->open;
+
+	e->open = false;
+	e->ours = pipe_free(e->ours);
+	e->theirs = pipe_free(e->theirs);
+	if (was_open && tell)
+		peer_of(role)->on_lost(env.ctx);
+}
+
+/* Runs the loop until `text` has become `wanted`; both are emptied of it. */
+static void expect(char *text, const char *wanted)
+{
+	int64_t deadline = loop_now_ms() + 10000;
+
+	while (strcmp(text, wanted) != 0 && loop_now_ms() < deadline) {
+		struct timeval tick = { .tv_usec = 100000 };
+
+		event_base_loopexit(env.base, &tick);
+		event_base_loop(env.base, EVLOOP_ONCE);
+	}
+	assert_string_equal(text, wanted);
+	text[0] = '\0';
+}
+
+static void send_update(uint64_t id, enum rt type, unsigned flags, const char *const *resources)
+{
+	struct frame f;
+
+	frame_make(&f, id, type, flags, resources, NULL);
+	assert_int_equal(msg_send_RESOURCES(env.source.theirs, &f.msg, -1), 0);
+}
+
+static void send_state(const char *origin)
+{
+	Mesh__SourceState m = MESH__SOURCE_STATE__INIT;
+
+	m.connected = true;
+	m.origin = (char *)(uintptr_t)origin;
+	assert_int_equal(msg_send_SOURCE_STATE(env.source.theirs, &m, -1), 0);
+}
+
+/* ---- lives -------------------------------------------------------------------------------- */
+
+static void conf_text(const char *path, const char *text, int64_t num)
+{
+	struct conf_entry e = {
+		.path = (char *)(uintptr_t)path, .type = text[0] != '\0' ? CONF_STRING : CONF_DURATION,
+		.text = (char *)(uintptr_t)text, .num = num, .file = (char *)(uintptr_t)"",
+	};
+
+	assert_int_equal(conf_add(env.conf, &e), 0);
+}
+
+static void begin_life(void)
+{
+	env.ready = false;
+	env.to_source[0] = env.to_frontend[0] = '\0';
+	assert_int_equal(translator_worker_ops.start(NULL, &env.ctx), 0);
+	assert_true(env.ready);
+	connect_end(&env.source, ROLE_SOURCE);
+	connect_end(&env.frontend, ROLE_FRONTEND);
+}
+
+/* As SIGKILL. */
+static void end_life(void)
+{
+	disconnect_end(&env.source, ROLE_SOURCE, false);
+	disconnect_end(&env.frontend, ROLE_FRONTEND, false);
+	translator_worker_ops.deinit(env.ctx);
+	env.ctx = NULL;
+}
+
+static int setup(void **state)
+{
+	memset(&env, 0, sizeof env);
+	memset(memory, 0, sizeof memory);
+	snprintf(env.dir, sizeof env.dir, "/tmp/meshd-role-XXXXXX");
+	assert_non_null(mkdtemp(env.dir));
+	assert_int_equal(loop_new(&env.base), 0);
+	env.conf = conf_new();
+	conf_text("state_dir", env.dir, 0);
+	conf_text("secrets", "store", 0);
+	conf_text("translator.debounce", "", 0);
+	conf_text("translator.max_debounce", "", 0);
+	conf_text("translator.route_interval", "", 0);
+	begin_life();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = { "resources", "resources.prev", "resources.new" };
+	char path[128];
+
+	end_life();
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof path, "%s/%s", env.dir, names[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(env.dir), 0);
+	conf_free(env.conf);
+	loop_free(env.base);
+	return 0;
+}
+
+#define NEED_X "a=need endpoint x -1"
+
+static void feed(void)
+{
+	expect(env.to_source, "from ''\ncluster *\nlistener *\n");
+	send_state("there");
+	send_update(1, RT_CLUSTER, SNAPSHOT, LIST(NEED_X, "b=1"));
+	send_update(2, RT_LISTENER, SNAPSHOT, LIST("l=1", "m=bad"));
+	send_update(3, RT_ENDPOINT, WHOLE, LIST("x=1"));
+	expect(env.to_source, "ack 1\nendpoint x\nnack 2 listener 'm': it is bad\nack 3\n");
+}
+
+static void test_first_start(void **state)
+{
+	feed();
+	for (int i = 0; strchr(env.to_frontend, '>') == NULL && i < 1000; i++)
+		event_base_loop(env.base, EVLOOP_ONCE);
+	assert_non_null(strstr(env.to_frontend, "< routes/l upstreams/a upstreams/b>\n"));
+}
+
+/* Killed, and everything is there again: told to the source, published as the same complete set. */
+static void test_killed(void **state)
+{
+	feed();
+	for (int round = 0; round < 3; round++) {
+		end_life();
+		begin_life();
+		expect(env.to_frontend, "< routes/l upstreams/a upstreams/b>\n");
+		expect(env.to_source,
+		       "holds a\nholds b\nholds x\nholds l\nfrom 'there'\ncluster *\nendpoint x\nlistener *\n");
+	}
+}
+
+static void test_source_dies(void **state)
+{
+	feed();
+	for (int i = 0; strchr(env.to_frontend, '>') == NULL && i < 1000; i++)
+		event_base_loop(env.base, EVLOOP_ONCE);
+	env.to_frontend[0] = '\0';
+	disconnect_end(&env.source, ROLE_SOURCE, true);
+	connect_end(&env.source, ROLE_SOURCE);
+	while (strchr(env.to_source, '\'') == NULL)
+		event_base_loop(env.base, EVLOOP_ONCE);
+	/* The same again: no event.  Then a difference. */
+	send_state("there");
+	send_update(1, RT_CLUSTER, SNAPSHOT, LIST(NEED_X, "b=1"));
+	send_update(2, RT_LISTENER, SNAPSHOT, LIST("l=1"));
+	send_update(3, RT_ENDPOINT, WHOLE, LIST("x=1"));
+	send_update(4, RT_ENDPOINT, WHOLE, LIST("x=2"));
+	expect(env.to_frontend, " upstreams/a;\n");
+}
+
+static void test_frontend_dies(void **state)
+{
+	feed();
+	for (int i = 0; strchr(env.to_frontend, '>') == NULL && i < 1000; i++)
+		event_base_loop(env.base, EVLOOP_ONCE);
+	env.to_frontend[0] = '\0';
+	disconnect_end(&env.frontend, ROLE_FRONTEND, true);
+	connect_end(&env.frontend, ROLE_FRONTEND);
+	expect(env.to_frontend, "< routes/l upstreams/a upstreams/b>\n");
+}
+
+/* What meshctl gets has the words in it; ends without a crash. */
+static void ask(const char *command, const char *argument, const char *wanted)
+{
+	Mesh__CtlRequest request = MESH__CTL_REQUEST__INIT;
+	char *argv[] = { (char *)(uintptr_t)command, (char *)(uintptr_t)argument };
+	uint8_t packed[256];
+	static char answer[65536];
+	size_t n = 0;
+	int fds[2];
+
+	request.argv = argv;
+	request.n_argv = argument != NULL ? 2 : 1;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(ctl_serve(env.base, fds[0], packed, mesh__ctl_request__pack(&request, packed),
+				   translator_worker_ops.commands, env.ctx), 0);
+	for (int i = 0; i < 100000; i++) {
+		ssize_t got = read(fds[1], answer + n, sizeof answer - n);
+
+		if (got == 0)
+			break;
+		n += got > 0 ? (size_t)got : 0;
+		event_base_loop(env.base, EVLOOP_NONBLOCK);
+	}
+	close(fds[1]);
+	assert_non_null(memmem(answer, n, wanted, strlen(wanted)));
+}
+
+static void test_commands(void **state)
+{
+	feed();
+	ask("status", NULL, "store_saved_age_s");
+	ask("status", NULL, "there");
+	ask("resources", NULL, "listener");
+	ask("resources", "endpoint", "active");
+	ask("resources", "nonsense", "there is no type 'nonsense'");
+	ask("report", NULL, "it is bad");
+	ask("report", "error", "nack");
+	ask("report", "loud", "there is no severity 'loud'");
+	ask("objects", NULL, "upstreams/b");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_first_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_source_dies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_frontend_dies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
