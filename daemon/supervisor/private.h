@@ -171,5 +171,6 @@ extern const struct ctl_handler supervisor_commands[];
 
 /* ---- supervisor.c ---- */
 void supervisor_on_ready(struct supervisor *sup);
+void supervisor_set_log(const struct conf *conf);
 
 #endif

@@ -96,6 +96,7 @@ static void apply(struct supervisor *sup, struct conf *conf, struct listen_set *
 	sup->listens = *listens;
 	sup->conf = conf;
 	conf_free(old);
+	supervisor_set_log(conf);
 	for (unsigned i = 1; i < _ROLE_MAX; i++) {
 		struct child *c = &sup->children[i];
 

@@ -23,7 +23,7 @@ static const char *const source_calls[] = {
 static const char *const store_calls[] = {
 	"rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "ftruncate",
 	"truncate", "fallocate", "fsync", "fdatasync", "sync_file_range", "chmod", "fchmod", "fchmodat",
-	"link", "linkat", "utimensat", "flock", "msync", "copy_file_range", "bind", "inotify_init1",
+	"link", "linkat", "utimensat", "flock", "msync", "copy_file_range", "bind", "connect", "inotify_init1",
 	"inotify_add_watch", "inotify_rm_watch", NULL,
 };
 static const char *const netlink_calls[] = { "bind", NULL };

@@ -219,7 +219,7 @@ static int start_workers(struct supervisor *sup)
 	return 0;
 }
 
-static void set_log(const struct conf *conf)
+void supervisor_set_log(const struct conf *conf)
 {
 	enum log_level level;
 
@@ -230,7 +230,7 @@ static void set_log(const struct conf *conf)
 
 static int bring_up(struct supervisor *sup)
 {
-	set_log(sup->conf);
+	supervisor_set_log(sup->conf);
 	if (find_user(sup) != 0 || make_state_dir(sup) != 0)
 		return 1;
 	warn_sandbox();

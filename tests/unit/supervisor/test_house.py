@@ -347,6 +347,109 @@ class Reload(Case):
         h.wait_line("user changes from 'nobody' to 'daemon'")
 
 
+def field(number, text):
+    return bytes([number << 3 | 2, len(text)]) + text.encode()
+
+
+class Control(Case):
+    """The control socket, spoken to byte by byte; a reply is looked at as bytes too."""
+
+    def connect(self, h):
+        s = socket.socket(socket.AF_UNIX)
+        self.addCleanup(s.close)
+        s.settimeout(DEADLINE)
+        s.connect(h.values["control.socket"])
+        return s
+
+    def read_all(self, s):
+        data = b""
+        try:
+            while part := s.recv(65536):
+                data += part
+        except ConnectionResetError:
+            pass
+        return data
+
+    def ask(self, h, *argv, role=""):
+        body = b"".join(field(1, a) for a in argv) + (field(2, role) if role else b"")
+        s = self.connect(h)
+        s.sendall(len(body).to_bytes(4, "little") + body)
+        return self.read_all(s)
+
+    def test_several_roles_are_asked_one_by_one(self):
+        h = self.house().ready()
+        reply = self.ask(h, "status")
+        for role in (b"supervisor", *(r.encode() for r in ROLES)):
+            self.assertIn(role, reply)
+        self.assertNotIn(b"capture", reply)
+
+    def test_own_part_of_status(self):
+        h = self.house().ready()
+        reply = self.ask(h, "status", role="supervisor")
+        for part in (b"workers", b"restarts", b"translator", b"ready", h.path.encode(), b"nobody" if ROOT else b""):
+            self.assertIn(part, reply)
+
+    def test_reload_tells_all_mistakes(self):
+        h = self.house().ready()
+        with open(h.path, "a", encoding="ascii") as f:
+            f.write("bad\nworse\n")
+        reply = self.ask(h, "reload")
+        self.assertIn(b": bad: no value", reply)
+        self.assertIn(b": worse: no value", reply)
+        self.assertTrue(reply.endswith(b"\x30\x01\x38\x01"), reply)
+        h.write(log__word="two")
+        self.assertIn(b"read again", self.ask(h, "reload"))
+
+    def test_a_role_that_is_down_or_off(self):
+        h = self.house().ready()
+        h.do("source", "exit")
+        h.wait_line("source has FAILED")
+        self.assertIn(b"source is failed; its last life ended by exit status 3", self.ask(h, "status", role="source"))
+
+    def test_wrong_commands(self):
+        h = self.house().ready()
+        self.assertIn(b"unknown command 'stats'", self.ask(h, "stats"))
+        self.assertIn(b"names no command", self.ask(h))
+        self.assertIn(b"'frontend' does not answer 'reload'", self.ask(h, "reload", role="frontend"))
+        self.assertIn(b"'nobody' does not answer 'status'", self.ask(h, "status", role="nobody"))
+
+    def test_garbage(self):
+        h = self.house().ready()
+        for data in (b"GET / HTTP/1.1\r\n\r\n", b"\x05\0\0\0\xff\xff\xff\xff\xff", b"\xff\xff\xff\xff"):
+            s = self.connect(h)
+            s.sendall(data)
+            self.read_all(s)
+        self.assertIn(b"supervisor", self.ask(h, "status"))
+        h.wait_line("announced")
+        h.wait_line("is no request")
+
+    def test_silence_ends_after_five_seconds(self):
+        h = self.house().ready()
+        s = self.connect(h)
+        s.sendall(b"\x05\0")
+        self.assertEqual(self.read_all(s), b"")
+        h.wait_line("no request within 5 s")
+
+    def test_too_many(self):
+        h = self.house().ready()
+        crowd = [self.connect(h) for _ in range(32)]
+        self.assertIn(b"too many control connections", self.ask(h, "status"))
+        for s in crowd:
+            s.close()
+        wait(lambda: b"supervisor" in self.ask(h, "status"), "room")
+
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_other_users_are_refused(self):
+        h = self.house().ready()
+        os.chmod(h.values["control.socket"], 0o666)
+        script = "import os,socket,sys; os.setgid(1); os.setuid(1); s = socket.socket(socket.AF_UNIX); " \
+                 "s.connect(sys.argv[1]); print(s.recv(1000))"
+        out = subprocess.run([sys.executable, "-c", script, h.values["control.socket"]], stdout=subprocess.PIPE,
+                             check=True, timeout=DEADLINE).stdout
+        self.assertIn(b"refused: only root", out)
+        h.wait_line("refusing a control connection of uid 1")
+
+
 class Refusal(Case):
     def refused(self, h, pattern):
         h.start()
