@@ -27,6 +27,7 @@ struct translation;
 struct translation_options {
 	bool capture;			/* routes carry address identities (DESIGN 5); off: hosts alone decide */
 	const char *const *apisix_plugins;	/* enabled in APISIX; NULL: the list of TRANSLATION.md 10 */
+	bool no_closure;		/* only for the test which shows that without it the order is lost */
 };
 
 /* A resource (and a field of it, "" for the whole) that an object was made from. */

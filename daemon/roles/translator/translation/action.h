@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a route does (TRANSLATION.md 2.7, 2.8).  An action that cannot be said keeps the route's place
+ * and answers 503: its traffic must not fall to the next route.
+ */
+#ifndef MESHD_TRANSLATION_ACTION_H
+#define MESHD_TRANSLATION_ACTION_H
+
+#include "rewrite.h"
+#include "scope.h"
+
+/* Fills the lower half of the rule, which match.c has begun. */
+void action_route(struct job *job, const struct scope *scope, const xds_vhost *vhost, const xds_route *route,
+		  const struct path *at, struct rule *rule, struct rewrite *rewrite);
+
+/* redirect.c */
+void action_redirect(struct job *job, const xds_redirect *redirect, const struct path *at, struct rule *rule);
+/* direct.c */
+void action_direct(struct job *job, const xds_direct *direct, const struct path *at, struct rule *rule);
+/* True: the route answers 401 or 403 by itself. */
+bool action_denies(const xds_route *route);
+
+/* retry.c: retries and timeouts of a route, into the variant and the rule. */
+void action_retries(struct job *job, const xds_vhost *vhost, const xds_route_action *action, const struct path *at,
+		    struct variant *variant);
+void action_timeouts(const struct scope *scope, const xds_vhost *vhost, const xds_route_action *action,
+		     struct rule *rule);
+/* hash.c: what a request is hashed by, if the cluster hashes. */
+void action_hash(struct job *job, const xds_route_action *action, const struct path *at, struct variant *variant);
+
+#endif

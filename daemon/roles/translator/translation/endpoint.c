@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Endpoints as the nodes of an upstream (TRANSLATION.md 4.4): weights, localities, priorities, health.
+ * A bad endpoint is left out, its neighbours stay.  Called by cluster.c.
+ */
+#include <arpa/inet.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster.h"
+
+#define DEGRADED 1000		/* further back in priority than any other */
+#define LOCALITY_SCALE 1000000.0
+
+struct reading {
+	struct job *job;
+	const struct endpoint_options *options;
+	bool healthy_only;
+	struct up_nodes nodes;
+	size_t unhealthy;
+};
+
+static bool usable(const xds_endpoint *endpoint)
+{
+	switch (endpoint->health_status) {
+	case ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__UNHEALTHY:
+	case ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__DRAINING:
+	case ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__TIMEOUT:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* For the host of a node: IPv6 in brackets, a name as it is. NULL: neither. */
+static const char *node_host(struct job *job, const char *address)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET6, address, bytes) == 1)
+		return job_printf(job, "[%s]", address);
+	if (address[0] == '\0' || address[strspn(address, "0123456789abcdefghijklmnopqrstuvwxyz"
+							  "ABCDEFGHIJKLMNOPQRSTUVWXYZ-._")] != '\0')
+		return NULL;
+	return address;
+}
+
+static const xds_socket_address *endpoint_address(const xds_endpoint *endpoint)
+{
+	const xds_address *address = endpoint->host_identifier_case ==
+					     ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT ?
+				     endpoint->endpoint->address : NULL;
+
+	if (address == NULL || address->address_case != ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_SOCKET_ADDRESS)
+		return NULL;
+	return address->socket_address;
+}
+
+static void node_add(struct reading *r, struct up_node node)
+{
+	struct up_nodes *nodes = &r->nodes;
+
+	if (job_grow(r->job, (void **)&nodes->list, nodes->n, &nodes->cap, sizeof *nodes->list))
+		nodes->list[nodes->n++] = node;
+}
+
+/* factor: what the locality's weight makes of an endpoint's; 0: it stands for itself. */
+static void endpoint_read(struct reading *r, const xds_endpoint *endpoint, int64_t priority, double factor,
+			  const struct path *at)
+{
+	const xds_socket_address *socket = endpoint_address(endpoint);
+	struct up_node node = { .weight = uint32_of(endpoint->load_balancing_weight, 1) };
+	double scaled;
+
+	if (socket == NULL || socket->port_specifier_case != ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE) {
+		job_note(r->job, at, B_SKIP, "is no IP address and port number; the endpoint is left out");
+		return;
+	}
+	node.host = node_host(r->job, socket->address);
+	node.port = socket->port_value;
+	if (node.host == NULL || node.port == 0 || node.port > 65535 || node.weight == 0) {
+		job_note(r->job, at, B_SKIP, "'%s' port %u weight %llu is no endpoint; it is left out", socket->address,
+			 node.port, (unsigned long long)node.weight);
+		return;
+	}
+	if (factor > 0) {
+		scaled = round((double)node.weight * factor);
+		node.weight = scaled < 1 ? 1 : (uint64_t)scaled;
+	}
+	node.priority = -priority;
+	if (endpoint->health_status == ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__DEGRADED)
+		node.priority -= DEGRADED;
+	node_add(r, node);
+}
+
+/* The sum of what counts in a locality. */
+static double locality_sum(const struct reading *r, const xds_locality *locality)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < locality->n_lb_endpoints; i++)
+		if (!r->healthy_only || usable(locality->lb_endpoints[i]))
+			sum += uint32_of(locality->lb_endpoints[i]->load_balancing_weight, 1);
+	return sum;
+}
+
+/* The heaviest locality of all: weights are scaled so that its share has six digits. */
+static double locality_heaviest(const xds_cla *cla)
+{
+	double heaviest = 1;
+
+	for (size_t i = 0; i < cla->n_endpoints; i++)
+		if (uint32_of(cla->endpoints[i]->load_balancing_weight, 0) > heaviest)
+			heaviest = uint32_of(cla->endpoints[i]->load_balancing_weight, 0);
+	return heaviest;
+}
+
+static void locality_read(struct reading *r, const xds_locality *locality, double heaviest, const struct path *at)
+{
+	uint32_t weight = uint32_of(locality->load_balancing_weight, 0);
+	double sum = locality_sum(r, locality), factor = 0;
+
+	if (r->options->localities && weight == 0)
+		return;
+	if (r->options->localities && sum > 0)
+		factor = weight / heaviest / sum * LOCALITY_SCALE;
+	for (size_t i = 0; i < locality->n_lb_endpoints; i++) {
+		struct path here = PATH_INDEX(at, "lb_endpoints", i);
+
+		if (r->healthy_only && !usable(locality->lb_endpoints[i]))
+			r->unhealthy++;
+		else
+			endpoint_read(r, locality->lb_endpoints[i], locality->priority, factor, &here);
+	}
+}
+
+static void cla_read(struct reading *r, const xds_cla *cla, const struct path *at)
+{
+	double heaviest = r->options->localities ? locality_heaviest(cla) : 1;
+
+	for (size_t i = 0; i < cla->n_endpoints; i++) {
+		struct path here = PATH_INDEX(at, "endpoints", i);
+
+		locality_read(r, cla->endpoints[i], heaviest, &here);
+	}
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+	const struct up_node *x = a, *y = b;
+	int r;
+
+	if (x->priority != y->priority)
+		return x->priority > y->priority ? -1 : 1;
+	if ((r = strcmp(x->host, y->host)) != 0)
+		return r;
+	if (x->port != y->port)
+		return x->port < y->port ? -1 : 1;
+	return (x->weight > y->weight) - (x->weight < y->weight);
+}
+
+/* APISIX tells nodes by host and port: the same one twice has both weights. */
+static void nodes_merge(struct up_nodes *nodes)
+{
+	size_t kept = 0;
+
+	if (nodes->n == 0)
+		return;
+	qsort(nodes->list, nodes->n, sizeof *nodes->list, compare_nodes);
+	for (size_t i = 1; i < nodes->n; i++) {
+		struct up_node *last = &nodes->list[kept], *node = &nodes->list[i];
+
+		if (last->priority == node->priority && last->port == node->port && strcmp(last->host, node->host) == 0)
+			last->weight += node->weight;
+		else
+			nodes->list[++kept] = *node;
+	}
+	nodes->n = kept + 1;
+}
+
+static uint64_t divisor(uint64_t a, uint64_t b)
+{
+	while (b != 0) {
+		uint64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* Smallest numbers in the same proportion, when localities have made them large. */
+static void nodes_reduce(struct up_nodes *nodes)
+{
+	uint64_t common = 0;
+
+	for (size_t i = 0; i < nodes->n; i++)
+		common = divisor(common, nodes->list[i].weight);
+	for (size_t i = 0; i < nodes->n && common > 1; i++)
+		nodes->list[i].weight /= common;
+}
+
+void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at, const struct endpoint_options *options,
+		    struct up_nodes *ret)
+{
+	struct reading r = { .job = job, .options = options, .healthy_only = true };
+
+	cla_read(&r, cla, at);
+	if (r.nodes.n == 0 && r.unhealthy > 0 && options->panic) {
+		r.healthy_only = false;
+		cla_read(&r, cla, at);
+	}
+	nodes_merge(&r.nodes);
+	if (options->localities)
+		nodes_reduce(&r.nodes);
+	*ret = r.nodes;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conditions as lua-resty-expr reads them (TRANSLATION.md 0.6, 0.7): each is the text of one JSON
+ * array, made in the job's arena.  A route's `vars` is a list of them, all of which must hold.
+ */
+#ifndef MESHD_TRANSLATION_EXPR_H
+#define MESHD_TRANSLATION_EXPR_H
+
+#include "job.h"
+
+/* [var, op, value] */
+const char *expr_op(struct job *job, const char *var, const char *op, const char *value);
+/* [var, op, number] */
+const char *expr_num(struct job *job, const char *var, const char *op, int64_t value);
+/* [var, "==", null]: absent; [var, "~=", null]: present */
+const char *expr_absent(struct job *job, const char *var);
+const char *expr_present(struct job *job, const char *var);
+/* [word, a, b...]: AND, OR, !AND, !OR; a single operand is written twice (one alone is an error). */
+const char *expr_list(struct job *job, const char *word, const struct strs *operands);
+
+/* The text as a regex that matches just it: \Q…\E, with \E inside taken apart. */
+const char *regex_quote(struct job *job, const char *text);
+
+/*
+ * 0; 1: not RE2 syntax (Envoy refuses it); 2: RE2 takes it, PCRE2 does not. The reason in ret_why.
+ * Used by the acceptance check (1 is refused) and before every publication.
+ */
+int regex_check(const char *re, char *ret_why, size_t why_size);
+/* The regex for a full match, as Envoy matches (\A(?:re)\z). */
+const char *regex_full(struct job *job, const char *re);
+
+#endif

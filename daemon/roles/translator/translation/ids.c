@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Makes ids; see ids.h.  Called for every object; cannot fail.  Two objects with one id are found
+ * where objects are collected (out.c, translation.c), never silently merged.
+ */
+#include "ids.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_STATIC_LINKING_ONLY	/* the state on the stack */
+#include <xxhash.h>
+
+#define HASH_CHARS 16
+#define READABLE_MAX (ID_SIZE - 1 - HASH_CHARS - 1)
+
+static bool legal(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+}
+
+/* Runs of other characters become one dash. Returns the length. */
+static size_t slug(char *to, const char *from)
+{
+	size_t len = 0;
+
+	for (; *from != '\0' && len < READABLE_MAX; from++) {
+		if (legal(*from))
+			to[len++] = *from;
+		else if (len > 0 && to[len - 1] != '-')
+			to[len++] = '-';
+	}
+	while (len > 0 && to[len - 1] == '-')
+		len--;
+	return len;
+}
+
+void id_make(char ret_id[ID_SIZE], const char *readable, const char *const *parts, size_t n_parts)
+{
+	XXH3_state_t state;
+	size_t len;
+
+	XXH3_64bits_reset(&state);
+	for (size_t i = 0; i < n_parts; i++)
+		XXH3_64bits_update(&state, parts[i], strlen(parts[i]) + 1);
+	len = slug(ret_id, readable);
+	if (len > 0)
+		ret_id[len++] = '-';
+	snprintf(ret_id + len, ID_SIZE - len, "%0*" PRIx64, HASH_CHARS, XXH3_64bits_digest(&state));
+}

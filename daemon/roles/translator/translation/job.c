@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory, look-ups and decoding for one unit; see job.h.  A resource that cannot be decoded is noted
+ * and treated as absent; the acceptance check has refused it before, so this is a second fence.
+ */
+#include "job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ids.h"
+#include "pbscan.h"
+#include "registry.h"
+#include "xds.h"
+
+void *job_alloc(struct job *job, size_t n, size_t size)
+{
+	void *p = arena_calloc(job->arena, n > 0 ? n : 1, size);
+
+	if (p == NULL)
+		job->failed = true;
+	return p;
+}
+
+const char *job_str(struct job *job, const char *s, size_t len)
+{
+	const char *copy = arena_strndup(job->arena, s, len);
+
+	if (copy != NULL)
+		return copy;
+	job->failed = true;
+	return "";
+}
+
+const char *job_take(struct job *job, struct buf *b)
+{
+	const char *s = "";
+
+	if (buf_error(b) < 0)
+		job->failed = true;
+	else
+		s = job_str(job, b->data != NULL ? (const char *)b->data : "", b->len);
+	buf_deinit(b);
+	return s;
+}
+
+const char *job_printf(struct job *job, const char *fmt, ...)
+{
+	struct buf b = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	return job_take(job, &b);
+}
+
+bool job_grow(struct job *job, void **list, size_t n, size_t *cap, size_t size)
+{
+	size_t want = *cap > 0 ? *cap * 2 : 4;
+	void *bigger;
+
+	if (n < *cap)
+		return true;
+	bigger = job_alloc(job, want, size);
+	if (bigger == NULL)
+		return false;
+	if (n > 0)
+		memcpy(bigger, *list, n * size);
+	*list = bigger;
+	*cap = want;
+	return true;
+}
+
+void strs_add(struct job *job, struct strs *strs, const char *s)
+{
+	if (job_grow(job, (void **)&strs->list, strs->n, &strs->cap, sizeof *strs->list))
+		strs->list[strs->n++] = s;
+}
+
+void job_note(struct job *job, const struct path *at, enum behaviour b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	notes_vadd(&job->out->notes, at, b, fmt, ap);
+	va_end(ap);
+}
+
+struct resource *job_find(struct job *job, enum rt type, const char *name)
+{
+	out_dep(job->out, type, name);
+	return job->ops->find(job->arg, type, name);
+}
+
+struct cluster_facts job_facts(struct job *job, const char *cluster)
+{
+	out_dep(job->out, RT_CLUSTER, cluster);
+	return job->ops->facts(job->arg, cluster);
+}
+
+ProtobufCMessage *job_decode(struct job *job, const ProtobufCMessageDescriptor *desc, const uint8_t *data,
+			     size_t size, const struct path *at)
+{
+	struct pbscan_error error;
+	ProtobufCMessage *message = NULL;
+	int r = pbscan_unpack(desc, data, size, NULL, job->arena, &message, &error);
+
+	if (r == 0)
+		return message;
+	if (r == -ENOMEM)
+		job->failed = true;
+	else if (at != NULL)
+		job_note(job, at, B_SKIP, "is not a valid %s: %s: %s", desc->name, error.path, error.text);
+	return NULL;
+}
+
+ProtobufCMessage *job_any(struct job *job, const void *any, const ProtobufCMessageDescriptor *desc)
+{
+	const pb_any *a = any;
+
+	if (a == NULL || registry_find_url(a->type_url) != desc)
+		return NULL;
+	return job_decode(job, desc, a->value.data, a->value.len, NULL);
+}
+
+void upstream_id(char ret_id[], const char *cluster, const char *variant_text)
+{
+	const char *parts[] = { "upstream", cluster, variant_text };
+
+	id_make(ret_id, cluster, parts, 3);
+}
+
+const char *job_upstream(struct job *job, const char *cluster, const struct variant *v)
+{
+	_cleanup_free_ char *text = variant_text(v);
+	char id[ID_SIZE];
+
+	if (text == NULL) {
+		job->failed = true;
+		return "";
+	}
+	out_ref(job->out, cluster, v);
+	upstream_id(id, cluster, text);
+	return job_str(job, id, strlen(id));
+}
+
+const struct path *path_keep(struct job *job, const struct path *at)
+{
+	struct path *copy;
+
+	if (at == NULL)
+		return NULL;
+	copy = job_alloc(job, 1, sizeof *copy);
+	if (copy == NULL)
+		return at;
+	*copy = *at;
+	copy->up = path_keep(job, at->up);
+	return copy;
+}

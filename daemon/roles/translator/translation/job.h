@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the translation of one unit works with: the mesh to read, an arena that lives as long as the
+ * job, and the output.  Handed down everywhere, so that no file keeps a state of its own.
+ *
+ * Allocation from the job never returns NULL to its callers' string code: it gives "" and marks the
+ * job as failed; the unit is then thrown away as a whole.
+ */
+#ifndef MESHD_TRANSLATION_JOB_H
+#define MESHD_TRANSLATION_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "arena.h"
+#include "buf.h"
+#include "notes.h"
+#include "out.h"
+#include "translation.h"
+
+struct coverage;
+struct claim;
+
+/* What a route must know of a cluster. */
+struct cluster_facts {
+	bool exists;
+	bool hashes;			/* ring hash or Maglev: a route's hash_policy has an effect */
+	int64_t connect_ms;
+};
+
+struct job_ops {
+	struct resource *(*find)(void *arg, enum rt type, const char *name);	/* borrowed */
+	struct cluster_facts (*facts)(void *arg, const char *cluster);
+	/* Who owns what is claimed: NULL: the claimant; else the name of another. */
+	const char *(*owner)(void *arg, const struct claim *claim);
+};
+
+struct job {
+	const struct translation_options *options;
+	const struct coverage *coverage;
+	const struct job_ops *ops;
+	void *arg;
+	struct arena *arena;
+	struct out *out;
+	bool failed;			/* out of memory */
+};
+
+/* A growing list of strings in the arena. */
+struct strs {
+	const char **list;
+	size_t n, cap;
+};
+
+/* Zeroed room for n elements, or NULL with `failed` set. */
+void *job_alloc(struct job *job, size_t n, size_t size);
+const char *job_str(struct job *job, const char *s, size_t len);
+const char *job_printf(struct job *job, const char *fmt, ...) _printf_(2, 3);
+/* What the buffer holds, as a string of the arena; the buffer is emptied. */
+const char *job_take(struct job *job, struct buf *b);
+void strs_add(struct job *job, struct strs *strs, const char *s);
+/* Room for one more element of a list in the arena. */
+bool job_grow(struct job *job, void **list, size_t n, size_t *cap, size_t size);
+
+void job_note(struct job *job, const struct path *at, enum behaviour b, const char *fmt, ...) _printf_(4, 5);
+
+/* The path at `at`, copied into the arena so that it outlives the caller. */
+const struct path *path_keep(struct job *job, const struct path *at);
+
+/* The active resource, and a mark that this unit depends on it. */
+struct resource *job_find(struct job *job, enum rt type, const char *name);
+struct cluster_facts job_facts(struct job *job, const char *cluster);
+
+/* Decodes into the arena. NULL: malformed (noted at `at` when that is not NULL) or out of memory. */
+ProtobufCMessage *job_decode(struct job *job, const ProtobufCMessageDescriptor *desc, const uint8_t *data,
+			     size_t size, const struct path *at);
+/* The message in an Any if it is of this type, else NULL (nothing is noted). */
+ProtobufCMessage *job_any(struct job *job, const void *any, const ProtobufCMessageDescriptor *desc);
+
+/* Makes sure that the cluster has this variant; the upstream's id, in the arena. */
+const char *job_upstream(struct job *job, const char *cluster, const struct variant *v);
+void upstream_id(char ret_id[], const char *cluster, const char *variant_text);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RouteMatch to uris and conditions (TRANSLATION.md 2.4 to 2.6).
+ *
+ * Envoy's meaning is kept or the route is not published; a route that denies access is the other way
+ * round: what cannot be said is left out, so that it denies more, not less.
+ */
+#ifndef MESHD_TRANSLATION_MATCH_H
+#define MESHD_TRANSLATION_MATCH_H
+
+#include "rule.h"
+
+enum match_result {
+	MATCH_OK = 0,
+	MATCH_NEVER,	/* no request can match: nothing to publish; noted */
+	MATCH_DROP,	/* cannot be said in APISIX; noted as an error */
+	MATCH_SLOT,	/* cannot be said, the route keeps its place for every path and answers 503; noted */
+};
+
+/* denies: the route refuses access. */
+enum match_result match_route(struct job *job, const xds_route_match *match, const struct path *at, bool denies,
+			      struct rule *rule);
+
+/* path.c: the path_specifier alone. */
+enum match_result match_path(struct job *job, const xds_route_match *match, const struct path *at,
+			     struct rule *rule);
+/* Can APISIX's router look this pattern up (TRANSLATION.md 0.5)? */
+bool pattern_safe(const char *text, bool prefix);
+
+/* headers.c: one condition after the other into rule->vars. */
+enum match_result match_headers(struct job *job, const xds_route_match *match, const struct path *at,
+				struct rule *rule);
+enum match_result match_query(struct job *job, const xds_route_match *match, const struct path *at,
+			      struct rule *rule);
+enum match_result match_cookies(struct job *job, const xds_route_match *match, const struct path *at,
+				struct rule *rule);
+
+/* The worse of two results. */
+static inline enum match_result match_worse(enum match_result a, enum match_result b)
+{
+	return a > b ? a : b;
+}
+
+#endif

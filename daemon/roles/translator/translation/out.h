@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one unit of translation gives: objects, notes, the upstream variants that it needs and the
+ * resources that it read.  translation.c compares it with what the unit gave before.
+ *
+ * Running out of memory is sticky; ask out_error() at the end.
+ */
+#ifndef MESHD_TRANSLATION_OUT_H
+#define MESHD_TRANSLATION_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "notes.h"
+#include "translation.h"
+#include "variant.h"
+
+struct object {
+	char *key;				/* owned; origins and their strings lie in the same block */
+	struct translation_origin *origins;
+	size_t n_origins;
+	uint8_t *value;				/* owned; NULL once it was put out */
+	size_t size;
+	uint64_t hash;				/* XXH3-64 of value */
+};
+
+/* A cluster is wanted in this variant. */
+struct ref {
+	char *cluster;				/* owned */
+	struct variant *variant;		/* owned */
+};
+
+/* A resource was read, or asked for in vain. */
+struct dep {
+	enum rt type;
+	char *name;				/* owned */
+};
+
+struct out {
+	struct object *objects;			/* owned, like the other lists */
+	size_t n_objects, cap_objects;
+	struct ref *refs;
+	size_t n_refs, cap_refs;
+	struct dep *deps;
+	size_t n_deps, cap_deps;
+	struct notes notes;
+	bool failed;
+};
+
+/* kind: "routes"; the value is copied. */
+void out_object(struct out *out, const char *kind, const char *id, const struct buf *value,
+		const struct path *const *origins, size_t n_origins);
+void out_ref(struct out *out, const char *cluster, const struct variant *v);
+void out_dep(struct out *out, enum rt type, const char *name);
+
+/* Sorts every list; drops what is there twice. An id that two objects share is noted at the second. */
+void out_finish(struct out *out);
+int out_error(const struct out *out);
+void out_deinit(struct out *out);
+
+int ref_compare(const struct ref *a, const struct ref *b);
+int dep_compare(const struct dep *a, const struct dep *b);
+void object_deinit(struct object *object);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a route changes in a request or response: path, Host and headers, collected from all levels
+ * and written as APISIX's proxy-rewrite and response-rewrite (TRANSLATION.md 2.7, 2.9).
+ */
+#ifndef MESHD_TRANSLATION_REWRITE_H
+#define MESHD_TRANSLATION_REWRITE_H
+
+#include "filters.h"
+#include "rule.h"
+
+/* What happens to one header, over all levels. */
+struct header_change {
+	const char *name;
+	bool replace;			/* what was there is gone first */
+	struct strs values;		/* none and `replace`: removed */
+};
+
+struct header_changes {
+	struct header_change *list;
+	size_t n, cap;
+};
+
+struct rewrite {
+	const char *uri;		/* the new path, variables escaped */
+	const char *regex, *subst;	/* or: replace what matches */
+	const char *host;
+	const char *method;
+	struct header_changes request, response;
+};
+
+/* mutate.c: the header mutations of all levels in Envoy's order. */
+void mutate(struct job *job, struct filter_levels levels, const struct path *config_at, const struct path *vhost_at,
+	    const struct path *route_at, struct rewrite *rewrite);
+
+/* The path rewrites of an action. False: it cannot be said; noted, and the rule refuses. */
+bool rewrite_path(struct job *job, const xds_route_action *action, const struct path *at, struct rule *rule,
+		  struct rewrite *rewrite);
+void rewrite_host(struct job *job, const xds_route_action *action, const struct path *at, struct variant *variant,
+		  struct rewrite *rewrite);
+
+/* A regex and what replaces its match, as ngx.re.sub takes them. False: refused, noted. */
+bool rewrite_regex(struct job *job, const xds_regex_rewrite *r, const struct path *at, struct rule *rule,
+		   const char **ret_regex, const char **ret_subst);
+/* The regex that takes the route's prefix off, with the rest in $1. NULL: the route has no literal path. */
+const char *rewrite_prefix(struct job *job, const struct rule *rule);
+/* Text for the replacement of ngx.re.sub. */
+const char *subst_escape(struct job *job, const char *text);
+
+/* Adds the plugins for all that was collected. */
+void rewrite_write(struct job *job, const struct rewrite *rewrite, struct rule *rule);
+void rewrite_write_response(struct job *job, const struct rewrite *rewrite, struct rule *rule);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plugins and refusals of a rule; see rule.h.  Memory is the only thing that can fail.
+ */
+#include "rule.h"
+
+#include <string.h>
+
+#include "json.h"
+
+void rule_plugin(struct job *job, struct rule *rule, const char *name, const char *json)
+{
+	size_t i = 0;
+
+	while (i < rule->n_plugins && strcmp(rule->plugins[i].name, name) < 0)
+		i++;
+	if (i < rule->n_plugins && strcmp(rule->plugins[i].name, name) == 0) {
+		rule->plugins[i].json = json;
+		return;
+	}
+	if (!job_grow(job, (void **)&rule->plugins, rule->n_plugins, &rule->cap_plugins, sizeof *rule->plugins))
+		return;
+	memmove(&rule->plugins[i + 1], &rule->plugins[i], (rule->n_plugins - i) * sizeof *rule->plugins);
+	rule->plugins[i] = (struct plugin){ name, json };
+	rule->n_plugins++;
+}
+
+bool rule_has_plugin(const struct rule *rule, const char *name)
+{
+	for (size_t i = 0; i < rule->n_plugins; i++)
+		if (strcmp(rule->plugins[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+void rule_abort(struct job *job, struct rule *rule, unsigned status, const char *body)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	rule->n_plugins = 0;
+	rule->upstream_id = NULL;
+	rule->no_upstream = false;
+	rule->websocket = false;
+	rule->connect_ms = rule->io_ms = 0;
+	json_obj_open(&j);
+	json_key(&j, "abort");
+	json_obj_open(&j);
+	json_key_str(&j, "body", text_escape(job, body));
+	json_key_uint(&j, "http_status", status);
+	json_obj_close(&j);
+	json_obj_close(&j);
+	rule_plugin(job, rule, "fault-injection", job_take(job, &b));
+}
+
+void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum behaviour b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	notes_vadd(&job->out->notes, at, b, fmt, ap);
+	va_end(ap);
+	rule_abort(job, rule, b == B_CLOSED ? 403 : 503, "");
+}
+
+/* $x and ${x} are replaced unless a backslash stands before; other dollars stay. */
+const char *text_escape(struct job *job, const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p == '$' && (p == text || p[-1] != '\\'))
+			buf_puts(&b, "${__none ?? $}");
+		else
+			buf_putc(&b, *p);
+	}
+	return job_take(job, &b);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One route on its way from Envoy to APISIX: what it matches and what it does, without hosts and
+ * priority, which come when its list is put in order.  Everything lives in the job's arena.
+ *
+ * match.c fills the upper half, action.c and its companions the lower one, emit.c writes it.
+ */
+#ifndef MESHD_TRANSLATION_RULE_H
+#define MESHD_TRANSLATION_RULE_H
+
+#include "job.h"
+#include "order.h"
+#include "xds.h"
+
+/* How the path was matched, for rewrites that depend on it. */
+enum path_kind { PATH_PREFIX, PATH_EXACT, PATH_SEPARATED, PATH_REGEX };
+
+struct plugin {
+	const char *name;
+	const char *json;	/* its configuration, one JSON object */
+};
+
+struct rule {
+	const char *key;		/* its identity within the virtual host */
+	const char *name;		/* for people */
+	const struct path *at;		/* of the route or virtual host that it comes from; in the arena */
+	bool last;			/* the virtual host's catch-all */
+
+	enum path_kind path_kind;
+	const char *path;		/* the literal, as APISIX sees paths; "" for a regex */
+	bool fold_case;
+	struct pattern *patterns;
+	size_t n_patterns;
+	struct strs vars;		/* conditions */
+	const char *method;		/* NULL: any */
+
+	struct plugin *plugins;		/* by name */
+	size_t n_plugins, cap_plugins;
+	const char *upstream_id;	/* NULL: none */
+	bool no_upstream;		/* an inline upstream without nodes: 503 */
+	int64_t connect_ms, io_ms;	/* 0: no timeouts of its own */
+	bool websocket;
+};
+
+/* Adds the plugin, or replaces the one of that name. */
+void rule_plugin(struct job *job, struct rule *rule, const char *name, const char *json);
+bool rule_has_plugin(const struct rule *rule, const char *name);
+/* Answers by itself: nothing else happens to the request. `body` may be "". */
+void rule_abort(struct job *job, struct rule *rule, unsigned status, const char *body);
+/* The same for a reason that is noted: B_SLOT or B_CLOSED. */
+void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum behaviour b, const char *fmt, ...)
+	_printf_(5, 6);
+
+/* Text in which APISIX replaces $variables, so that it comes out as it is (TRANSLATION.md 0.22). */
+const char *text_escape(struct job *job, const char *text);
+
+#endif

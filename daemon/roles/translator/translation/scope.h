@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A scope: one HTTP connection manager of one listener with its route configuration: within it
+ * virtual hosts are looked up.  listener.c finds the scopes, vhost.c makes rules of their virtual
+ * hosts, routes.c puts those in order and writes them.
+ */
+#ifndef MESHD_TRANSLATION_SCOPE_H
+#define MESHD_TRANSLATION_SCOPE_H
+
+#include "domain.h"
+#include "filters.h"
+#include "rule.h"
+
+struct scope {
+	const char *listener;
+	const char *claimant;		/* the listener, and which filter chain if there are several */
+	const char *id;			/* of this scope within the listener, for ids: "" for the first */
+	const struct path *at;		/* of the connection manager */
+	const xds_hcm *hcm;
+	const xds_route_config *config;
+	const struct path *config_at;	/* the root of a resource, or below `at` */
+	enum port_mode port_mode;
+	uint32_t port;			/* of the listener; 0: unknown */
+	bool dotted;			/* a domain with a dot at its end stands alone: all names need conditions */
+	struct strs vars;		/* what tells the listener's requests from others; empty while hosts alone decide */
+	struct filters filters;
+	const char *closed;		/* why nobody may pass, or NULL */
+};
+
+/* A virtual host's rules in Envoy's order, the catch-all last. In the arena; NULL: out of memory. */
+struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t vhost, size_t *ret_n);
+
+/* The domains of a virtual host that this listener owns; the others are noted. */
+struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t vhost, size_t *ret_n);
+
+/* Does a domain with a dot at its end stand without its twin? */
+bool scope_dotted(const xds_route_config *config);
+
+/* Where a virtual host stands. */
+struct path vhost_path(const struct scope *scope, size_t vhost);
+
+/*
+ * listener.c: what a listener consists of, in the order of its filter chains.  `stream` is called for
+ * chains that end in a TCP proxy, `http` for the scopes; either may be NULL.
+ * notes: also report what is present and not translated (one unit does it, others that read the same
+ * listener do not).
+ */
+struct stream_chain {
+	const char *listener;
+	const char *claimant;
+	const char *id;
+	const struct path *at;			/* of the TCP proxy */
+	const xds_listener *config;
+	const xds_chain *chain;
+	const xds_tcp_proxy *proxy;
+	const char *closed;			/* why nobody may pass, or NULL */
+};
+
+struct listener_ops {
+	void (*http)(struct job *job, const struct scope *scope, void *arg);
+	void (*stream)(struct job *job, const struct stream_chain *chain, void *arg);
+};
+
+void listener_read(struct job *job, const struct resource *r, bool notes, const struct listener_ops *ops, void *arg);
+
+/* stream.c: the stream routes of a chain, and what they claim. */
+void stream_write(struct job *job, const struct stream_chain *chain);
+size_t stream_claims(struct job *job, const struct stream_chain *chain, struct claim **ret_claims);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The translation as its drivers see it; see translation.h.  Marks what a change touches, does the
+ * marked units by kind and name, and keeps nothing of a resource but what it was turned into.
+ */
+#include "translation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit.h"
+
+int translation_new(const struct translation_options *options, const struct translation_ops *ops, void *arg,
+		    struct translation **ret_translation)
+{
+	_cleanup_(translation_freep) struct translation *t = calloc(1, sizeof *t);
+
+	if (t == NULL)
+		return -ENOMEM;
+	t->options = *options;
+	t->ops = *ops;
+	t->arg = arg;
+	arena_init(&t->arena, 0);
+	arena_init(&t->facts_arena, 0);
+	t->coverage = coverage_new();
+	if (t->coverage == NULL || graph_init(&t->graph) < 0)
+		return -ENOMEM;
+	*ret_translation = TAKE(t);
+	return 0;
+}
+
+struct translation *translation_free(struct translation *t)
+{
+	if (t == NULL)
+		return NULL;
+	coverage_free(t->coverage);
+	graph_deinit(&t->graph);
+	arena_deinit(&t->arena);
+	arena_deinit(&t->facts_arena);
+	free(t);
+	return NULL;
+}
+
+void translation_freep(struct translation **t)
+{
+	*t = translation_free(*t);
+}
+
+int translation_changed(struct translation *t, enum rt type, const char *name)
+{
+	struct graph *g = &t->graph;
+	struct node *node = graph_node(g, type, name);
+	struct unit *unit;
+	int r;
+
+	if (node == NULL)
+		return -ENOMEM;
+	node->present = t->ops.find(t->arg, type, name) != NULL;
+	r = graph_touch(g, node);
+	if (r < 0)
+		return r;
+	if (type != RT_LISTENER && type != RT_CLUSTER)
+		return units_mark(g, &node->users, type == RT_ROUTE);
+	unit = graph_unit(g, node);
+	if (unit == NULL)
+		return -ENOMEM;
+	unit->unscanned = true;
+	r = unit_mark(g, unit);
+	/* The host-less list reads listeners too. */
+	return r == 0 && type == RT_LISTENER ? units_mark(g, &node->users, false) : r;
+}
+
+struct translation_pending translation_pending(const struct translation *t)
+{
+	return (struct translation_pending){
+		.clusters = t->graph.dirty[UNIT_CLUSTER],
+		.listeners = t->graph.dirty[UNIT_LISTENER] + t->graph.dirty[UNIT_HOSTLESS],
+	};
+}
+
+static int compare_units(const void *a, const void *b)
+{
+	const struct unit *x = *(const struct unit *const *)a, *y = *(const struct unit *const *)b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->node != NULL ? strcmp(x->node->name, y->node->name) : 0;
+}
+
+static bool wanted_now(const struct unit *unit, unsigned kinds)
+{
+	if (unit->kind != UNIT_CLUSTER)
+		return kinds & TRANSLATION_LISTENERS;
+	return kinds & TRANSLATION_CLUSTERS || unit->urgent;
+}
+
+/* Scans first: what one change means for other units must be known before any is done. */
+static int scan_all(struct translation *t)
+{
+	int r = 0;
+
+	/* Scanning marks further units, which are appended and need no scan of their own. */
+	for (size_t i = 0; i < t->graph.work.n && r == 0; i++)
+		if (t->graph.work.list[i]->unscanned)
+			r = unit_scan(t, t->graph.work.list[i]);
+	return r;
+}
+
+/* Takes out of the list of work what is no longer dirty. */
+static void work_tidy(struct graph *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->work.n; i++)
+		if (g->work.list[i]->dirty)
+			g->work.list[kept++] = g->work.list[i];
+	g->work.n = kept;
+}
+
+static int do_pass(struct translation *t, unsigned kinds, size_t *budget)
+{
+	struct unit_list *work = &t->graph.work;
+	size_t n = work->n;
+	int r = 0;
+
+	if (n > 1)
+		qsort(work->list, n, sizeof(*work->list), compare_units);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct unit *unit = work->list[i];
+
+		if (!unit->dirty || !wanted_now(unit, kinds))
+			continue;
+		if (*budget == 0 && !unit->urgent)
+			continue;
+		r = unit_do(t, unit);
+		*budget -= *budget > 0;
+	}
+	work_tidy(&t->graph);
+	return r;
+}
+
+static bool work_left(const struct translation *t, unsigned kinds, bool urgent)
+{
+	for (size_t i = 0; i < t->graph.work.n; i++)
+		if (urgent ? t->graph.work.list[i]->urgent : wanted_now(t->graph.work.list[i], kinds))
+			return true;
+	return false;
+}
+
+int translation_run(struct translation *t, unsigned kinds, size_t max_units)
+{
+	size_t budget = max_units > 0 ? max_units : SIZE_MAX;
+	int r = scan_all(t);
+
+	/* Listeners come first in a pass and mark clusters, which the next pass does. */
+	while (r == 0 && ((budget > 0 && work_left(t, kinds, false)) || work_left(t, kinds, true)))
+		r = do_pass(t, kinds, &budget);
+	if (r == 0)
+		r = report_touched(t);
+	if (r < 0)
+		return r;
+	return work_left(t, kinds, false) ? 1 : 0;
+}
+
+int translation_replay(struct translation *t)
+{
+	struct node *node, *next;
+	int r = 0;
+
+	HASH_ITER(hh, t->graph.nodes, node, next) {
+		node->notes_hash = 0;
+		if (r == 0)
+			r = graph_touch(&t->graph, node);
+		if (node->unit == NULL || r < 0)
+			continue;
+		node->unit->forget = true;
+		r = unit_mark(&t->graph, node->unit);
+	}
+	t->graph.hostless->forget = true;
+	return r == 0 ? unit_mark(&t->graph, t->graph.hostless) : r;
+}
+
+static int compare_objects(const void *a, const void *b)
+{
+	return strcmp((*(const struct object *const *)a)->key, (*(const struct object *const *)b)->key);
+}
+
+/* The objects of all units; the caller frees the list. */
+static const struct object **objects_all(const struct translation *t, size_t *ret_n)
+{
+	const struct object **list;
+	const struct node *node, *next;
+	size_t n = t->graph.hostless->out.n_objects;
+
+	HASH_ITER(hh, t->graph.nodes, node, next)
+		n += node->unit != NULL ? node->unit->out.n_objects : 0;
+	list = calloc(n + 1, sizeof(*list));
+	if (list == NULL)
+		return NULL;
+	n = 0;
+	for (size_t i = 0; i < t->graph.hostless->out.n_objects; i++)
+		list[n++] = &t->graph.hostless->out.objects[i];
+	HASH_ITER(hh, t->graph.nodes, node, next)
+		for (size_t i = 0; node->unit != NULL && i < node->unit->out.n_objects; i++)
+			list[n++] = &node->unit->out.objects[i];
+	qsort(list, n, sizeof(*list), compare_objects);
+	*ret_n = n;
+	return list;
+}
+
+int translation_objects(const struct translation *t, translation_object_fn fn, void *arg)
+{
+	size_t n = 0;
+	const struct object **list = objects_all(t, &n);
+	int r = list != NULL ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = fn(list[i]->key, list[i]->size, list[i]->origins, list[i]->n_origins, arg);
+	free(list);
+	return r;
+}

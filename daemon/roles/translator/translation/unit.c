@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One unit at a time: translate it, compare with what it gave before, put out the difference, and
+ * keep the edges of the graph; see unit.h.
+ */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster.h"
+#include "routes.h"
+#include "scope.h"
+
+static struct resource *op_find(void *arg, enum rt type, const char *name)
+{
+	const struct translation *t = arg;
+
+	return t->ops.find(t->arg, type, name);
+}
+
+static const char *op_owner(void *arg, const struct claim *claim)
+{
+	const struct translation *t = arg;
+
+	return claim_owner(&t->graph, claim);
+}
+
+static struct cluster_facts op_facts(void *arg, const char *cluster);
+
+static const struct job_ops job_ops = { .find = op_find, .facts = op_facts, .owner = op_owner };
+
+static struct job job_of(struct translation *t, struct arena *arena, struct out *out)
+{
+	return (struct job){
+		.options = &t->options, .coverage = t->coverage, .ops = &job_ops, .arg = t, .arena = arena, .out = out,
+	};
+}
+
+/* Decodes the cluster apart from the unit that asks. */
+static int facts_read(struct translation *t, const char *cluster, struct cluster_facts *ret)
+{
+	struct out scratch = { 0 };
+	struct job job = job_of(t, &t->facts_arena, &scratch);
+	bool failed;
+
+	*ret = cluster_read(&job, t->ops.find(t->arg, RT_CLUSTER, cluster));
+	failed = job.failed || out_error(&scratch) < 0;
+	out_deinit(&scratch);
+	arena_reset(&t->facts_arena);
+	return failed ? -ENOMEM : 0;
+}
+
+static struct cluster_facts op_facts(void *arg, const char *cluster)
+{
+	struct translation *t = arg;
+	struct node *node = graph_find(&t->graph, RT_CLUSTER, cluster);
+	struct cluster_facts facts;
+
+	if (node != NULL && node->facts_known)
+		return node->facts;
+	if (facts_read(t, cluster, &facts) == 0 && node != NULL) {
+		node->facts = facts;
+		node->facts_known = true;
+	}
+	return facts;
+}
+
+static int scan_cluster(struct translation *t, struct unit *unit)
+{
+	struct node *node = unit->node;
+	struct cluster_facts facts;
+	bool changed;
+	int r = facts_read(t, node->name, &facts);
+
+	if (r < 0)
+		return r;
+	changed = !node->facts_known || facts.exists != node->facts.exists || facts.hashes != node->facts.hashes ||
+		  facts.connect_ms != node->facts.connect_ms;
+	node->facts = facts;
+	node->facts_known = true;
+	return changed ? units_mark(&t->graph, &node->users, false) : 0;
+}
+
+struct scan {
+	struct claim *claims;	/* owned */
+	size_t n;
+	bool failed;
+};
+
+static void scan_add(struct scan *scan, const struct claim *claim)
+{
+	if (!claim_list_add(&scan->claims, &scan->n, claim))
+		scan->failed = true;
+}
+
+static void scan_http(struct job *job, const struct scope *scope, void *arg)
+{
+	struct claim here = { .node = CLAIM_SCOPE, .part = scope->claimant, .claimant = scope->claimant };
+	const xds_route_config *config = scope->config;
+
+	scan_add(arg, &here);
+	for (size_t v = 0; v < config->n_virtual_hosts; v++) {
+		for (size_t i = 0; i < config->virtual_hosts[v]->n_domains; i++) {
+			struct domain d = domain_parse(job, config->virtual_hosts[v]->domains[i], scope->port_mode,
+						       scope->port, scope->dotted);
+			struct claim claim = domain_claim(job, &d, scope->claimant);
+
+			if (d.class != DOMAIN_NEVER)
+				scan_add(arg, &claim);
+		}
+	}
+}
+
+static void scan_stream(struct job *job, const struct stream_chain *chain, void *arg)
+{
+	struct claim *claims = NULL;
+	size_t n = chain->closed == NULL ? stream_claims(job, chain, &claims) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		scan_add(arg, &claims[i]);
+}
+
+static int scan_listener(struct translation *t, struct unit *unit)
+{
+	static const struct listener_ops ops = { .http = scan_http, .stream = scan_stream };
+	const struct resource *r = t->ops.find(t->arg, RT_LISTENER, unit->node->name);
+	struct out scratch = { 0 };
+	struct job job = job_of(t, &t->arena, &scratch);
+	struct scan scan = { 0 };
+	bool failed;
+
+	if (r != NULL)
+		listener_read(&job, r, false, &ops, &scan);
+	failed = job.failed || scan.failed || out_error(&scratch) < 0;
+	out_deinit(&scratch);
+	arena_reset(&t->arena);
+	if (failed) {
+		claim_list_free(scan.claims, scan.n);
+		return -ENOMEM;
+	}
+	return claims_replace(&t->graph, unit, scan.claims, scan.n);
+}
+
+int unit_scan(struct translation *t, struct unit *unit)
+{
+	int r = 0;
+
+	if (unit->kind == UNIT_CLUSTER)
+		r = scan_cluster(t, unit);
+	else if (unit->kind == UNIT_LISTENER)
+		r = scan_listener(t, unit);
+	if (r == 0)
+		unit->unscanned = false;
+	return r;
+}
+
+static void write_http(struct job *job, const struct scope *scope, void *arg)
+{
+	(void)arg;
+	routes_hosted(job, scope);
+}
+
+static void write_stream(struct job *job, const struct stream_chain *chain, void *arg)
+{
+	(void)arg;
+	stream_write(job, chain);
+}
+
+static void write_listener(struct translation *t, struct job *job, struct unit *unit)
+{
+	static const struct listener_ops ops = { .http = write_http, .stream = write_stream };
+	const struct resource *r = t->ops.find(t->arg, RT_LISTENER, unit->node->name);
+
+	if (r != NULL)
+		listener_read(job, r, true, &ops, NULL);
+}
+
+static void write_hostless(struct job *job, const struct scope *scope, void *arg)
+{
+	(void)job;
+	hostless_add(arg, scope);
+}
+
+static int compare_units(const void *a, const void *b)
+{
+	const struct unit *x = *(const struct unit *const *)a, *y = *(const struct unit *const *)b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->node != NULL ? strcmp(x->node->name, y->node->name) : 0;
+}
+
+/* Listeners that claim a part of the host-less list, by name. */
+static int hostless_units(struct translation *t, struct unit_list *ret)
+{
+	const struct contested *c, *next;
+	int r = 0;
+
+	HASH_ITER(hh, t->graph.contested, c, next) {
+		if (strncmp(c->name, CLAIM_ANY, strlen(CLAIM_ANY)) != 0)
+			continue;
+		for (size_t i = 0; i < c->n && r == 0; i++)
+			r = unit_list_add(ret, c->list[i].unit);
+	}
+	if (ret->n > 1)
+		qsort(ret->list, ret->n, sizeof(*ret->list), compare_units);
+	return r;
+}
+
+static void write_list(struct translation *t, struct job *job)
+{
+	static const struct listener_ops ops = { .http = write_hostless };
+	const char *name = claim_first_listener(&t->graph);
+	struct path first = PATH_ROOT(RT_LISTENER, name);
+	struct hostless list = { .job = job, .first = name != NULL ? &first : NULL };
+	struct unit_list units = { 0 };
+
+	if (hostless_units(t, &units) < 0)
+		job->failed = true;
+	for (size_t i = 0; i < units.n; i++) {
+		const struct resource *r = job_find(job, RT_LISTENER, units.list[i]->node->name);
+
+		if (r != NULL)
+			listener_read(job, r, false, &ops, &list);
+	}
+	free(units.list);
+	hostless_write(&list);
+}
+
+static void write_cluster(struct translation *t, struct job *job, struct unit *unit)
+{
+	struct node *node = unit->node;
+	const struct variant **variants = job_alloc(job, node->n_wanted, sizeof *variants);
+
+	for (size_t i = 0; variants != NULL && i < node->n_wanted; i++)
+		variants[i] = node->wanted[i].variant;
+	if (variants != NULL)
+		cluster_write(job, node->name, t->ops.find(t->arg, RT_CLUSTER, node->name), variants, node->n_wanted);
+}
+
+static int translate(struct translation *t, struct unit *unit, struct out *out)
+{
+	struct job job = job_of(t, &t->arena, out);
+
+	if (unit->kind == UNIT_LISTENER)
+		write_listener(t, &job, unit);
+	else if (unit->kind == UNIT_HOSTLESS)
+		write_list(t, &job);
+	else
+		write_cluster(t, &job, unit);
+	out_finish(out);
+	arena_reset(&t->arena);
+	return job.failed ? -ENOMEM : out_error(out);
+}
+
+/* Puts and dels; afterwards the values are freed. */
+static void difference(struct translation *t, const struct unit *unit, struct out *out)
+{
+	const struct out *old = &unit->out;
+	size_t i = 0, k = 0;
+
+	while (i < old->n_objects || k < out->n_objects) {
+		int order = i == old->n_objects ? 1 : k == out->n_objects ? -1 :
+			    strcmp(old->objects[i].key, out->objects[k].key);
+
+		if (order < 0)
+			t->ops.del(t->arg, old->objects[i].key);
+		else if (order > 0 || unit->forget || old->objects[i].hash != out->objects[k].hash)
+			t->ops.put(t->arg, out->objects[k].key, out->objects[k].value, out->objects[k].size);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	for (k = 0; k < out->n_objects; k++) {
+		free(out->objects[k].value);
+		out->objects[k].value = NULL;
+	}
+}
+
+/* Edges of what the unit reads and wants. add: +1, else -1. */
+static int edges(struct translation *t, struct unit *unit, const struct out *out, bool add)
+{
+	struct graph *g = &t->graph;
+	int r = 0;
+
+	for (size_t i = 0; i < out->n_deps && r == 0; i++) {
+		struct node *node = add ? graph_node(g, out->deps[i].type, out->deps[i].name) :
+					  graph_find(g, out->deps[i].type, out->deps[i].name);
+
+		if (node == NULL)
+			return add ? -ENOMEM : 0;
+		if (add)
+			r = unit_list_add(&node->users, unit);
+		else
+			unit_list_remove(&node->users, unit);
+		if (r == 0)
+			r = graph_touch(g, node);
+	}
+	for (size_t i = 0; i < out->n_refs && r >= 0; i++) {
+		struct node *node = graph_node(g, RT_CLUSTER, out->refs[i].cluster);
+		struct unit *cluster = node != NULL ? graph_unit(g, node) : NULL;
+
+		if (cluster == NULL)
+			return -ENOMEM;
+		r = add ? wanted_add(node, out->refs[i].variant) : wanted_remove(node, out->refs[i].variant);
+		if (r <= 0)
+			continue;
+		cluster->urgent = true;
+		r = unit_mark(g, cluster);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Whom the notes are about. */
+static int reporters(struct translation *t, struct unit *unit, const struct out *out, bool add)
+{
+	const struct note *last = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < out->notes.n && r == 0; i++) {
+		const struct note *note = &out->notes.list[i];
+		struct node *node;
+
+		if (last != NULL && last->type == note->type && strcmp(last->name, note->name) == 0)
+			continue;
+		last = note;
+		node = graph_node(&t->graph, note->type, note->name);
+		if (node == NULL)
+			return -ENOMEM;
+		if (add)
+			r = unit_list_add(&node->reporters, unit);
+		else
+			unit_list_remove(&node->reporters, unit);
+		if (r == 0)
+			r = graph_touch(&t->graph, node);
+	}
+	return r;
+}
+
+int unit_do(struct translation *t, struct unit *unit)
+{
+	struct out out = { 0 };
+	int r = translate(t, unit, &out);
+
+	if (r < 0) {
+		out_deinit(&out);
+		return r;
+	}
+	/* New edges before the old ones go, so that what both have never looks unused. */
+	r = edges(t, unit, &out, true);
+	if (r == 0)
+		r = reporters(t, unit, &out, true);
+	difference(t, unit, &out);
+	if (r == 0)
+		r = edges(t, unit, &unit->out, false);
+	if (r == 0)
+		r = reporters(t, unit, &unit->out, false);
+	if (r == 0 && (edges(t, unit, &(struct out){ .deps = out.deps, .n_deps = out.n_deps }, true) < 0 ||
+		       reporters(t, unit, &out, true) < 0))
+		r = -ENOMEM;
+	out_deinit(&unit->out);
+	unit->out = out;
+	if (unit->node != NULL && r == 0)
+		r = graph_touch(&t->graph, unit->node);
+	if (r == 0)
+		unit_clear(&t->graph, unit);
+	return r;
+}

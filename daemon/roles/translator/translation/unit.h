@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Doing the work of one unit and putting out what differs; what the translation consists of.
+ */
+#ifndef MESHD_TRANSLATION_UNIT_H
+#define MESHD_TRANSLATION_UNIT_H
+
+#include "coverage.h"
+#include "graph.h"
+
+struct translation {
+	struct translation_options options;
+	struct translation_ops ops;
+	void *arg;
+	struct coverage *coverage;	/* owned */
+	struct graph graph;
+	struct arena arena;		/* of the unit that is being done */
+	struct arena facts_arena;	/* of a cluster that is looked at meanwhile */
+};
+
+/* Looks at what a unit's change means for others: facts of a cluster, claims of a listener. */
+int unit_scan(struct translation *t, struct unit *unit);
+/* Translates, compares, puts and dels, keeps. On -ENOMEM the unit stays as it was. */
+int unit_do(struct translation *t, struct unit *unit);
+
+/* report.c: hands on the notes about every resource that was touched, and frees what is no more. */
+int report_touched(struct translation *t);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual host as a list of rules in Envoy's order, with the 404 for what none of them matches at
+ * the end, and the domains under which it is found.  Called by routes.c.
+ */
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "action.h"
+#include "match.h"
+#include "scope.h"
+
+struct path vhost_path(const struct scope *scope, size_t vhost)
+{
+	return (struct path)PATH_INDEX(scope->config_at, "virtual_hosts", vhost);
+}
+
+/* Does a domain with a dot at its end have its twin without one in the same list? */
+static bool has_twin(const xds_vhost *vhost, const char *domain)
+{
+	size_t len = strlen(domain);
+
+	for (size_t i = 0; i < vhost->n_domains; i++)
+		if (strlen(vhost->domains[i]) == len - 1 && strncasecmp(vhost->domains[i], domain, len - 1) == 0)
+			return true;
+	return false;
+}
+
+static bool is_dotted(const char *domain)
+{
+	size_t len = strlen(domain);
+
+	return len > 1 && domain[len - 1] == '.' && domain[0] != '*';
+}
+
+bool scope_dotted(const xds_route_config *config)
+{
+	for (size_t v = 0; v < config->n_virtual_hosts; v++)
+		for (size_t i = 0; i < config->virtual_hosts[v]->n_domains; i++)
+			if (is_dotted(config->virtual_hosts[v]->domains[i]) &&
+			    !has_twin(config->virtual_hosts[v], config->virtual_hosts[v]->domains[i]))
+				return true;
+	return false;
+}
+
+struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t index, size_t *ret_n)
+{
+	const xds_vhost *vhost = scope->config->virtual_hosts[index];
+	struct domain *domains = job_alloc(job, vhost->n_domains, sizeof *domains);
+	struct path at = vhost_path(scope, index);
+	size_t n = 0;
+
+	for (size_t i = 0; domains != NULL && i < vhost->n_domains; i++) {
+		struct path here = PATH_INDEX(&at, "domains", i);
+		struct domain d = domain_parse(job, vhost->domains[i], scope->port_mode, scope->port, scope->dotted);
+		struct claim claim;
+		const char *owner;
+
+		if (is_dotted(vhost->domains[i]) && has_twin(vhost, vhost->domains[i]))
+			continue;
+		if (d.class == DOMAIN_NEVER) {
+			job_note(job, &here, B_INFO, "'%s' matches no request, since ports are ignored here",
+				 vhost->domains[i]);
+			continue;
+		}
+		claim = domain_claim(job, &d, scope->claimant);
+		owner = job->ops->owner(job->arg, &claim);
+		if (owner != NULL)
+			job_note(job, &here, B_WARN, "'%s' belongs to listener '%s': hosts alone decide while "
+				 "capture is off", vhost->domains[i], owner);
+		else
+			domains[n++] = d;
+	}
+	*ret_n = n;
+	return domains;
+}
+
+/* A rule's identity: its name when that is unique here, else what it matches and how many before it match the same. */
+static const char *route_key(struct job *job, const xds_vhost *vhost, size_t index)
+{
+	const xds_route *route = vhost->routes[index];
+	XXH64_hash_t hash = 0;
+	struct buf packed = BUF_INIT;
+	uint8_t *at;
+	bool unique = route->name[0] != '\0';
+
+	for (size_t i = 0; i < vhost->n_routes && unique; i++)
+		unique = i == index || strcmp(vhost->routes[i]->name, route->name) != 0;
+	if (unique)
+		return job_printf(job, "name %s", route->name);
+	if (route->match != NULL) {
+		size_t size = protobuf_c_message_get_packed_size(&route->match->base);
+
+		at = buf_extend(&packed, size);
+		if (at != NULL && size > 0)
+			protobuf_c_message_pack(&route->match->base, at);
+		hash = XXH3_64bits(packed.data != NULL ? packed.data : (const uint8_t *)"", packed.len);
+		buf_deinit(&packed);
+	}
+	return job_printf(job, "match %016llx", (unsigned long long)hash);
+}
+
+/* The same key again gets a number. */
+static void keys_number(struct job *job, struct rule *rules, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t before = 0;
+
+		if (strncmp(rules[i].key, "match ", 6) != 0)
+			continue;
+		for (size_t k = 0; k < i; k++)
+			before += strncmp(rules[k].key, rules[i].key, strlen("match ") + 16) == 0;
+		if (before > 0)
+			rules[i].key = job_printf(job, "%s %zu", rules[i].key, before);
+	}
+}
+
+static void act(struct job *job, const struct scope *scope, const xds_vhost *vhost, const xds_route *route,
+		const struct path *vhost_at, const struct path *at, struct rule *rule)
+{
+	struct filter_levels levels = { scope->config, vhost, route };
+	struct rewrite rewrite = { 0 };
+
+	mutate(job, levels, scope->config_at, vhost_at, at, &rewrite);
+	switch (route->action_case) {
+	case ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE:
+		action_route(job, scope, vhost, route, at, rule, &rewrite);
+		break;
+	case ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_REDIRECT:
+		action_redirect(job, route->redirect, at, rule);
+		break;
+	case ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_DIRECT_RESPONSE:
+		action_direct(job, route->direct_response, at, rule);
+		break;
+	default:
+		rule_refuse(job, rule, at, B_SLOT, "the route has no action that can be said in APISIX; it answers 503");
+	}
+	rewrite_write_response(job, &rewrite, rule);
+}
+
+/* False: nothing to publish. */
+static bool route_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost, size_t index,
+		       const struct path *vhost_at, struct rule *rule)
+{
+	const xds_route *route = vhost->routes[index];
+	struct path at = PATH_INDEX(vhost_at, "routes", index);
+	struct filter_levels levels = { scope->config, vhost, route };
+	const struct guard *guard = filters_guard(job, &scope->filters, levels);
+	bool closed = guard != NULL || scope->closed != NULL;
+	enum match_result r;
+
+	rule->key = route_key(job, vhost, index);
+	rule->name = job_printf(job, "%s/%s/%s", scope->listener, vhost->name,
+				route->name[0] != '\0' ? route->name : job_printf(job, "%zu", index));
+	rule->at = path_keep(job, &at);
+	filters_report(job, &scope->filters, (void *const *)route->typed_per_filter_config,
+		       route->n_typed_per_filter_config, &at);
+	r = match_route(job, route->match, &at, closed || action_denies(route), rule);
+	if (r == MATCH_DROP || r == MATCH_NEVER)
+		return false;
+	if (closed)
+		rule_abort(job, rule, 403, "");
+	else if (r == MATCH_SLOT)
+		rule_abort(job, rule, 503, "");
+	else
+		act(job, scope, vhost, route, vhost_at, &at, rule);
+	return true;
+}
+
+static const struct pattern everything = { .text = "/", .prefix = true };
+
+static void fixed_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost, const struct path *at,
+		       const char *key, unsigned status, struct rule *rule)
+{
+	rule->key = key;
+	rule->name = job_printf(job, "%s/%s/%s", scope->listener, vhost->name, key);
+	rule->at = path_keep(job, at);
+	rule->path = "";
+	rule->patterns = arena_memdup(job->arena, &everything, sizeof everything);
+	rule->n_patterns = 1;
+	if (rule->patterns == NULL) {
+		rule->n_patterns = 0;
+		job->failed = true;
+	}
+	rule_abort(job, rule, status, "");
+}
+
+/* require_tls: all plaintext requests are sent to https first. */
+static bool tls_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost, const struct path *at,
+		     struct rule *rule)
+{
+	struct path here = PATH_AT(at, "require_tls");
+
+	if (vhost->require_tls == ENVOY__CONFIG__ROUTE__V3__VIRTUAL_HOST__TLS_REQUIREMENT_TYPE__NONE)
+		return false;
+	if (vhost->require_tls == ENVOY__CONFIG__ROUTE__V3__VIRTUAL_HOST__TLS_REQUIREMENT_TYPE__EXTERNAL_ONLY) {
+		job_note(job, &here, B_WARN, "APISIX cannot tell external requests; plaintext is not redirected");
+		return false;
+	}
+	fixed_rule(job, scope, vhost, at, "require-tls", 503, rule);
+	rule->n_plugins = 0;
+	rule_plugin(job, rule, "redirect", "{\"http_to_https\":true}");
+	rule->no_upstream = true;
+	strs_add(job, &rule->vars, "[\"scheme\",\"==\",\"http\"]");
+	return true;
+}
+
+struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t index, size_t *ret_n)
+{
+	const xds_vhost *vhost = scope->config->virtual_hosts[index];
+	struct path at = vhost_path(scope, index);
+	struct path matcher = PATH_AT(&at, "matcher");
+	struct rule *rules = job_alloc(job, vhost->n_routes + 2, sizeof *rules);
+	size_t n = 0;
+
+	if (rules == NULL)
+		return NULL;
+	filters_report(job, &scope->filters, (void *const *)vhost->typed_per_filter_config,
+		       vhost->n_typed_per_filter_config, &at);
+	n += tls_rule(job, scope, vhost, &at, &rules[n]);
+	if (vhost->matcher != NULL)
+		job_note(job, &matcher, B_SLOT, "matcher trees cannot be said in APISIX; the virtual host answers 503");
+	for (size_t i = 0; vhost->matcher == NULL && i < vhost->n_routes; i++) {
+		if (route_rule(job, scope, vhost, i, &at, &rules[n]))
+			n++;
+		else
+			rules[n] = (struct rule){ .key = NULL };
+	}
+	keys_number(job, rules, n);
+	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404, &rules[n]);
+	rules[n].last = true;
+	*ret_n = n + 1;
+	return rules;
+}
