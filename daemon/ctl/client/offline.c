@@ -121,7 +121,7 @@ static void do_translate(int argc, char **argv, struct result *r)
 
 const struct offline_command offline_commands[] = {
 	{ "check", "FILE", "Check a meshd.yaml; needs no daemon.", 1, 1, do_check },
-	{ "translate", "[--each] [--report] FILE|DIR…",
+	{ "translate", "[--each] [--report] [--prefix PREFIX] FILE|DIR…",
 	  "Print the APISIX objects that these mesh files become; needs no daemon.", 1, -1, do_translate },
 	{ "config schema", "[SOURCE [FRONTEND]]",
 	  "All options of meshd.yaml and of these plugins (file, etcd); needs no daemon.", 0, 2, do_schema },

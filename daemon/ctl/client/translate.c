@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `meshctl translate`: reads mesh files with the file source's own reader and prints what the
+ * translation makes of them. All files are one mesh, or with --each every file is its own. The order
+ * of the arguments does not matter: files are taken in the order of their paths.
+ * Findings are no failure; a file or folder that cannot be read is (exit 1), the others go on.
+ */
+#include "translate.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <offline.h> /* of the translation, not the one beside this file */
+
+#include "json.h"
+#include "lines.h"
+#include "load.h"
+#include "paths.h"
+#include "reader.h"
+#include "result.h"
+#include "set.h"
+
+struct job {
+	const char *prefix;
+	bool each, report;
+	bool failed; /* something could not be read */
+};
+
+static int usage(const char *what, const char *arg)
+{
+	fprintf(stderr, "meshctl: translate: %s%s\n", what, arg);
+	fputs("usage: meshctl translate [--each] [--report] [--prefix PREFIX] FILE|DIR…\n", stderr);
+	return EXIT_USAGE;
+}
+
+/* A prefix is a path without a slash at its end, as in meshd.yaml. */
+static bool is_prefix(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n > 1 && text[0] == '/' && text[n - 1] != '/';
+}
+
+static int add_items(struct offline *o, const struct set *set)
+{
+	int r = 0;
+
+	for (unsigned k = 0; k < _KIND_MAX; k++) {
+		for (size_t i = 0; r >= 0 && i < set->kinds[k].n; i++) {
+			const struct content_item *item = set->kinds[k].entries[i].item;
+			_cleanup_(resource_unrefp) struct resource *resource = NULL;
+
+			r = resource_new(rt_find(kind_info(item->kind)->type_url), item->name, "", item->body,
+					 item->size, &resource);
+			if (r == 0)
+				r = offline_add(o, resource); /* refused ones have become findings */
+		}
+	}
+	return r < 0 ? r : 0;
+}
+
+static void write_finding(const struct mesh_finding *f, struct buf *out)
+{
+	static const char *const severities[] = {
+		[MESH_SEV_INFO] = "info", [MESH_SEV_WARN] = "warn", [MESH_SEV_ERROR] = "error",
+	};
+	struct json j = JSON_INIT(out);
+
+	json_obj_open(&j);
+	json_key_str(&j, "severity", severities[f->severity]);
+	json_key_str(&j, "type", f->type);
+	json_key_str(&j, "name", f->name);
+	json_key_str(&j, "field", f->field);
+	json_key_str(&j, "behaviour", f->behaviour);
+	json_key_str(&j, "reason", f->reason);
+	json_obj_close(&j);
+	buf_putc(out, '\n');
+}
+
+/* What the reader found, and resources that stand in several files. */
+static int write_findings(struct content *const *contents, size_t n, const struct set *set, struct buf *out)
+{
+	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
+	struct mesh_finding f;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; contents[i] != NULL && j < contents[i]->n_findings; j++)
+			write_finding(&contents[i]->findings[j], out);
+	}
+	for (size_t i = 0; r == 0 && i < set->n_duplicates; i++) {
+		r = set_duplicate_finding(&set->duplicates[i], &text, &f);
+		if (r == 0)
+			write_finding(&f, out);
+	}
+	return r;
+}
+
+/* These contents, sorted by path, are one mesh: prints it. file: a first member for each line. */
+static int print_mesh(const struct job *job, struct content *const *contents, size_t n, const char *file)
+{
+	_cleanup_(offline_freep) struct offline *o = NULL;
+	_cleanup_(set_deinit) struct set set = SET_INIT;
+	_cleanup_(buf_deinit) struct buf out = BUF_INIT;
+	int r = offline_new(NULL, &o);
+
+	if (r == 0)
+		r = set_build(contents, n, &set);
+	if (r == 0)
+		r = add_items(o, &set);
+	if (r == 0)
+		r = offline_run(o);
+	if (r == 0 && job->report)
+		r = write_findings(contents, n, &set, &out);
+	if (r == 0)
+		r = job->report ? offline_findings(o, &out) : offline_objects(o, job->prefix, &out);
+	return r < 0 ? r : lines_print(&out, job->report, file, stdout);
+}
+
+/* A broken file is said on stderr too: who pipes the objects on must not miss it. */
+static int load(struct job *job, const char *path, struct content **ret_content)
+{
+	struct content *c = NULL;
+	int r = load_content(path, READER_BYTES, NULL, &c);
+
+	if (r == -ENOENT)
+		r = reader_broken(path, "does not exist", &c);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; c->broken && i < c->n_findings; i++)
+		fprintf(stderr, "meshctl: %s\n", c->findings[i].reason);
+	job->failed = job->failed || c->broken;
+	*ret_content = c;
+	return 0;
+}
+
+static int translate_each(struct job *job, const struct path_list *paths)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < paths->n_files; i++) {
+		_cleanup_(content_unrefp) struct content *c = NULL;
+
+		r = load(job, paths->files[i], &c);
+		if (r == 0)
+			r = print_mesh(job, &c, 1, paths->files[i]);
+	}
+	return r;
+}
+
+static int translate_all(struct job *job, const struct path_list *paths)
+{
+	_cleanup_free_ struct content **contents = calloc(paths->n_files + 1, sizeof(struct content *));
+	int r = contents == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; r == 0 && i < paths->n_files; i++)
+		r = load(job, paths->files[i], &contents[i]);
+	if (r == 0)
+		r = print_mesh(job, contents, paths->n_files, NULL);
+	for (size_t i = 0; contents != NULL && i < paths->n_files; i++)
+		content_unref(contents[i]);
+	return r;
+}
+
+static void say_problems(struct job *job, const struct path_list *paths)
+{
+	for (size_t i = 0; i < paths->n_problems; i++) {
+		fprintf(stderr, "meshctl: %s: %s\n", paths->problems[i].path, paths->problems[i].why);
+		job->failed = job->failed || paths->problems[i].trouble != PATH_LEFT_OUT;
+	}
+}
+
+static int translate(struct job *job, const char *const *args, size_t n)
+{
+	_cleanup_(paths_deinit) struct path_list paths = { 0 };
+	int r = paths_scan(args, n, &paths);
+
+	if (r == 0) {
+		say_problems(job, &paths);
+		r = job->each ? translate_each(job, &paths) : translate_all(job, &paths);
+	}
+	if (r == 0 && fflush(stdout) != 0)
+		r = -errno;
+	if (r < 0)
+		fprintf(stderr, "meshctl: translate: %s\n", strerror(-r));
+	return r < 0 || job->failed ? EXIT_REFUSED : EXIT_DONE;
+}
+
+int translate_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "each", no_argument, NULL, 'e' },
+		{ "report", no_argument, NULL, 'r' },
+		{ "prefix", required_argument, NULL, 'p' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct job job = { .prefix = "/apisix" };
+	int c;
+
+	optind = 0; /* main() has used getopt before */
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (c == ':' || c == '?')
+			return usage(c == ':' ? "a value is missing: " : "unknown option: ", argv[optind - 1]);
+		job.each = job.each || c == 'e';
+		job.report = job.report || c == 'r';
+		if (c == 'p')
+			job.prefix = optarg;
+	}
+	if (!is_prefix(job.prefix))
+		return usage("a prefix begins with a slash and does not end with one: ", job.prefix);
+	if (optind == argc)
+		return usage("files or folders are missing", "");
+	return translate(&job, (const char *const *)argv + optind, (size_t)(argc - optind));
+}
