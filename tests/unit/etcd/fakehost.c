@@ -450,16 +450,25 @@ static void txn_clear(struct txn *t)
 	free(t->events);
 }
 
+void fakehost_reset(struct fakehost *f)
+{
+	for (size_t i = 0; i < f->n_txns; i++)
+		txn_clear(&f->txns[i]);
+	free(f->txns);
+	kvs_clear(&f->now);
+	f->txns = NULL;
+	f->n_txns = 0;
+	f->revision = 1;
+	f->first = 2;
+}
+
 void fakehost_free(struct fakehost *f)
 {
 	if (f->ctx != NULL) {
 		f->plugin->stop(f->ctx);
 		f->plugin->close(f->ctx);
 	}
-	for (size_t i = 0; i < f->n_txns; i++)
-		txn_clear(&f->txns[i]);
-	free(f->txns);
-	kvs_clear(&f->now);
+	fakehost_reset(f);
 	if (f->listen_fd >= 0)
 		close(f->listen_fd);
 	event_base_free(f->base);

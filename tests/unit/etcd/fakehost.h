@@ -41,6 +41,9 @@ int64_t fakehost_set(struct fakehost *f, const char *key, const char *value);
 /* Forgets the history before this revision. */
 void fakehost_compact(struct fakehost *f, int64_t first);
 
+/* Empties the key space and begins to count again, as if new; nobody may be watching. */
+void fakehost_reset(struct fakehost *f);
+
 void fakehost_allow(struct fakehost *f, bool allowed);
 /* The last line logged, "" if none. */
 const char *fakehost_log(const struct fakehost *f);
