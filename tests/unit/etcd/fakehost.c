@@ -175,7 +175,8 @@ static struct event_base *ops_loop(struct mesh_host *host)
 	return of(host)->base;
 }
 
-static void ops_log(struct mesh_host *host, enum mesh_level level, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0)))
+ops_log(struct mesh_host *host, enum mesh_level level, const char *fmt, va_list ap)
 {
 	(void)level;
 	vsnprintf(of(host)->log, sizeof of(host)->log, fmt, ap);
@@ -220,7 +221,8 @@ static int64_t ops_conf_num(const struct mesh_conf *conf, const char *name, size
 	return v;
 }
 
-static void ops_conf_error(struct mesh_diag *diag, const struct mesh_conf *conf, const char *name,
+static void __attribute__((format(printf, 5, 6)))
+ops_conf_error(struct mesh_diag *diag, const struct mesh_conf *conf, const char *name,
 			   size_t i, const char *fmt, ...)
 {
 	size_t used = strlen(diag->text);
