@@ -17,6 +17,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000	/* Envoy's default */
 #define UPSTREAM_IO_MS 60000	/* every route has its own; nginx's default for what has none */
+#define LIMIT 1024		/* Envoy's default for connections and requests */
 #define KEEPALIVE_SIZE 320	/* APISIX's default, to be named with the others */
 
 typedef Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions http_options;
@@ -176,6 +177,23 @@ static void read_protocol(struct job *job, const xds_cluster *cluster, struct up
 		up->keepalive_requests = common->max_requests_per_connection->value;
 }
 
+/* Envoy's defaults and Istio's "no limit" are nothing to tell. */
+static void read_limits(struct job *job, const xds_cluster *cluster, const struct path *at)
+{
+	const Envoy__Config__Cluster__V3__CircuitBreakers *breakers = cluster->circuit_breakers;
+	struct path here = PATH_AT(at, "circuit_breakers");
+	bool small = breakers != NULL && breakers->n_per_host_thresholds > 0;
+
+	for (size_t i = 0; breakers != NULL && i < breakers->n_thresholds; i++) {
+		const Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds *t = breakers->thresholds[i];
+
+		small = small || uint32_of(t->max_connections, LIMIT) < LIMIT || t->retry_budget != NULL ||
+			uint32_of(t->max_pending_requests, LIMIT) < LIMIT || uint32_of(t->max_requests, LIMIT) < LIMIT;
+	}
+	if (small)
+		job_note(job, &here, B_WARN, "limits on connections and requests are not translated yet");
+}
+
 static void write_nodes(struct json *j, const struct up_nodes *nodes)
 {
 	json_key(j, "nodes");
@@ -264,20 +282,22 @@ static void write_upstream(struct job *job, const struct upstream *up, const str
 	buf_deinit(&b);
 }
 
-static bool read_cluster(struct job *job, const struct resource *r, const struct path *root, struct upstream *up)
+static void read_cluster(struct job *job, const struct resource *r, const struct path *root, struct upstream *up)
 {
 	const xds_cluster *cluster = (const xds_cluster *)job_decode(
 		job, &envoy__config__cluster__v3__cluster__descriptor, r->body, r->size, root);
 
 	if (cluster == NULL)
-		return false;
+		return;
 	walk(job, &cluster->base, root);
 	up->lb = cluster_lb(job, cluster, root);
 	up->connect_ms = duration_ms(cluster->connect_timeout, CONNECT_TIMEOUT_MS);
+	if (up->connect_ms <= 0)
+		up->connect_ms = CONNECT_TIMEOUT_MS;
 	read_nodes(job, cluster, root, up);
 	read_tls(job, cluster, root, up);
 	read_protocol(job, cluster, up);
-	return true;
+	read_limits(job, cluster, root);
 }
 
 void cluster_write(struct job *job, const char *name, const struct resource *r, const struct variant *const *variants,

@@ -57,7 +57,9 @@ struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t 
 		struct claim claim;
 		const char *owner;
 
-		if (is_dotted(vhost->domains[i]) && has_twin(vhost, vhost->domains[i]))
+		/* nginx takes the dot away: without conditions the twin serves both. */
+		if (scope->port_mode == PORT_IGNORED && !scope->dotted && is_dotted(vhost->domains[i]) &&
+		    has_twin(vhost, vhost->domains[i]))
 			continue;
 		if (d.class == DOMAIN_NEVER) {
 			job_note(job, &here, B_INFO, "'%s' matches no request, since ports are ignored here",
