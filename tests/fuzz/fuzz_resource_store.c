@@ -28,6 +28,11 @@ static int touch(const struct record *rec, void *arg)
 	return 0;
 }
 
+static int touch_change(const struct record *rec, uint64_t seq, void *arg)
+{
+	return touch(rec, arg);
+}
+
 static void as_file(const uint8_t *data, size_t size, volatile uint64_t *sum)
 {
 	struct store_head head;
@@ -63,10 +68,10 @@ static void as_memory(const uint8_t *data, size_t size, volatile uint64_t *sum)
 		quarantine_free(q);
 	memcpy(copy, data, size);
 	tail_init(&t, copy, size);
-	(void)tail_replay(&t, 0, touch, (void *)(uintptr_t)sum);
+	(void)tail_replay(&t, 0, touch_change, (void *)(uintptr_t)sum);
 	(void)tail_append(&t, &rec);
 	tail_init(&t, copy, size);
-	(void)tail_replay(&t, 0, touch, (void *)(uintptr_t)sum);
+	(void)tail_replay(&t, 0, touch_change, (void *)(uintptr_t)sum);
 	free(copy);
 }
 

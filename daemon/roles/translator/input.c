@@ -230,7 +230,7 @@ static void update_ended(struct translator *t, const struct accept_result *resul
 	t->source.updates++;
 	t->source.refused += !result->accepted;
 	t->source.update_ms = time_now();
-	if (result->versions || result->changed > 0)
+	if (result->versions)
 		persist_touch(t->persist);
 	persist_settled(t->persist);
 	note_ended(t, result);

@@ -2,8 +2,9 @@
 /*
  * Recording changes and saving them.
  *
- * A save takes references to everything that is accepted and what is still active, so the state that
- * it writes is that of one moment, however many steps it takes.
+ * A save appends what is new to the log, or, when the log has grown to a part of the image, writes a
+ * new image.  That takes references to everything that is accepted and what is still active, so the state
+ * that it writes is that of one moment, however many steps it takes.
  */
 #include "persist.h"
 
@@ -13,6 +14,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "frame.h"
 #include "log.h"
 #include "persist_private.h"
 
@@ -217,11 +219,12 @@ static void fail(struct persist *p, int r, int64_t now_ms)
 	p->dirty = true;
 	p->urgent = false;
 	p->retry_ms = now_ms + PERSIST_RETRY_MS;
+	p->image_due = true;
 	p->writer = store_end(p->writer);
 	findings_set(p->options.findings, FINDINGS_STORE, "resources", &finding, 1);
 }
 
-static int save_begin(struct persist *p, int64_t now_ms)
+static int image_begin(struct persist *p, int64_t now_ms)
 {
 	struct store_head head = { .seq = p->tail.seq, .flags = persist_whole(p) << HEAD_WHOLE_SHIFT };
 	int r;
@@ -236,11 +239,11 @@ static int save_begin(struct persist *p, int64_t now_ms)
 	}
 	tail_switch(&p->tail);
 	p->begun_ms = now_ms;
-	p->dirty = p->lazy = p->urgent = false;
+	p->dirty = p->lazy = p->urgent = p->image_due = false;
 	return 0;
 }
 
-static void save_done(struct persist *p, int64_t now_ms)
+static void saved(struct persist *p, int64_t now_ms, uint64_t seq)
 {
 	if (p->failing)
 		log_info("the resource store is written again");
@@ -248,22 +251,71 @@ static void save_done(struct persist *p, int64_t now_ms)
 	p->retry_ms = -1;
 	p->saved_ms = now_ms;
 	p->saves++;
-	p->bytes = store_bytes(p->writer);
-	tail_saved(&p->tail, store_seq(p->writer));
-	p->writer = store_end(p->writer);
+	p->safe = seq;
+	tail_saved(&p->tail, seq);
 	findings_set(p->options.findings, FINDINGS_STORE, "resources", NULL, 0);
 }
 
 /* 0 done or nothing to do, 1 more to do, negative errno. */
-static int save_step(struct persist *p, int64_t now_ms)
+static int image_step(struct persist *p, int64_t now_ms)
 {
 	int r = p->writer != NULL ? store_step(p->writer) : 0;
 
-	if (r < 0)
+	if (r < 0) {
 		fail(p, r, now_ms);
-	else if (r == 0 && p->writer != NULL)
-		save_done(p, now_ms);
+	} else if (r == 0 && p->writer != NULL) {
+		p->image = store_bytes(p->writer);
+		saved(p, now_ms, store_seq(p->writer));
+		p->writer = store_end(p->writer);
+		(void)log_file_clear(&p->log, p->options.dir);
+	}
 	return r;
+}
+
+struct appending {
+	struct persist *p;
+	struct buf frames;
+};
+
+static int append_frame(const struct record *rec, uint64_t seq, void *arg)
+{
+	struct appending *a = arg;
+	struct record copy = *rec;
+	uint8_t *out;
+
+	if (rec->kind == RECORD_RESOURCE && rec->type == RT_SECRET && !a->p->options.secrets) {
+		copy.flags |= RECORD_WITHHELD;
+		copy.size = 0;
+		copy.version = "";
+	}
+	out = buf_extend(&a->frames, FRAME_HEAD + record_size(&copy));
+	if (out == NULL)
+		return -ENOMEM;
+	frame_write(&copy, seq, out);
+	return 0;
+}
+
+/* 0; 1 the log will not do, an image is due. */
+static int append_log(struct persist *p, int64_t now_ms)
+{
+	struct appending a = { .p = p, .frames = BUF_INIT };
+	uint64_t seq = p->tail.seq;
+	int r;
+
+	if (!p->dirty || p->image == 0 || p->image_due || !tail_has_all(&p->tail, p->safe))
+		return 1;
+	r = tail_each(&p->tail, p->safe, append_frame, &a);
+	if (r == 0 && p->log.size + a.frames.len > MAX(p->image / 2, (uint64_t)PERSIST_LOG_MIN))
+		r = 1;
+	if (r == 0)
+		r = log_file_append(&p->log, p->options.dir, &a.frames, seq);
+	buf_deinit(&a.frames);
+	if (r != 0)
+		return 1;
+	p->begun_ms = now_ms;
+	p->dirty = p->urgent = false;
+	saved(p, now_ms, seq);
+	return 0;
 }
 
 int64_t persist_next(const struct persist *p)
@@ -282,9 +334,9 @@ void persist_step(struct persist *p, int64_t now_ms)
 	int64_t next = persist_next(p);
 
 	if (p->writer != NULL)
-		(void)save_step(p, now_ms);
-	else if (next >= 0 && next <= now_ms)
-		(void)save_begin(p, now_ms);
+		(void)image_step(p, now_ms);
+	else if (next >= 0 && next <= now_ms && append_log(p, now_ms) != 0)
+		(void)image_begin(p, now_ms);
 }
 
 void persist_relieve(struct persist *p, int64_t now_ms)
@@ -298,13 +350,13 @@ int persist_flush(struct persist *p, int64_t now_ms)
 	int r = 1;
 
 	while (p->writer != NULL && r > 0)
-		r = save_step(p, now_ms);
-	if (r < 0 || (!p->dirty && !p->lazy))
+		r = image_step(p, now_ms);
+	if (r < 0 || (!p->dirty && !p->lazy) || (!p->lazy && append_log(p, now_ms) == 0))
 		return MIN(r, 0);
-	r = save_begin(p, now_ms);
+	r = image_begin(p, now_ms);
 	if (r == 0)
 		do
-			r = save_step(p, now_ms);
+			r = image_step(p, now_ms);
 		while (r > 0);
 	return r;
 }
@@ -314,7 +366,7 @@ struct persist_stats persist_stats(const struct persist *p)
 	return (struct persist_stats){
 		.saved_ms = p->saved_ms,
 		.saves = p->saves,
-		.bytes = p->bytes,
+		.bytes = p->image + p->log.size,
 		.failing = p->failing,
 	};
 }

@@ -2,8 +2,8 @@
 /*
  * Holdings that outlive the process: the store (on disk) and its tail (in kept memory) together.
  *
- * Every change of what is accepted goes to the tail at once and to the disk at most once a second,
- * in steps, and at the end.  A successor loads the file, then the changes after it.  Whatever cannot be
+ * Every change of what is accepted goes to the tail at once and to the disk at most once a second, and at the
+ * end: appended to a log, or as a new image in steps.  A successor loads image, log and tail.  Whatever cannot be
  * written is told by a finding and tried again; what is held in memory goes on being served.
  */
 #ifndef MESHD_TRANSLATOR_PERSIST_H
@@ -20,6 +20,7 @@
 #define PERSIST_INTERVAL_MS 1000	/* between two writes */
 #define PERSIST_LAZY_MS 60000		/* when only versions have changed */
 #define PERSIST_RETRY_MS 5000		/* after a failure */
+#define PERSIST_LOG_MIN (1u << 20)	/* bytes that the log may have whatever the size of the image */
 
 struct persist;
 

@@ -3,8 +3,8 @@
  * Filling the holdings at the start.
  *
  * Three passes: what was active (and the leaves) becomes active at once, so that nothing that had
- * been published is missing; then the versions that were still warming; then the tail, as if its
- * changes came just now.  Roots that need a resource which is in no store wait for it.
+ * been published is missing; then the versions that were still warming; then the log and the tail, as if
+ * their changes came just now.  Roots that need a resource which is in no store wait for it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -83,13 +83,12 @@ static int on_warming(const struct record *rec, void *arg)
 	return is_warming(rec) ? load_resource(arg, rec) : 0;
 }
 
-static int on_tail(const struct record *rec, void *arg)
+static int on_change(const struct record *rec, uint64_t seq, void *arg)
 {
 	struct persist *p = arg;
 	struct holds *hs = p->options.holds;
 	struct hold *h;
 
-	p->dirty = true;
 	switch (rec->kind) {
 	case RECORD_RESOURCE:
 		return load_resource(p, rec);
@@ -131,7 +130,7 @@ static void activate_roots(struct holds *hs)
 				holds_activate(hs, h, h->accepted);
 }
 
-static int load_file(struct persist *p, uint64_t *ret_seq)
+static int load_image(struct persist *p)
 {
 	_cleanup_free_ uint8_t *data = NULL;
 	struct store_head head = { 0 };
@@ -145,11 +144,24 @@ static int load_file(struct persist *p, uint64_t *ret_seq)
 		r = store_parse(data, size, &head, on_active, p);
 	if (r < 0)
 		return r;
+	p->image = size;
+	p->safe = head.seq;
 	p->complete = (head.flags & HEAD_COMPLETE) != 0;
 	persist_set_whole(p, head.flags >> HEAD_WHOLE_SHIFT);
 	activate_roots(p->options.holds);
-	*ret_seq = head.seq;
 	return store_parse(data, size, &head, on_warming, p);
+}
+
+static int load_changes(struct persist *p)
+{
+	int r = log_file_load(&p->log, p->options.dir, p->safe, on_change, p);
+
+	if (r < 0)
+		return r;
+	p->safe = MAX(p->safe, p->log.last);
+	r = tail_replay(&p->tail, p->safe, on_change, p);
+	p->dirty = p->dirty || p->tail.seq > p->safe;
+	return r;
 }
 
 static size_t count_held(const struct holds *hs)
@@ -163,15 +175,14 @@ static size_t count_held(const struct holds *hs)
 
 int persist_load(struct persist *p, int64_t now_ms)
 {
-	uint64_t seq = 0;
 	int r;
 
 	p->now_ms = now_ms;
-	p->dirty = quarantine_at(p->options.quarantine, 0) != NULL;
+	p->dirty = p->image_due = quarantine_at(p->options.quarantine, 0) != NULL;
 	p->loading = true;
-	r = load_file(p, &seq);
+	r = load_image(p);
 	if (r == 0)
-		r = tail_replay(&p->tail, seq, on_tail, p);
+		r = load_changes(p);
 	p->loading = false;
 	if (r < 0)
 		return log_err_errno(r, "cannot load the resource store in '%s'", p->options.dir);

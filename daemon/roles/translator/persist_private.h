@@ -5,6 +5,7 @@
 #ifndef MESHD_TRANSLATOR_PERSIST_PRIVATE_H
 #define MESHD_TRANSLATOR_PERSIST_PRIVATE_H
 
+#include "log_file.h"
 #include "persist.h"
 #include "store.h"
 #include "tail.h"
@@ -16,6 +17,10 @@
 struct persist {
 	struct persist_options options;
 	struct tail tail;
+	struct log_file log;
+	uint64_t safe;			/* number of the newest change that is on disk */
+	uint64_t image;			/* bytes of the image; 0: there is none */
+	bool image_due;			/* the log will not do */
 	char *origin;			/* owned */
 	bool complete;
 	bool loading;			/* what changes now comes from here */
@@ -26,7 +31,7 @@ struct persist {
 	bool failing;
 	int64_t begun_ms, saved_ms;	/* of the last save; -1: never */
 	int64_t retry_ms;		/* not before */
-	uint64_t saves, bytes;
+	uint64_t saves;
 	struct store_writer *writer;	/* owned; NULL: no save is going on */
 };
 

@@ -138,7 +138,12 @@ void quarantine_mark(struct quarantine *q, enum quarantine_work work, const stru
 
 void quarantine_clear(struct quarantine *q)
 {
-	q->kept->now.work = 0;
+	struct kept *k = q->kept;
+
+	/* The suspect was survived this time: the process had been killed from outside. */
+	if (k->suspect.work != 0 && k->now.work == k->suspect.work && mark_same(&k->now, &k->suspect))
+		k->suspect.work = 0;
+	k->now.work = 0;
 }
 
 bool quarantine_careful(const struct quarantine *q)
@@ -149,7 +154,6 @@ bool quarantine_careful(const struct quarantine *q)
 void quarantine_relax(struct quarantine *q)
 {
 	q->kept->careful = 0;
-	q->kept->suspect.work = 0;
 }
 
 static bool entry_is(const struct quarantine_entry *e, enum rt type, const char *name)

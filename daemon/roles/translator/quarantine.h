@@ -38,7 +38,7 @@ void quarantine_mark(struct quarantine *q, enum quarantine_work work, const stru
 void quarantine_clear(struct quarantine *q);
 /* Translate one unit at a time? */
 bool quarantine_careful(const struct quarantine *q);
-/* Everything has been translated: no suspicion is left. */
+/* Everything has been translated: units can be done together again. */
 void quarantine_relax(struct quarantine *q);
 
 bool quarantine_has(const struct quarantine *q, enum rt type, const char *name, uint64_t hash);

@@ -52,6 +52,8 @@ int store_add(struct store_writer *w, const struct record *rec, struct resource 
 int store_step(struct store_writer *w);
 uint64_t store_seq(const struct store_writer *w);
 uint64_t store_bytes(const struct store_writer *w);
+/* fsync of a folder: a new name in it is safe. 0 or negative errno. */
+int store_sync_dir(const char *dir);
 /* Gives up what is not done. Accepts NULL, returns NULL. */
 struct store_writer *store_end(struct store_writer *w);
 void store_endp(struct store_writer **w);

@@ -182,7 +182,7 @@ static int write_out(struct store_writer *w)
 	return 0;
 }
 
-static int sync_dir(const char *dir)
+int store_sync_dir(const char *dir)
 {
 	_cleanup_(fd_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -205,7 +205,7 @@ static int take_place(struct store_writer *w)
 	if (rename(new, path) < 0)
 		return -errno;
 	w->done = true;
-	return sync_dir(w->dir);
+	return store_sync_dir(w->dir);
 }
 
 int store_step(struct store_writer *w)

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A half is a sequence of
- *
- *   u64 number of the change   u64 XXH3-64 of number and record   the record (see record.h)
- *
- * and ends at the first that does not check, or whose number is not above its predecessor's: what
- * lies behind is left from earlier use.
+ * A half is a sequence of frames and ends at the first that does not check, or whose number is not above its
+ * predecessor's: what lies behind is left from earlier use.
  */
 #include "tail.h"
 
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "cleanup.h"
-
-#define FRAME 16
+#include "frame.h"
 
 void tail_init(struct tail *t, void *memory, size_t size)
 {
@@ -29,56 +22,39 @@ void tail_init(struct tail *t, void *memory, size_t size)
 	};
 }
 
-static uint64_t frame_check(uint64_t seq, const uint8_t *record, size_t size)
+static bool frame_at(const struct tail_half *half, size_t at, uint64_t after, struct frame_view *ret_frame)
 {
-	return XXH3_64bits_withSeed(record, size, seq);
+	return at < half->size && frame_read(half->data + at, half->size - at, after, ret_frame);
 }
 
-/* The frame at half->used, if it is one with a number above `after`. */
-static bool frame_at(const struct tail_half *half, uint64_t after, struct record *ret_rec, size_t *ret_size,
-		     uint64_t *ret_seq)
+static int replay_half(struct tail *t, struct tail_half *half, uint64_t after, tail_fn fn, void *arg)
 {
-	size_t room = half->size - half->used, size;
-	const uint8_t *at = half->data + half->used;
-
-	if (room < FRAME || get_le64(at) <= after || record_read(at + FRAME, room - FRAME, ret_rec, &size) < 0 ||
-	    get_le64(at + 8) != frame_check(get_le64(at), at + FRAME, size))
-		return false;
-	*ret_seq = get_le64(at);
-	*ret_size = FRAME + size;
-	return true;
-}
-
-static int replay_half(struct tail *t, struct tail_half *half, uint64_t after,
-		       int (*fn)(const struct record *rec, void *arg), void *arg)
-{
-	struct record rec;
-	size_t size;
-	uint64_t seq;
+	struct frame_view f;
 	int r = 0;
 
-	while (r == 0 && frame_at(half, half->last, &rec, &size, &seq)) {
-		if (seq > after)
-			r = fn(&rec, arg);
-		half->last = seq;
-		half->used += size;
-		t->seq = MAX(t->seq, seq);
+	while (r == 0 && frame_at(half, half->used, half->last, &f)) {
+		if (f.seq > after)
+			r = fn(&f.rec, f.seq, arg);
+		half->last = f.seq;
+		half->used += f.size;
+		t->seq = MAX(t->seq, f.seq);
 	}
 	return r;
 }
 
-static uint64_t first_seq(const struct tail_half *half)
+/* The half that has the older changes. */
+static unsigned older_half(const struct tail *t)
 {
-	struct record rec;
-	size_t size;
-	uint64_t seq;
+	struct frame_view a = { .seq = UINT64_MAX }, b = { .seq = UINT64_MAX };
 
-	return half->size > 0 && frame_at(half, 0, &rec, &size, &seq) ? seq : UINT64_MAX;
+	(void)frame_at(&t->halves[0], 0, 0, &a);
+	(void)frame_at(&t->halves[1], 0, 0, &b);
+	return b.seq < a.seq;
 }
 
-int tail_replay(struct tail *t, uint64_t after, int (*fn)(const struct record *rec, void *arg), void *arg)
+int tail_replay(struct tail *t, uint64_t after, tail_fn fn, void *arg)
 {
-	unsigned older = first_seq(&t->halves[1]) < first_seq(&t->halves[0]);
+	unsigned older = older_half(t);
 	int r;
 
 	t->seq = after;
@@ -89,6 +65,25 @@ int tail_replay(struct tail *t, uint64_t after, int (*fn)(const struct record *r
 	return r;
 }
 
+static int each_half(const struct tail_half *half, uint64_t after, tail_fn fn, void *arg)
+{
+	struct frame_view f = { 0 };
+	int r = 0;
+
+	for (size_t at = 0; r == 0 && at < half->used && frame_at(half, at, f.seq, &f); at += f.size)
+		if (f.seq > after)
+			r = fn(&f.rec, f.seq, arg);
+	return r;
+}
+
+int tail_each(const struct tail *t, uint64_t after, tail_fn fn, void *arg)
+{
+	unsigned older = older_half(t);
+	int r = each_half(&t->halves[older], after, fn, arg);
+
+	return r == 0 ? each_half(&t->halves[!older], after, fn, arg) : r;
+}
+
 int tail_append(struct tail *t, const struct record *rec)
 {
 	struct tail_half *half = &t->halves[t->now];
@@ -96,18 +91,21 @@ int tail_append(struct tail *t, const struct record *rec)
 	uint8_t *at = half->data + half->used;
 
 	t->seq++;
-	if (size > half->size || FRAME + size > half->size - half->used)
+	if (size > half->size || FRAME_HEAD + size > half->size - half->used) {
+		t->gap = t->seq;
 		return TAIL_FULL;
-	/* Number 0 until the rest is in place; then nobody can take the frame for an older one. */
-	put_le64(at, 0);
-	record_write(rec, at + FRAME);
-	put_le64(at + 8, frame_check(t->seq, at + FRAME, size));
-	if (half->size - half->used - size - FRAME >= 8)
-		put_le64(at + FRAME + size, 0);
-	put_le64(at, t->seq);
-	half->used += FRAME + size;
+	}
+	if (half->size - half->used - size - FRAME_HEAD >= 8)
+		put_le64(at + FRAME_HEAD + size, 0);
+	frame_write(rec, t->seq, at);
+	half->used += FRAME_HEAD + size;
 	half->last = t->seq;
 	return 0;
+}
+
+bool tail_has_all(const struct tail *t, uint64_t after)
+{
+	return t->gap <= after && t->halves[0].size > 0;
 }
 
 static void half_empty(struct tail_half *half)

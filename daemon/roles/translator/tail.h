@@ -10,6 +10,7 @@
 #ifndef MESHD_TRANSLATOR_TAIL_H
 #define MESHD_TRANSLATOR_TAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,10 @@ struct tail {
 	struct tail_half halves[2];
 	unsigned now;		/* the half that is written to */
 	uint64_t seq;		/* number of the newest change */
+	uint64_t gap;		/* number of the newest change that found no room */
 };
+
+typedef int (*tail_fn)(const struct record *rec, uint64_t seq, void *arg);
 
 /* A record is larger than the room that is left: write the store, then go on. */
 #define TAIL_FULL 1
@@ -37,10 +41,15 @@ void tail_init(struct tail *t, void *memory, size_t size);
  * Calls fn for every record with a number above `after`, in order; to be called once, before the first append.
  * Numbering goes on above everything that was seen.  0 or the non-zero value of fn.
  */
-int tail_replay(struct tail *t, uint64_t after, int (*fn)(const struct record *rec, void *arg), void *arg);
+int tail_replay(struct tail *t, uint64_t after, tail_fn fn, void *arg);
 
 /* 0 or TAIL_FULL. The change is counted in both cases. */
 int tail_append(struct tail *t, const struct record *rec);
+
+/* The same for what this life has appended or replayed; changes nothing. */
+int tail_each(const struct tail *t, uint64_t after, tail_fn fn, void *arg);
+/* Is every change above `after` in it? */
+bool tail_has_all(const struct tail *t, uint64_t after);
 
 /* The store is about to be written with everything up to tail.seq. */
 void tail_switch(struct tail *t);

@@ -7,7 +7,7 @@
 #include "keyset.h"
 
 unsigned fake_checks, fake_units;
-void (*fake_on_work)(const char *name);
+void (*fake_on_work)(const struct resource *r, bool check);
 
 /* ---- check -------------------------------------------------------------------------------- */
 
@@ -34,7 +34,7 @@ int translation_check(const struct resource *r, translation_need_fn need, void *
 {
 	fake_checks++;
 	if (fake_on_work != NULL)
-		fake_on_work(r->name);
+		fake_on_work(r, true);
 	if (r->size >= 3 && memcmp(r->body, "bad", 3) == 0) {
 		snprintf(ret_why, why_size, "it is bad");
 		return 1;
@@ -133,7 +133,7 @@ static void add_needed(void *arg, enum rt type, const char *name, int64_t timeou
 	size_t len = strlen(v->text);
 
 	if (fake_on_work != NULL && r != NULL)
-		fake_on_work(name);
+		fake_on_work(r, false);
 	snprintf(v->text + len, sizeof v->text - len, "|%.*s", r != NULL ? (int)r->size : 1,
 		 r != NULL ? (const char *)r->body : "-");
 }
@@ -163,7 +163,7 @@ static void unit(struct translation *t, enum rt type, const char *name)
 		return;
 	}
 	if (fake_on_work != NULL)
-		fake_on_work(name);
+		fake_on_work(r, false);
 	text_of(r, v.text, sizeof v.text);
 	each_need(r, add_needed, &v);
 	if (old != NULL && old->size == strlen(v.text) && memcmp(old->value, v.text, old->size) == 0)

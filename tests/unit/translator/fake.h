@@ -31,8 +31,8 @@
 
 /* How often translation_check() and units ran; zero them at will. */
 extern unsigned fake_checks, fake_units;
-/* A resource of this name is worked on: called at once (for deaths). */
-extern void (*fake_on_work)(const char *name);
+/* Called when the work on a resource begins: in the check, or in its unit. */
+extern void (*fake_on_work)(const struct resource *r, bool check);
 
 /* What the holdings told, as lines "cluster a\n" in the order of telling. */
 struct told {

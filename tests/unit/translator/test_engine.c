@@ -293,7 +293,7 @@ static void test_unreadable_source(void **state)
 	assert_int_equal(engine_next(v->e, now), -1);
 }
 
-static void slow_work(const char *name)
+static void slow_work(const struct resource *r, bool check)
 {
 	now += 1;
 }

@@ -90,7 +90,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "resources", "resources.prev", "resources.new" };
+	static const char *const names[] = { "resources", "resources.prev", "resources.new", "resources.log" };
 	struct env *e = *state;
 	char path[128];
 
@@ -109,6 +109,14 @@ static void settled(struct env *e, enum rt type, unsigned flags, const char *con
 {
 	update(e->a, e->hs, type, flags, resources, NULL, 0);
 	persist_settled(e->p);
+}
+
+static int access_in(struct env *e, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", e->dir, name);
+	return access(path, F_OK);
 }
 
 #define CLUSTER(version, leaf) "a=" version "\nneed endpoint " leaf " -1"
@@ -146,6 +154,46 @@ static void test_file_alone(void **state)
 	assert_string_equal(persist_origin(e->p), "there");
 	assert_true(quarantine_has(e->quarantine, RT_CLUSTER, "q", 7));
 	assert_int_equal(persist_flush(e->p, 0), 0);
+}
+
+/* Small changes are appended; the machine, not only the process, may go then. */
+static void test_log(void **state)
+{
+	struct env *e = *state;
+	static char big[1500];
+	uint64_t before;
+
+	memset(big, 'x', sizeof big - 1);
+	memcpy(big, "big=", 4);
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("a=1", "b=1", big), NULL, 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	before = persist_stats(e->p).bytes;
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("a=2"), LIST("b"), 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	assert_in_range(persist_stats(e->p).bytes - before, 1, 200);
+	memset(memory, 0, sizeof memory);
+	next_life(e);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "2");
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "-");
+	assert_int_equal(persist_next(e->p), -1);
+	/* On top of that, and again. */
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("c=3"), NULL, 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	memset(memory, 0, sizeof memory);
+	next_life(e);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "2");
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "c"), "3");
+	/* When the log has grown, an image takes its place. */
+	for (int i = 0; access_in(e, "resources.log") == 0; i++) {
+		assert_true(i < 2000);
+		snprintf(big, 12, "big=%06d", i);
+		big[10] = 'x';
+		update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST(big), NULL, 0);
+		assert_int_equal(persist_flush(e->p, 0), 0);
+	}
+	memset(memory, 0, sizeof memory);
+	next_life(e);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "c"), "3");
 }
 
 /* Killed in the middle of a save: changes before and during it come back. */
@@ -219,8 +267,13 @@ static void test_secrets_in_memory(void **state)
 	update(e->a, e->hs, RT_SECRET, WHOLE, LIST("s=PRIVATE"), NULL, 0);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "need secret s 100");
 	assert_int_equal(persist_flush(e->p, 0), 0);
-	assert_true(asprintf(&command, "grep -q PRIVATE %s/resources", e->dir) > 0);
+	assert_true(asprintf(&command, "grep -q PRIVATE %s/resources*", e->dir) > 0);
 	assert_int_not_equal(system(command), 0);
+	/* Nor in the log. */
+	update(e->a, e->hs, RT_SECRET, WHOLE, LIST("s=PRIVATE too"), NULL, 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	assert_int_not_equal(system(command), 0);
+	assert_int_equal(access_in(e, "resources.log"), 0);
 	next_life(e);
 	assert_int_equal(e->hs->withheld, 1);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "-");
@@ -331,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_killed_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_in_save, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warming, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whole_sets, setup, teardown),

@@ -5,7 +5,9 @@
  */
 #include "fake.h"
 
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -28,7 +30,8 @@ static struct env {
 	char to_source[8192], to_frontend[8192];
 } env;
 
-static uint8_t memory[1 << 20] __attribute__((aligned(16)));
+#define MEMORY_SIZE (1u << 20)
+static uint8_t *memory;			/* shared with children, as a memfd would be */
 
 /* ---- the worker, as far as the role needs it ---------------------------------------------- */
 
@@ -56,7 +59,7 @@ void worker_pipe_broken(struct worker *w, enum role_id peer, const char *reason)
 
 void *worker_memory(struct worker *w, size_t *ret_size)
 {
-	*ret_size = sizeof memory;
+	*ret_size = MEMORY_SIZE;
 	return memory;
 }
 
@@ -271,7 +274,7 @@ static void end_life(void)
 static int setup(void **state)
 {
 	memset(&env, 0, sizeof env);
-	memset(memory, 0, sizeof memory);
+	memset(memory, 0, MEMORY_SIZE);
 	snprintf(env.dir, sizeof env.dir, "/tmp/meshd-role-XXXXXX");
 	assert_non_null(mkdtemp(env.dir));
 	assert_int_equal(loop_new(&env.base), 0);
@@ -287,7 +290,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "resources", "resources.prev", "resources.new" };
+	static const char *const names[] = { "resources", "resources.prev", "resources.new", "resources.log" };
 	char path[128];
 
 	end_life();
@@ -364,6 +367,88 @@ static void test_frontend_dies(void **state)
 	expect(env.to_frontend, "< routes/l upstreams/a upstreams/b>\n");
 }
 
+/* ---- resources that kill ------------------------------------------------------------------ */
+
+static bool dies_in_check;
+
+static void poisonous(const struct resource *r, bool check)
+{
+	if (check == dies_in_check && strcmp(r->name, "p") == 0 && r->body[0] == '2')
+		_exit(42);
+}
+
+/* A life in a process of its own that dies of p=2, which it is sent or finds in the tail. */
+static void life_that_dies(bool in_check, bool send)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		dies_in_check = in_check;
+		fake_on_work = poisonous;
+		begin_life();
+		for (int i = 0; i < 200; i++) {
+			event_base_loop(env.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+			if (i == 20 && send)
+				send_update(9, RT_CLUSTER, SNAPSHOT, LIST(NEED_X, "b=1", "p=2"));
+		}
+		_exit(99);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+static void feed_good(void)
+{
+	feed();
+	send_update(4, RT_CLUSTER, SNAPSHOT, LIST(NEED_X, "b=1", "p=1"));
+	expect(env.to_source, "ack 4\n");
+	translator_worker_ops.stop(env.ctx, 1000);
+	assert_true(env.exited);
+	end_life();
+	/* The children need a loop of their own. */
+	env.base = loop_free(env.base);
+}
+
+static void expect_quarantined(void)
+{
+	assert_int_equal(loop_new(&env.base), 0);
+	begin_life();
+	expect(env.to_frontend, "< routes/l upstreams/a upstreams/b upstreams/p>\n");
+	env.to_source[0] = '\0';
+	send_update(10, RT_CLUSTER, SNAPSHOT, LIST(NEED_X, "b=1", "p=2"));
+	while (strchr(env.to_source, '\n') == NULL)
+		event_base_loop(env.base, EVLOOP_ONCE);
+	assert_non_null(strstr(env.to_source, "nack 10 cluster 'p': these bytes have ended"));
+	env.to_source[0] = '\0';
+	send_update(11, RT_CLUSTER, SNAPSHOT, LIST(NEED_X, "b=1", "p=3"));
+	expect(env.to_source, "ack 11\n");
+}
+
+static void child_life(bool in_check, bool send)
+{
+	assert_int_equal(loop_new(&env.base), 0);
+	life_that_dies(in_check, send);
+	env.base = loop_free(env.base);
+}
+
+static void test_poison_in_check(void **state)
+{
+	feed_good();
+	child_life(true, true);
+	child_life(true, true);
+	expect_quarantined();
+}
+
+/* It kills in the translation; the second time it comes from the tail. */
+static void test_poison_in_translation(void **state)
+{
+	feed_good();
+	child_life(false, true);
+	child_life(false, false);
+	expect_quarantined();
+}
+
 /* What meshctl gets has the words in it; ends without a crash. */
 static void ask(const char *command, const char *argument, const char *wanted)
 {
@@ -407,11 +492,16 @@ static void test_commands(void **state)
 
 int main(void)
 {
+	memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return 1;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_first_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_source_dies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_frontend_dies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_poison_in_check, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_poison_in_translation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
 	};
 

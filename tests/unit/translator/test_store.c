@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "frame.h"
+#include "log_file.h"
 #include "store.h"
 #include "tail.h"
 
@@ -40,7 +42,8 @@ static const char *in_dir(struct env *e, const char *name)
 static int teardown(void **state)
 {
 	static const char *const names[] = {
-		"resources", "resources.prev", "resources.new", "resources.damaged", "resources.prev.damaged",
+		"resources", "resources.prev", "resources.new", "resources.log", "resources.damaged",
+		"resources.prev.damaged",
 	};
 	struct env *e = *state;
 
@@ -59,6 +62,11 @@ static int on_record(const struct record *rec, void *arg)
 	snprintf(e->seen + len, sizeof e->seen - len, "%d %s %s %.*s\n", (int)rec->kind, rec->name, rec->version,
 		 (int)rec->size, (const char *)rec->body);
 	return 0;
+}
+
+static int on_change(const struct record *rec, uint64_t seq, void *arg)
+{
+	return on_record(rec, arg);
 }
 
 static struct record record_for(const struct resource *r)
@@ -204,7 +212,7 @@ static const char *replay(struct env *e, struct tail *t, uint64_t after)
 {
 	e->seen[0] = '\0';
 	tail_init(t, memory, sizeof memory);
-	assert_int_equal(tail_replay(t, after, on_record, e), 0);
+	assert_int_equal(tail_replay(t, after, on_change, e), 0);
 	return e->seen;
 }
 
@@ -289,6 +297,53 @@ static void test_tail_reuse(void **state)
 	assert_string_equal(replay(e, &t, 0), "1 b 1 2\n");
 }
 
+/* ---- log ---------------------------------------------------------------------------------- */
+
+static void append(struct env *e, struct log_file *l, const char *name, uint64_t seq)
+{
+	struct resource *r = make(RT_CLUSTER, name, "body");
+	struct record rec = record_for(r);
+	struct buf frames = BUF_INIT;
+
+	frame_write(&rec, seq, buf_extend(&frames, FRAME_HEAD + record_size(&rec)));
+	assert_int_equal(log_file_append(l, e->dir, &frames, seq), 0);
+	buf_deinit(&frames);
+	resource_unref(r);
+}
+
+static const char *load_log(struct env *e, struct log_file *l, uint64_t after)
+{
+	e->seen[0] = '\0';
+	assert_int_equal(log_file_load(l, e->dir, after, on_change, e), 0);
+	return e->seen;
+}
+
+static void test_log(void **state)
+{
+	struct env *e = *state;
+	struct log_file l;
+	struct stat st;
+
+	assert_string_equal(load_log(e, &l, 0), "");
+	append(e, &l, "a", 5);
+	append(e, &l, "b", 6);
+	assert_string_equal(load_log(e, &l, 0), "1 a 1 body\n1 b 1 body\n");
+	assert_int_equal(l.last, 6);
+	assert_string_equal(load_log(e, &l, 5), "1 b 1 body\n");
+	assert_int_equal(stat(in_dir(e, "resources.log"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	/* Power went while the last frame was written: it is cut off, and the next one takes its place. */
+	assert_int_equal(truncate(in_dir(e, "resources.log"), st.st_size - 1), 0);
+	assert_string_equal(load_log(e, &l, 0), "1 a 1 body\n");
+	append(e, &l, "c", 6);
+	assert_string_equal(load_log(e, &l, 0), "1 a 1 body\n1 c 1 body\n");
+	/* Somebody cut it while we ran. */
+	assert_int_equal(truncate(in_dir(e, "resources.log"), 3), 0);
+	assert_int_equal(log_file_append(&l, e->dir, &(struct buf)BUF_INIT, 7), -ENODATA);
+	assert_int_equal(log_file_clear(&l, e->dir), 0);
+	assert_string_equal(load_log(e, &l, 0), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +355,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tail_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tail_torn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tail_reuse, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
