@@ -98,9 +98,22 @@ static void do_kill(struct tiny *t)
 	log_info("kill gave %d", kill(getppid(), SIGTERM));
 }
 
+/* A file that everybody may read, and that no role needs. */
 static void do_read(struct tiny *t)
 {
-	log_info("read gave %d", file_open("/root/.profile") < 0 ? -errno : 0);
+	int fd = file_open("/var/lib/dpkg/status");
+
+	log_info("read gave %d", fd < 0 ? fd : 0);
+	fd_close(fd);
+}
+
+/* Blames its peer for a pipe that has long been replaced. */
+static void do_late(struct tiny *t)
+{
+	static const uint8_t frame[] = { 4, 0, 0, 0, MSG_BROKEN, 0, 0, 0, 1, 0, 0, 0, 0x08, ROLE_TRANSLATOR, 0x20, 1 };
+
+	if (send(3, frame, sizeof frame, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof frame)
+		log_info("said it late");
 }
 
 static const struct {
@@ -109,6 +122,7 @@ static const struct {
 } deeds[] = {
 	{ "crash", do_crash }, { "exit", do_exit },       { "hang", do_hang }, { "garbage", do_garbage },
 	{ "kill", do_kill },   { "trouble", do_trouble }, { "read", do_read },
+	{ "late", do_late },
 };
 
 static void on_timer(struct loop_timer *timer)

@@ -5,6 +5,7 @@
 Run by meson with the path of the `house` program. Every wait is for a condition with a deadline. Cases that
 look at ids and capabilities need root and are skipped without.
 """
+import fcntl
 import os
 import re
 import signal
@@ -70,8 +71,9 @@ class House:
         with open(self.path, "w", encoding="utf-8") as f:
             f.writelines(f"{k} {v}\n" for k, v in self.values.items() if v is not None)
 
-    def start(self):
-        self.process = subprocess.Popen([HOUSE, self.path], env=self.environment, stderr=subprocess.PIPE, text=True)
+    def start(self, **options):
+        self.process = subprocess.Popen([HOUSE, self.path], env=self.environment, stderr=subprocess.PIPE, text=True,
+                                        **options)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         return self
@@ -90,9 +92,9 @@ class House:
         except AssertionError as e:
             raise AssertionError(str(e) + "\n" + "\n".join(self.lines[-60:])) from None
 
-    def ready(self):
+    def ready(self, **options):
         self.write()
-        self.start()
+        self.start(**options)
         self.wait_line("all workers are ready")
         return self
 
@@ -155,6 +157,7 @@ class Life(Case):
     def test_workers_end_with_the_supervisor(self):
         h = self.house().ready()
         pids = [h.pid(r) for r in ROLES]
+        os.kill(pids[1], signal.SIGSTOP)  # cannot see the end of its pipes: only the kernel ends it
         h.process.kill()
         wait(lambda: not any(os.path.exists(f"/proc/{p}") for p in pids), "the end of the workers")
 
@@ -201,6 +204,14 @@ class Lies(Case):
         h.wait_line("frontend is ready", 2)
         self.assertEqual(h.pid("translator"), translator)
 
+    def test_late_blame_is_ignored(self):
+        h = self.house().ready()
+        opened = h.wait_line("pipe .* open", 4) and h.count("pipe .* open")
+        h.do("frontend", "late")
+        h.wait_line("said it late", 4)
+        self.assertEqual(h.count("closed its pipe|bad bytes|ended by"), 0)
+        self.assertEqual(h.count("pipe .* open"), opened)
+
     def test_garbage_to_the_supervisor(self):
         h = self.house().ready()
         h.do("source", "trouble")
@@ -212,7 +223,10 @@ class Lies(Case):
 
 class Power(Case):
     def test_descriptors(self):
-        h = self.house().ready()
+        with open("/etc/hostname", "rb") as extra:
+            high = fcntl.fcntl(extra, fcntl.F_DUPFD, 50)
+        self.addCleanup(os.close, high)
+        h = self.house().ready(pass_fds=(high,))
         h.wait_line("pipe .* open", 4)
         for role, peers in (("source", 1), ("translator", 2), ("frontend", 1)):
             found = {}
@@ -236,12 +250,12 @@ class Power(Case):
 
     @unittest.skipUnless(ROOT, "needs root")
     def test_ids_and_capabilities(self):
-        h = self.house().ready()
+        h = self.house().ready(extra_groups=[0, 4])
         for role in ROLES:
             s = status(h.pid(role))
             self.assertEqual(set(s["Uid"].split()), {"65534"})
             self.assertEqual(set(s["Gid"].split()), {"65534"})
-            self.assertNotIn("0", s["Groups"].split())
+            self.assertEqual(set(s["Groups"].split()), {"65534"})
             for sets in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
                 self.assertEqual(int(s[sets], 16), 0, sets)
         state = os.stat(h.values["state_dir"])
@@ -267,6 +281,9 @@ class Power(Case):
 
     def test_a_worker_reads_only_what_it_needs(self):
         h = self.house().ready()
+        if h.count("no Landlock"):
+            self.skipTest("this kernel has no Landlock")
+        self.assertTrue(os.stat("/var/lib/dpkg/status").st_mode & 0o004)
         h.do("frontend", "read")
         h.wait_line("read gave -13")
 
@@ -373,7 +390,10 @@ class Control(Case):
     def ask(self, h, *argv, role=""):
         body = b"".join(field(1, a) for a in argv) + (field(2, role) if role else b"")
         s = self.connect(h)
-        s.sendall(len(body).to_bytes(4, "little") + body)
+        try:
+            s.sendall(len(body).to_bytes(4, "little") + body)
+        except BrokenPipeError:
+            pass  # refused before it was said
         return self.read_all(s)
 
     def test_several_roles_are_asked_one_by_one(self):
