@@ -33,6 +33,7 @@ struct accept {
 	struct quarantine *quarantine;
 	struct staging staging;
 	uint32_t epoch;			/* of holds' `seen` */
+	bool known[_RT_MAX];		/* this source has sent an update of the type */
 	struct buf detail;		/* of the update that is applied */
 	size_t refused;
 	char *type_url;			/* owned: the one of the last result */
@@ -72,6 +73,7 @@ void accept_reset(struct accept *a)
 		log_warn("the source has gone in the middle of update %llu: nothing of it is used",
 			 (unsigned long long)a->staging.update);
 	staging_reset(&a->staging);
+	memset(a->known, 0, sizeof a->known);
 }
 
 /* ---- while frames come: check ------------------------------------------------------------- */
@@ -123,7 +125,9 @@ static int refuse_staged(struct staged *item, const char *why)
 
 static bool same_bytes(const struct resource *held, const Mesh__ResourceItem *in)
 {
-	return held->size == in->body.len && (in->body.len == 0 || memcmp(held->body, in->body.data, in->body.len) == 0);
+	size_t size = in->body.len;
+
+	return held->size == size && (size == 0 || memcmp(held->body, in->body.data, size) == 0);
 }
 
 static int stage_held(struct staged *item, struct resource *held, const Mesh__ResourceItem *in)
@@ -226,6 +230,14 @@ static void _printf_(2, 3) detail_add(struct accept *a, const char *fmt, ...)
 		buf_puts(&a->detail, "; … and more");
 }
 
+/* Replaces what acceptance has found about a resource of the update's type; NULL: nothing. */
+static int tell(struct accept *a, const char *name, const struct mesh_finding *finding)
+{
+	int r = findings_set_for(a->hs->findings, FINDINGS_ACCEPT, a->staging.type, name, finding, finding != NULL);
+
+	return r < 0 ? r : 0;
+}
+
 /* There is nothing to hold it by: the finding lasts until the next update of the type. */
 static int refuse_nameless(struct accept *a, const struct staged *item)
 {
@@ -238,7 +250,7 @@ static int refuse_nameless(struct accept *a, const struct staged *item)
 		.reason = item->why,
 	};
 
-	return findings_set_for(a->hs->findings, FINDINGS_ACCEPT, a->staging.type, "", &finding, 1) < 0 ? -ENOMEM : 0;
+	return tell(a, "", &finding);
 }
 
 static int apply_refused(struct accept *a, const struct staged *item)
@@ -282,7 +294,8 @@ static void apply_same(struct accept *a, const struct staged *item, struct hold 
 /* The same name twice: harmless if the bytes are the same too. */
 static int apply_twice(struct accept *a, const struct staged *item, struct hold *h)
 {
-	static const char why[] = "the same name comes twice in one update, with different contents; the first one is used";
+	static const char why[] = "the same name comes twice in one update, with different contents; "
+				  "the first one is used";
 	const struct mesh_finding finding = {
 		.severity = MESH_SEV_ERROR,
 		.type = rt_info(h->type)->message,
@@ -295,7 +308,7 @@ static int apply_twice(struct accept *a, const struct staged *item, struct hold 
 	if (item->r == NULL || (h->accepted != NULL && h->accepted->hash == item->r->hash))
 		return 0;
 	detail_add(a, "%s '%.512s': %s", rt_info(h->type)->word, h->name, why);
-	return findings_set_for(a->hs->findings, FINDINGS_ACCEPT, h->type, h->name, &finding, 1) < 0 ? -ENOMEM : 0;
+	return tell(a, h->name, &finding);
 }
 
 static int apply_item(struct accept *a, const struct staged *item, struct accept_result *result)
@@ -310,7 +323,7 @@ static int apply_item(struct accept *a, const struct staged *item, struct accept
 		return apply_twice(a, item, h);
 	h->seen = a->epoch;
 	if (h->refusal == NULL && item->state != STAGED_REFUSED)
-		findings_set_for(a->hs->findings, FINDINGS_ACCEPT, h->type, h->name, NULL, 0);
+		(void)tell(a, h->name, NULL);
 	switch (item->state) {
 	case STAGED_GOOD:
 		result->changed++;
@@ -333,7 +346,7 @@ static void remove_hold(struct accept *a, struct hold *h, struct accept_result *
 	if (h->accepted == NULL && h->refusal == NULL && !h->withheld)
 		return;
 	result->changed += h->accepted != NULL;
-	findings_set_for(a->hs->findings, FINDINGS_ACCEPT, h->type, h->name, NULL, 0);
+	(void)tell(a, h->name, NULL);
 	holds_remove(a->hs, h);
 }
 
@@ -353,7 +366,9 @@ static void apply_snapshot(struct accept *a, struct accept_result *result)
 	enum rt type = a->staging.type;
 	bool snapshot = (a->staging.flags & MESH_UPDATE_SNAPSHOT) != 0;
 
-	a->hs->whole[type] = snapshot;
+	/* Differences may follow a complete set; only another source is another matter. */
+	a->hs->whole[type] = snapshot || (a->known[type] && a->hs->whole[type]);
+	a->known[type] = true;
 	if (!snapshot || (a->staging.flags & MESH_UPDATE_INCOMPLETE) != 0)
 		return;
 	for (struct hold *h = a->hs->heads[type]; h != NULL; h = h->hh.next)
@@ -392,7 +407,7 @@ static int apply_known(struct accept *a, struct accept_result *result)
 
 	if (++a->epoch == 0)
 		a->epoch = 1;
-	findings_set_for(a->hs->findings, FINDINGS_ACCEPT, a->staging.type, "", NULL, 0);
+	(void)tell(a, "", NULL);
 	for (size_t i = 0; r == 0 && i < a->staging.n_items; i++)
 		r = apply_item(a, &a->staging.items[i], result);
 	if (r < 0)
@@ -411,8 +426,8 @@ static int apply(struct accept *a, struct accept_result *result)
 		return 0;
 	}
 	if (s->too_large) {
-		detail_add(a, "the update has more than %u resources or %u MiB: nothing of it is used", ACCEPT_ITEMS_MAX,
-			   ACCEPT_BYTES_MAX >> 20);
+		detail_add(a, "the update has more than %u resources or %u MiB: nothing of it is used",
+			   ACCEPT_ITEMS_MAX, ACCEPT_BYTES_MAX >> 20);
 		return 0;
 	}
 	return s->type == _RT_MAX ? apply_unknown(a) : apply_known(a, result);
@@ -420,7 +435,11 @@ static int apply(struct accept *a, struct accept_result *result)
 
 static int finish(struct accept *a, struct accept_result *ret_result)
 {
-	struct accept_result result = { .update = a->staging.update, .type = a->staging.type, .flags = a->staging.flags };
+	struct accept_result result = {
+		.update = a->staging.update,
+		.type = a->staging.type,
+		.flags = a->staging.flags,
+	};
 	int r;
 
 	buf_reset(&a->detail);

@@ -46,7 +46,7 @@ void accept_freep(struct accept **a);
 #define ACCEPT_ENDED 1
 int accept_frame(struct accept *a, const Mesh__Resources *frame, struct accept_result *ret_result);
 
-/* The source is gone: frames whose rest will not come are forgotten. */
+/* The source is gone, or a new one is there: frames whose rest will not come are forgotten. */
 void accept_reset(struct accept *a);
 
 /*

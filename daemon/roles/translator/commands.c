@@ -148,8 +148,8 @@ static void on_resources(void *ctx, struct ctl_reply *reply, int argc, char **ar
 	int r = 0;
 
 	if (argc > 1 && only == _RT_MAX) {
-		ctl_message(reply, "there is no type '%s'; there are secret, cluster, endpoint, extension, route and listener",
-			    argv[1]);
+		ctl_message(reply, "there is no type '%s'; there are secret, cluster, endpoint, extension, route "
+				   "and listener", argv[1]);
 		ctl_end(reply, 2);
 		return;
 	}

@@ -31,7 +31,10 @@ bool keyset_drop(struct keyset *s, const char *key);
 void keyset_clear(struct keyset *s);
 size_t keyset_count(const struct keyset *s);
 
-/* Moves every change of `from` over; without_dels: a del only takes away what is in `to`. 0 or -ENOMEM (`from` keeps the rest). */
+/*
+ * Moves every change of `from` over; without_dels: a del only takes away what is in `to`.
+ * 0 or -ENOMEM (`from` keeps the rest).
+ */
 int keyset_merge(struct keyset *to, struct keyset *from, bool without_dels);
 
 /* Takes everything out, sorted by key: array of changes, each owned by the caller (free). 0 or -ENOMEM. */

@@ -21,8 +21,8 @@ struct log_file {
 };
 
 /*
- * Calls fn for each frame with a number above `after`. A folder without a log is one with an empty log.  0, the non-zero
- * value of fn, or negative errno (logged).
+ * Calls fn for each frame with a number above `after`.  A folder without a log is one with an empty log, and so
+ * is one whose log cannot be read (logged).  0, or the non-zero value of fn.
  */
 int log_file_load(struct log_file *l, const char *dir, uint64_t after, tail_fn fn, void *arg);
 

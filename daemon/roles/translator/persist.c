@@ -209,12 +209,13 @@ static void fail(struct persist *p, int r, int64_t now_ms)
 		.name = "resource store",
 		.field = "",
 		.behaviour = "warn",
-		.reason = "it cannot be written; a restart of the machine would bring back an older state (see the log)",
+		.reason = "it cannot be written; a restart of the machine would bring back an older state "
+			  "(see the log)",
 	};
 
 	if (!p->failing)
-		log_err_errno(r, "cannot write the resource store in '%s'; going on from memory, trying again every %d s",
-			      p->options.dir, PERSIST_RETRY_MS / 1000);
+		log_err_errno(r, "cannot write the resource store in '%s'; going on from memory, trying again "
+				 "every %d s", p->options.dir, PERSIST_RETRY_MS / 1000);
 	p->failing = true;
 	p->dirty = true;
 	p->urgent = false;

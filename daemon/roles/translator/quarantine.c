@@ -47,7 +47,9 @@ struct quarantine {
 
 static uint64_t mark_check(const struct mark *m)
 {
-	return XXH3_64bits_withSeed(m->name, strnlen(m->name, NAME_SIZE), m->hash ^ m->work ^ ((uint64_t)m->type << 32));
+	uint64_t seed = m->hash ^ m->work ^ (uint64_t)m->type << 32;
+
+	return XXH3_64bits_withSeed(m->name, strnlen(m->name, NAME_SIZE), seed);
 }
 
 static bool mark_valid(const struct mark *m)

@@ -168,6 +168,19 @@ static void test_order(void **state)
 	assert_string_equal(active_of(e->hs, RT_ENDPOINT, "x"), "1");
 }
 
+/* Differences after a complete set change nothing about that; another source does. */
+static void test_whole_with_differences(void **state)
+{
+	struct env *e = *state;
+
+	update(e->a, e->hs, RT_ENDPOINT, SNAPSHOT, LIST("x=1", "y=1"), NULL, 0);
+	update(e->a, e->hs, RT_ENDPOINT, WHOLE, LIST("x=2"), NULL, 0);
+	assert_string_equal(accepted_of(e->hs, RT_ENDPOINT, "x"), "2");
+	accept_reset(e->a);
+	update(e->a, e->hs, RT_ENDPOINT, WHOLE, LIST("x=3"), NULL, 0);
+	assert_null(holds_find(e->hs, RT_ENDPOINT, "x"));
+}
+
 static void test_unasked_is_forgotten(void **state)
 {
 	struct env *e = *state;
@@ -228,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_renewed_keeps_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leaf_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_whole_with_differences, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unasked_is_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_subscriptions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_removed_while_warming, setup, teardown),
