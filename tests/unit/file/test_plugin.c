@@ -191,6 +191,26 @@ static void test_open_writer(void **state)
 	close(fd);
 }
 
+/* A file that we know, rewritten slowly: it keeps what it held until that is over. */
+static void test_open_rewriter(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	put(f, "mesh/a.yaml", CLUSTER_A);
+	start(f);
+	fd = open(path_of(f, "mesh/a.yaml"), O_WRONLY | O_TRUNC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "clusters:\n", 10), 10);
+	put(f, "mesh/other.yaml", "clusters: [{name: other}]");
+	host_wait(f->host, has_cluster, "other");
+	assert_true(host_has(f->host, "Cluster", "a"));
+	assert_int_equal(write(fd, "- {name: a2}\n", 13), 13);
+	close(fd);
+	host_wait(f->host, has_cluster, "a2");
+	assert_false(host_has(f->host, "Cluster", "a"));
+}
+
 /* The same content again is no change, whatever its times. */
 static void test_same_content(void **state)
 {
@@ -365,7 +385,7 @@ static void fill(struct fixture *f)
 	f->host->max_size = 8 << 20;
 	fputs("clusters:\n", file);
 	for (unsigned i = 0; i < 300; i++)
-		fprintf(file, "- {name: c%u, alt_stat_name: %*s}\n", i, 10000, "x");
+		fprintf(file, "- {name: c%u, alt_stat_name: \"%*s\"}\n", i, 10000, "x");
 	fclose(file);
 }
 
@@ -387,7 +407,8 @@ static void test_pieces(void **state)
 	}
 	assert_int_equal(f->host->n_resources, 300);
 	assert_true(f->host->largest <= 1 << 20);
-	assert_true(f->host->n_calls >= 6 + 1);
+	assert_true(f->host->largest > 512 << 10);
+	assert_true(f->host->n_calls >= 6 + 2);
 }
 
 static void test_restart(void **state)
@@ -435,7 +456,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_descriptor), CASE(test_empty),          CASE(test_changes),
-		CASE(test_open_writer),            CASE(test_same_content),   CASE(test_broken_keeps),
+		CASE(test_open_writer), CASE(test_open_rewriter), CASE(test_same_content),   CASE(test_broken_keeps),
 		CASE(test_broken_at_start),        CASE(test_appears_later),  CASE(test_bad_resource_at_start),
 		CASE(test_link_swap),              CASE(test_duplicates),     CASE(test_strange_files),
 		CASE(test_pieces),                 CASE(test_restart),        CASE(test_refused_update),
