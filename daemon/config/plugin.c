@@ -72,7 +72,7 @@ static const char *moved_folder(void)
 	return access(path, F_OK) == 0 ? path : NULL;
 }
 
-static const char *plugin_folders(void)
+const char *plugin_folders(void)
 {
 	const char *dir = secure_getenv("MESHD_PLUGIN_DIR");
 

@@ -30,6 +30,9 @@ int plugin_load(const char *name, enum mesh_kind kind, struct plugin **ret_plugi
 struct plugin *plugin_free(struct plugin *p);	/* unloads; nothing of it may be in use */
 void plugin_freep(struct plugin **p);
 
+/* Where plugin_load() looks for a word, separated by ':'.  Borrowed. */
+const char *plugin_folders(void);
+
 /* "source" or "frontend". */
 const char *plugin_kind_name(enum mesh_kind kind);
 

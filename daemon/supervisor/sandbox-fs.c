@@ -18,6 +18,7 @@
 
 #include "error.h"
 #include "fd.h"
+#include "plugin.h"
 #include "sandbox.h"
 
 #ifndef SYS_landlock_create_ruleset
@@ -128,22 +129,18 @@ static int allow_slice(const struct rules *rules, const struct sandbox *s)
 	return 0;
 }
 
-/* The folders that plugins are loaded from, as the loader looks for them. */
+/* The folders that plugins are loaded from. */
 static int allow_plugins(const struct rules *rules)
 {
-	const char *env = getenv("MESHD_PLUGIN_DIR");
-	_cleanup_free_ char *list = strdup(env != NULL && env[0] != 0 ? env : MESHD_PLUGIN_DIR_DEFAULT);
+	_cleanup_free_ char *list = strdup(plugin_folders());
 	char *save = NULL;
+	int r = 0;
 
 	if (list == NULL)
 		return error_origin(-ENOMEM);
-	for (char *dir = strtok_r(list, ":", &save); dir != NULL; dir = strtok_r(NULL, ":", &save)) {
-		int r = allow(rules, dir, FS_READ);
-
-		if (r < 0)
-			return error_trace(r);
-	}
-	return 0;
+	for (char *dir = strtok_r(list, ":", &save); dir != NULL && r == 0; dir = strtok_r(NULL, ":", &save))
+		r = allow(rules, dir, FS_READ);
+	return r;
 }
 
 static int fill(const struct rules *rules, const struct sandbox *s)
