@@ -516,9 +516,14 @@ static size_t mismatches(size_t tables, bool no_closure, bool loud)
 		mesh_run(&m);
 		for (size_t i = 0; i < LOOKUPS; i++) {
 			char envoy[64], apisix[64];
+			bool want_route = chance(60);
 
-			random_request(&t, &q);
-			envoy_winner(&t, &q.request, envoy, sizeof envoy);
+			for (unsigned attempt = 0; attempt < 20; attempt++) {
+				random_request(&t, &q);
+				envoy_winner(&t, &q.request, envoy, sizeof envoy);
+				if (!want_route || strstr(envoy, "/r") != NULL)
+					break;
+			}
 			apisix_winner(&m, &q.request, apisix, sizeof apisix);
 			routed += strstr(envoy, "/r") != NULL;
 			if (strcmp(envoy, apisix) == 0)
@@ -532,7 +537,7 @@ static size_t mismatches(size_t tables, bool no_closure, bool loud)
 		free(text);
 	}
 	/* The tables would prove nothing if most requests found no route. */
-	assert_true(routed > tables * LOOKUPS / 10);
+	assert_true(routed > tables * LOOKUPS / 3);
 	if (loud)
 		print_message("%zu tables, %zu look-ups, %zu of them found a route\n", tables, tables * LOOKUPS, routed);
 	return wrong;
