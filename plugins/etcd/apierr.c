@@ -24,7 +24,7 @@ static const struct {
 	[ERR_NO_MEMORY] = { GRPC_RESOURCE_EXHAUSTED, "etcdserver: out of memory" },
 	[ERR_STORE] = { GRPC_UNAVAILABLE, "etcdserver: the store cannot be read" },
 	[ERR_TOO_MUCH_PENDING] = { GRPC_RESOURCE_EXHAUSTED,
-				   "etcdserver: too much unread data on this connection" },
+				   "etcdserver: too much unread or unfinished data on this connection" },
 };
 
 int apierr_set(struct apierr *err, enum apierr_id id)

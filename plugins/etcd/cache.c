@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <malloc.h>
 
 #define IDLE_SECONDS 10
 
@@ -14,6 +15,8 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	cache_clear(arg);
+	/* The bodies were large; without this the allocator keeps what was freed around them. */
+	malloc_trim(0);
 }
 
 int cache_init(struct cache *c, struct event_base *base)

@@ -18,6 +18,8 @@
 #define MAX_HEAD (16 * 1024)
 /* What a client may send behind a watch request, to no avail. */
 #define MAX_BEHIND_WATCH (64 * 1024)
+/* Who is refused anyway shall not make us collect more than this. */
+#define MAX_STRANGER_BODY (16 * 1024)
 
 struct gateway {
 	struct conn *conn;       /* borrowed */
@@ -153,15 +155,21 @@ static void handle_api(struct gateway *gw, const struct reply *r, const char *pa
 		handle_watch(gw, r);
 }
 
+static void deny(struct gateway *gw, const struct reply *r)
+{
+	struct apierr err;
+
+	gw->conn->server->stats.denied++;
+	apierr_set(&err, ERR_DENIED);
+	reply_error(r, &err);
+}
+
 static void handle_private(struct gateway *gw, const struct reply *r, const char *path, size_t len)
 {
 	const char *api = api_path(path, len);
-	struct apierr err;
 
 	if (!conn_allowed(gw->conn)) {
-		gw->conn->server->stats.denied++;
-		apierr_set(&err, ERR_DENIED);
-		reply_error(r, &err);
+		deny(gw, r);
 	} else if (strcmp(gw->http.method, "OPTIONS") == 0) {
 		reply_head(r, 200, "", "", 0);
 	} else if (api != NULL) {
@@ -203,10 +211,25 @@ static void refuse(struct gateway *gw)
 	conn_end(gw->conn);
 }
 
+/* More of the request is to come: is it worth waiting for? */
+static void check_unfinished(struct gateway *gw)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct reply r = { .conn = gw->conn, .minor = gw->http.minor };
+
+	if (gw->http.state >= HTTP1_BODY &&
+	    gw->http.body.len + gw->http.left > MAX_STRANGER_BODY && !conn_allowed(gw->conn)) {
+		deny(gw, &r);
+		conn_end(gw->conn);
+	} else if (http1_take_expect(&gw->http) &&
+		   evbuffer_add(conn_output(gw->conn), go_on, sizeof go_on - 1) < 0) {
+		conn_fail(gw->conn);
+	}
+}
+
 /* Feeds one contiguous piece of input. Returns false when it is time to stop. */
 static bool feed(struct gateway *gw)
 {
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct evbuffer *input = conn_input(gw->conn);
 	struct evbuffer_iovec piece;
 	size_t used = 0;
@@ -222,9 +245,8 @@ static bool feed(struct gateway *gw)
 		refuse(gw);
 	else if (r < 0)
 		conn_fail(gw->conn);
-	else if (http1_take_expect(&gw->http) &&
-		 evbuffer_add(conn_output(gw->conn), go_on, sizeof go_on - 1) < 0)
-		conn_fail(gw->conn);
+	else
+		check_unfinished(gw);
 	return gw->conn->state == CONN_OPEN && gw->watch == NULL;
 }
 

@@ -63,6 +63,7 @@ struct h2 {
 	struct h2_streams streams; /* owned */
 	size_t n_streams, n_incomplete;
 	size_t out_size;           /* bytes that wait on all streams */
+	size_t in_size;            /* bytes of unfinished messages on all streams */
 	struct bucket control, resets;
 	struct event flush;        /* output was queued outside of h2_ops */
 };

@@ -16,6 +16,8 @@
 #define MAX_PATH 256
 /* A client that never reads may have so many watch buffers' worth of answers waiting. */
 #define PENDING_FACTOR 4
+/* The unfinished messages of one connection may be so many times the largest message. */
+#define IN_FACTOR 4
 
 struct h2_watch {
 	struct watch_stream stream; /* must be first: h2_stream.watch points here */
@@ -73,6 +75,7 @@ struct h2_stream *h2_stream_free(struct h2_stream *st)
 	while (!STAILQ_EMPTY(&st->out))
 		drop_first_piece(st);
 	st->h2->out_size -= st->out_size;
+	st->h2->in_size -= st->in.len;
 	st->h2->n_streams--;
 	LIST_REMOVE(st, link);
 	buf_deinit(&st->path);
@@ -401,19 +404,23 @@ static bool next_message(struct h2_stream *st, size_t *pos)
 
 void h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len)
 {
+	struct h2 *h2 = st->h2;
+	bool full = h2->in_size + len > IN_FACTOR * h2->conn->server->options.max_body;
 	struct apierr err;
 	size_t pos = 0;
 
 	if (st->finished)
 		return;
-	if (buf_append(&st->in, data, len) < 0) {
-		apierr_set(&err, ERR_NO_MEMORY);
+	if (full || buf_append(&st->in, data, len) < 0) {
+		apierr_set(&err, full ? ERR_TOO_MUCH_PENDING : ERR_NO_MEMORY);
 		finish(st, &err);
 		return;
 	}
+	h2->in_size += len;
 	while (next_message(st, &pos))
 		;
 	buf_consume(&st->in, pos);
+	h2->in_size -= pos;
 	/* Between messages a watch needs no buffer. */
 	if (st->in.len == 0)
 		buf_deinit(&st->in);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/util.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,9 +41,19 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 	event_add(&l->ready, NULL);
 }
 
+/* Half of the room is only for those who may read: no other local user can shut APISIX out. */
+static bool has_room(struct server *s, int fd)
+{
+	size_t max = s->options.max_connections;
+
+	if (s->stats.connections >= max)
+		return false;
+	return s->stats.connections < max / 2 || peer_check(s, fd) == PEER_ALLOWED;
+}
+
 static void take(struct server *s, int fd)
 {
-	if (s->stats.connections < s->options.max_connections) {
+	if (has_room(s, fd)) {
 		s->stats.accepted++;
 		conn_new(s, fd);
 		return;
@@ -51,8 +62,8 @@ static void take(struct server *s, int fd)
 	close(fd);
 	if (loglimit_allow(&s->log, LOG_FULL))
 		mesh_log(s->host, MESH_WARN,
-			 "etcd: closed a new connection, there are %zu already; raise max_connections",
-			 s->options.max_connections);
+			 "etcd: closed a new connection, there are %" PRIu64 " of at most %zu; raise "
+			 "max_connections", s->stats.connections, s->options.max_connections);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)

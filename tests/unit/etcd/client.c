@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -36,6 +37,7 @@ static void begin(struct client *c, struct event_base *base, const struct sockad
 	c->fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(c->fd, a, size), 0);
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	c->ready = event_new(base, c->fd, EV_READ | EV_PERSIST, on_ready, c);
 	event_add(c->ready, NULL);
 }

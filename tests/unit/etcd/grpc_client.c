@@ -199,5 +199,6 @@ void grpc_status_is(struct grpc_client *g, struct grpc_stream *st, int status, c
 		grpc_turn(g);
 	if (atoi(st->status) != status || st->status[0] == '\0' ||
 	    strncmp(st->message, message, strlen(message)) != 0)
-		fail_msg("status '%s' '%s', expected %d '%s'", st->status, st->message, status, message);
+		fail_msg("status '%s' '%s' (eof %d, goaway %d %u), expected %d '%s'", st->status,
+			 st->message, g->c.eof, g->goaway, g->goaway_error, status, message);
 }

@@ -280,6 +280,28 @@ static void refuses_bad_frames(void **state)
 	assert_string_equal(st->http_status, "415");
 }
 
+static void bounds_unfinished_messages(void **state)
+{
+	struct fixture *f = *state;
+	struct grpc_stream *st[5], *refused = NULL;
+	char *half = calloc(1, 90005);
+
+	memcpy(half, "\0\0\1\x86\xa0", 5); /* 100,000 bytes, of which ten are kept back */
+	for (size_t i = 0; i < ARRAY_SIZE(st); i++) {
+		st[i] = grpc_begin(&f->g, RANGE, "application/grpc");
+		buf_append(&st[i]->out, half, 90005);
+		grpc_send(&f->g, st[i], 0, NULL, 0, false);
+	}
+	while (refused == NULL) {
+		grpc_turn(&f->g);
+		for (size_t i = 0; i < ARRAY_SIZE(st); i++)
+			refused = st[i]->closed ? st[i] : refused;
+	}
+	grpc_status_is(&f->g, refused, GRPC_RESOURCE_EXHAUSTED,
+		       "etcdserver: too much unread or unfinished");
+	free(half);
+}
+
 static void tells_strangers_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -394,6 +416,7 @@ int main(void)
 		TEST(coalesces_commits_of_one_turn),
 		TEST(refuses_what_it_does_not_do),
 		TEST(refuses_bad_frames),
+		TEST(bounds_unfinished_messages),
 		TEST(tells_strangers_nothing),
 		TEST(ends_floods),
 		TEST(ends_rapid_resets),

@@ -291,6 +291,35 @@ static void bounds_connections_and_bodies(void **state)
 	free(body);
 }
 
+/* Others may fill half of the connections, and send no large bodies. */
+static void keeps_room_for_those_who_may_read(void **state)
+{
+	struct fixture *f = *state;
+	struct client second;
+
+	client_settle(&f->c);
+	fakehost_allow(f->host, false);
+	client_connect(&second, f->base, f->port);
+	client_until_eof(&second);
+	client_close(&second);
+	assert_int_equal(f->server->stats.refused, 1);
+	fakehost_allow(f->host, true);
+	client_connect(&second, f->base, f->port);
+	client_send(&second, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+	client_until(&second, "true");
+	client_close(&second);
+}
+
+static void takes_no_large_bodies_from_strangers(void **state)
+{
+	struct fixture *f = *state;
+
+	fakehost_allow(f->host, false);
+	client_send(&f->c, "POST /v3/kv/range HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+		    "Content-Length: 17000\r\n\r\n");
+	assert_int_equal(strncmp(client_until_eof(&f->c), "HTTP/1.1 403 Forbidden\r\n", 24), 0);
+}
+
 /* Stops reading by not running its own event; the server must drop the watch, not grow. */
 static void cancels_a_watch_that_does_not_read(void **state)
 {
@@ -364,6 +393,9 @@ int main(void)
 		cmocka_unit_test(knows_unix_peers_too),
 		TEST(closes_on_garbage_with_one_line),
 		cmocka_unit_test_setup_teardown(bounds_connections_and_bodies, setup_small, teardown),
+		cmocka_unit_test_setup_teardown(keeps_room_for_those_who_may_read, setup_small,
+						teardown),
+		TEST(takes_no_large_bodies_from_strangers),
 		cmocka_unit_test_setup_teardown(cancels_a_watch_that_does_not_read, setup_small,
 						teardown),
 		TEST(delivers_ten_thousand_events_in_one_message),

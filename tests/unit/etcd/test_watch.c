@@ -306,6 +306,23 @@ static void words_refusals_as_etcd_does(void **state)
 	expect(&f->a, "");
 }
 
+/* A commit that was visible before the watch came is not told again when its notice arrives. */
+static void never_tells_a_revision_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct mesh_event e = { .type = MESH_PUT, .kv = { .key = (const uint8_t *)"/a1", .key_size = 3,
+							  .mod_revision = 3 } };
+	struct mesh_txn txn = { .revision = 3, .events = &e, .n_events = 1 };
+
+	ask(&f->a, on_a(0));
+	ask(&f->b, on_a(2));
+	expect(&f->a, "0 3 created\n");
+	expect(&f->b, "0 3 created\n0 3 +/a1@2 +/a2@3\n");
+	watch_hub_commit(&f->server->hub, &txn);
+	expect(&f->a, "");
+	expect(&f->b, "");
+}
+
 static void tells_progress_only_when_asked(void **state)
 {
 	struct fixture *f = *state;
@@ -330,6 +347,7 @@ int main(void)
 		TEST(keeps_many_watches_apart),
 		TEST(filters),
 		TEST(words_refusals_as_etcd_does),
+		TEST(never_tells_a_revision_twice),
 		TEST(tells_progress_only_when_asked),
 	};
 
