@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Collects the content of one file. Lists grow in buffers and are only pointed to once complete, all
- * texts and bodies lie in an arena that bounds them together. Called by the reader and the plugin;
- * every failure is -ENOMEM or -E2BIG and leaves a content that can only be freed.
+ * Collects the content of one file. Lists grow in buffers and are only pointed to once complete,
+ * all texts and bodies lie in an arena that bounds them together. Called by the reader and the
+ * plugin; every failure is -ENOMEM or -E2BIG and leaves a content that can only be freed.
  */
 #include "content.h"
 
@@ -161,7 +161,8 @@ int content_finish(struct content *c)
 static bool has_item(const struct content *c, enum kind kind, const char *name)
 {
 	for (size_t i = 0; i < c->item_buf.len / sizeof *c->items; i++) {
-		const struct content_item *item = (const void *)(c->item_buf.data + i * sizeof *item);
+		const struct content_item *item =
+			(const void *)(c->item_buf.data + i * sizeof *item);
 
 		if (item->kind == kind && strcmp(item->name, name) == 0)
 			return true;
@@ -198,7 +199,8 @@ static bool was_unknown(const struct content *old, const struct content_lost *lo
 		const struct content_lost *other = &old->lost[i];
 
 		if (other->unknown && other->kind == lost->kind &&
-		    (other->name == NULL || lost->name == NULL || strcmp(other->name, lost->name) == 0))
+		    (other->name == NULL || lost->name == NULL ||
+		     strcmp(other->name, lost->name) == 0))
 			return true;
 	}
 	return false;

@@ -21,7 +21,7 @@ struct content_item {
 	const char *name;
 	const uint8_t *body; /* encoded; never NULL */
 	size_t size;
-	uint64_t hash;       /* XXH3-64 of body */
+	uint64_t hash; /* XXH3-64 of body */
 	unsigned line, col;
 };
 
@@ -29,7 +29,7 @@ struct content_item {
 struct content_lost {
 	enum kind kind;
 	const char *name; /* NULL when not even that is known */
-	bool unknown;     /* nobody knows what it was when it was last good: see content_keep() */
+	bool unknown;	  /* nobody knows what it was when it was last good: see content_keep() */
 };
 
 struct content {
@@ -45,7 +45,7 @@ struct content {
 	/* private */
 	struct arena arena; /* owns all texts and bodies */
 	struct buf item_buf, lost_buf, finding_buf;
-	size_t n_dropped;   /* findings beyond the bound */
+	size_t n_dropped; /* findings beyond the bound */
 	unsigned refs;
 };
 
@@ -60,7 +60,8 @@ int content_add(struct content *c, const struct content_item *item);
 int content_add_lost(struct content *c, enum kind kind, const char *name);
 
 /* Copies the texts; the reason gets "PATH:line:col: " in front (line 0: only the path). */
-int content_find(struct content *c, const struct mesh_finding *finding, unsigned line, unsigned col);
+int content_find(struct content *c, const struct mesh_finding *finding, unsigned line,
+		 unsigned col);
 
 /* The whole file is bad: marks it broken and says why. */
 int content_break(struct content *c, unsigned line, unsigned col, const char *reason);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small machine: choose a kind, hand it over piece by piece, choose the next. An error of the host
- * ends the snapshot at hand, which is then as if never sent and is tried again with the next offer.
- * See deliver.h; MESH_BUSY and the flags are those of meshd/plugin.h.
+ * A small machine: choose a kind, hand it over piece by piece, choose the next. An error of the
+ * host ends the snapshot at hand, which is then as if never sent and is tried again with the next
+ * offer. See deliver.h; MESH_BUSY and the flags are those of meshd/plugin.h.
  */
 #include "deliver.h"
 
@@ -96,7 +96,8 @@ static void send_batch(struct deliver *d)
 	d->busy = r == MESH_BUSY;
 	d->at += n;
 	if (r < 0)
-		mesh_log(d->host, MESH_ERR, "the %s cannot be handed over: %s; they stay as they were",
+		mesh_log(d->host, MESH_ERR,
+			 "the %s cannot be handed over: %s; they stay as they were",
 			 kind_info(d->current_kind)->plural, strerror(-r));
 	if (r < 0 || d->at == d->current.n)
 		end_current(d, r >= 0);
@@ -138,7 +139,8 @@ static void run(struct deliver *d)
 }
 
 /* Whether the host already has, or is just getting, exactly this. */
-static bool is_known(const struct deliver *d, unsigned k, const struct set_kind *kind, bool incomplete)
+static bool is_known(const struct deliver *d, unsigned k, const struct set_kind *kind,
+		     bool incomplete)
 {
 	const struct deliver_state *s = &d->kinds[k];
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The source plugin `file`: the mesh is what files and directories on disk hold, and follows them as
- * they change. The parts are files.[ch] (what is known), watch.[ch] (when to look), deliver.[ch] and
- * report.[ch] (what is told); here they are put together: look, read one file per turn of the loop,
- * then deliver what differs. Running out of memory leaves everything as it was and is tried again
- * with the next change.
+ * The source plugin `file`: the mesh is what files and directories on disk hold, and follows them
+ * as they change. The parts are files.[ch] (what is known), watch.[ch] (when to look), deliver.[ch]
+ * and report.[ch] (what is told); here they are put together: look, read one file per turn of the
+ * loop, then deliver what differs. Running out of memory leaves everything as it was and is tried
+ * again with the next change.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -19,19 +19,20 @@
 
 struct source {
 	struct mesh_host *host; /* borrowed */
-	const char **paths;     /* owned list of borrowed texts */
+	const char **paths;	/* owned list of borrowed texts */
 	size_t n_paths;
 	struct files files;
-	struct watch *watch;    /* owned */
-	struct event *turn;     /* owned: the next turn of the work at hand */
+	struct watch *watch; /* owned */
+	struct event *turn;  /* owned: the next turn of the work at hand */
 	struct deliver deliver;
 	uint64_t paths_told;
-	bool look;              /* the list of files may be old */
+	bool look; /* the list of files may be old */
 };
 
 static void fail(struct source *s, int error)
 {
-	mesh_log(s->host, MESH_ERR, "cannot follow the mesh files: %s; trying again with the next change",
+	mesh_log(s->host, MESH_ERR,
+		 "cannot follow the mesh files: %s; trying again with the next change",
 		 strerror(-error));
 }
 
@@ -56,7 +57,8 @@ static void on_gone(void *arg, const char *path)
 	report_gone(s->host, path);
 }
 
-/* Finds out which files there are and where to watch. Seldom watches nothing new at the first try. */
+/* Finds out which files there are and where to watch. Seldom watches nothing new at the first try.
+ */
 static int look(struct source *s)
 {
 	_cleanup_(paths_deinit) struct path_list paths = { 0 };
@@ -84,9 +86,11 @@ static void tell_state(struct source *s, const struct set *set)
 		buf_printf(&origin, "%s%s", i > 0 ? "," : "", s->paths[i]);
 	for (unsigned k = 0; k < _KIND_MAX; k++)
 		resources += set->kinds[k].n;
-	snprintf(detail, sizeof detail, "%zu files, %zu resources, %zu broken%s", s->files.n, resources,
-		 files_broken(&s->files),
-		 watch_is_blind(s->watch) ? "; not all can be watched (fs.inotify limits), looking every 2 s" : "");
+	snprintf(detail, sizeof detail, "%zu files, %zu resources, %zu broken%s", s->files.n,
+		 resources, files_broken(&s->files),
+		 watch_is_blind(s->watch)
+			 ? "; not all can be watched (fs.inotify limits), looking every 2 s"
+			 : "");
 	state.origin = buf_str(&origin);
 	state.detail = detail;
 	if (state.origin != NULL)
@@ -218,8 +222,10 @@ static void file_verdict(void *ctx, const struct mesh_verdict *verdict)
 	struct source *s = ctx;
 
 	if (!verdict->accepted)
-		mesh_log(s->host, MESH_WARN, "resources of type %s were refused: %s; their last good versions stay",
-			 verdict->type_url, verdict->detail != NULL ? verdict->detail : "no reason given");
+		mesh_log(s->host, MESH_WARN,
+			 "resources of type %s were refused: %s; their last good versions stay",
+			 verdict->type_url,
+			 verdict->detail != NULL ? verdict->detail : "no reason given");
 }
 
 static void file_resume(void *ctx)
@@ -239,9 +245,17 @@ static void file_restart(void *ctx)
 }
 
 static const struct mesh_opt options[] = {
-	{ .name = "paths", .type = MESH_OPT_PATH, .list = true, .required = true,
-	  .doc = "Files, and directories of which everything below that ends in .yaml, .yml or .json is read." },
-	{ .name = "max_size", .type = MESH_OPT_SIZE, .def = "64MB", .min = 1, .max = (int64_t)1 << 30,
+	{ .name = "paths",
+	  .type = MESH_OPT_PATH,
+	  .list = true,
+	  .required = true,
+	  .doc = "Files, and directories of which everything below that ends in .yaml, .yml or "
+		 ".json is read." },
+	{ .name = "max_size",
+	  .type = MESH_OPT_SIZE,
+	  .def = "64MB",
+	  .min = 1,
+	  .max = (int64_t)1 << 30,
 	  .doc = "Largest file that is read; a larger one is reported and left alone." },
 	{ .name = NULL },
 };
@@ -255,12 +269,6 @@ static const struct mesh_source_api source_api = {
 	.restart = file_restart,
 };
 
-MESH_PLUGIN("file",
-	    .kind = MESH_SOURCE,
-	    .description = "the mesh is what files on disk hold",
-	    .options = options,
-	    .open = file_open,
-	    .start = file_start,
-	    .stop = file_stop,
-	    .close = file_close,
-	    .source = &source_api);
+MESH_PLUGIN("file", .kind = MESH_SOURCE, .description = "the mesh is what files on disk hold",
+	    .options = options, .open = file_open, .start = file_start, .stop = file_stop,
+	    .close = file_close, .source = &source_api);

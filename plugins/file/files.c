@@ -82,7 +82,8 @@ static bool looks_changed(const struct file *file)
 		return true;
 	return st.st_dev != file->id.st_dev || st.st_ino != file->id.st_ino ||
 	       st.st_size != file->id.st_size || st.st_mode != file->id.st_mode ||
-	       !same_time(&st.st_mtim, &file->id.st_mtim) || !same_time(&st.st_ctim, &file->id.st_ctim);
+	       !same_time(&st.st_mtim, &file->id.st_mtim) ||
+	       !same_time(&st.st_ctim, &file->id.st_ctim);
 }
 
 /* Whether a known file lies where something could not be read just now. */
@@ -92,7 +93,8 @@ static bool is_below_problem(const struct path_list *paths, const char *path)
 		const struct path_problem *p = &paths->problems[i];
 		size_t n = strlen(p->path);
 
-		if (p->trouble == PATH_UNREADABLE && strncmp(path, p->path, n) == 0 && (path[n] == '/' || path[n] == '\0'))
+		if (p->trouble == PATH_UNREADABLE && strncmp(path, p->path, n) == 0 &&
+		    (path[n] == '/' || path[n] == '\0'))
 			return true;
 	}
 	return false;
@@ -189,7 +191,8 @@ static int merge(struct update *u)
 	return r;
 }
 
-int files_update(struct files *f, const struct path_list *paths, bool (*is_busy)(void *arg, const char *path),
+int files_update(struct files *f, const struct path_list *paths,
+		 bool (*is_busy)(void *arg, const char *path),
 		 void (*gone)(void *arg, const char *path), void *arg)
 {
 	struct update u = { f, paths, is_busy, gone, arg, NULL, 0 };
@@ -249,7 +252,8 @@ static int file_parse(struct file *file, const struct buf *text, size_t max_size
 
 	if (file->read && hash == file->text_hash)
 		return 0;
-	r = reader_read(file->path, text->len > 0 ? (const char *)text->data : "", text->len, &lim, &c);
+	r = reader_read(file->path, text->len > 0 ? (const char *)text->data : "", text->len, &lim,
+			&c);
 	if (r == 0)
 		r = file_accept(file, c);
 	if (r == 0)
@@ -348,6 +352,7 @@ size_t files_broken(const struct files *f)
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->n; i++)
-		n += f->list[i]->latest != NULL && (f->list[i]->latest->broken || f->list[i]->latest->n_lost > 0);
+		n += f->list[i]->latest != NULL &&
+		     (f->list[i]->latest->broken || f->list[i]->latest->n_lost > 0);
 	return n;
 }

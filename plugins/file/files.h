@@ -14,36 +14,37 @@
 #include "set.h"
 
 struct file {
-	char *path;             /* owned */
-	struct content *good;   /* what counts, with lost resources kept; NULL: never was good */
+	char *path;		/* owned */
+	struct content *good;	/* what counts, with lost resources kept; NULL: never was good */
 	struct content *latest; /* what was read last, for its findings; may be the same */
-	struct stat id;         /* as of the last reading */
-	uint64_t text_hash;     /* 0: could not be read */
-	uint64_t told;          /* hash of the findings last reported, 0 for none */
-	bool dirty;             /* is to be read */
-	bool read;              /* was read at least once */
-	bool first;             /* was there when we started */
-	bool racy;              /* changed so shortly before it was read that it may change unseen */
+	struct stat id;		/* as of the last reading */
+	uint64_t text_hash;	/* 0: could not be read */
+	uint64_t told;		/* hash of the findings last reported, 0 for none */
+	bool dirty;		/* is to be read */
+	bool read;		/* was read at least once */
+	bool first;		/* was there when we started */
+	bool racy; /* changed so shortly before it was read that it may change unseen */
 };
 
 struct files {
 	struct file **list; /* owned; sorted by path */
 	size_t n;
 	size_t max_size;
-	char **missing;     /* owned: configured paths that were not there at the start, nor since */
+	char **missing; /* owned: configured paths that were not there at the start, nor since */
 	size_t n_missing;
-	bool scanned;       /* at least once */
-	bool unreadable;    /* a directory could not be read */
+	bool scanned;	 /* at least once */
+	bool unreadable; /* a directory could not be read */
 };
 
 void files_init(struct files *f, size_t max_size);
 void files_deinit(struct files *f);
 
 /*
- * Takes over a new list of paths and marks what seems changed; is_busy says of which files it is too
- * early to say. Calls gone for each file that is no more. 0 or -ENOMEM.
+ * Takes over a new list of paths and marks what seems changed; is_busy says of which files it is
+ * too early to say. Calls gone for each file that is no more. 0 or -ENOMEM.
  */
-int files_update(struct files *f, const struct path_list *paths, bool (*is_busy)(void *arg, const char *path),
+int files_update(struct files *f, const struct path_list *paths,
+		 bool (*is_busy)(void *arg, const char *path),
 		 void (*gone)(void *arg, const char *path), void *arg);
 
 /* Marks every file, as if all had changed. */

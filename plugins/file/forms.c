@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The shapes in which resources stand in files, each a row of a table: by the type of a message that
- * holds resources, or by the key that gives a shape away. What a shape holds beside resources is
- * either part of its envelope or a remark: nothing is dropped silently. Called by reader.c for each
- * document; recursion is bounded by the depth of the tree.
+ * The shapes in which resources stand in files, each a row of a table: by the type of a message
+ * that holds resources, or by the key that gives a shape away. What a shape holds beside resources
+ * is either part of its envelope or a remark: nothing is dropped silently. Called by reader.c for
+ * each document; recursion is bounded by the depth of the tree.
  */
 #include "reader_private.h"
 
@@ -24,8 +24,8 @@ static int each(struct reader *r, const struct doc_node *list, enum kind kind,
 	if (doc_is_null(list))
 		return 0;
 	if (doc_kind(list) != DOC_SEQ)
-		return reader_remark(r, MESH_SEV_ERROR, list, "skip", "is %s, must be a list of resources",
-				     doc_kind_name(list));
+		return reader_remark(r, MESH_SEV_ERROR, list, "skip",
+				     "is %s, must be a list of resources", doc_kind_name(list));
 	for (size_t i = 0; ret == 0 && i < doc_len(list); i++)
 		ret = fn(r, doc_item(list, i), kind);
 	return ret;
@@ -38,7 +38,8 @@ static const char *text_field(const struct doc_node *n, const char *field)
 	return value != NULL ? doc_text(value) : NULL;
 }
 
-/* ---- {name, version, resource}: a resource in its wrapper, as in delta responses -------------- */
+/* ---- {name, version, resource}: a resource in its wrapper, as in delta responses --------------
+ */
 
 static int read_wrapped_kind(struct reader *r, const struct doc_node *n, enum kind kind)
 {
@@ -55,18 +56,21 @@ static int read_wrapped(struct reader *r, const struct doc_node *n)
 	return read_wrapped_kind(r, n, KIND_NONE);
 }
 
-/* ---- DiscoveryResponse and DeltaDiscoveryResponse --------------------------------------------- */
+/* ---- DiscoveryResponse and DeltaDiscoveryResponse ---------------------------------------------
+ */
 
 #define RESPONSE "envoy.service.discovery.v3.DiscoveryResponse"
 #define DELTA_RESPONSE "envoy.service.discovery.v3.DeltaDiscoveryResponse"
 
-static int remark_response_key(struct reader *r, const struct doc_node *key, const struct doc_node *value)
+static int remark_response_key(struct reader *r, const struct doc_node *key,
+			       const struct doc_node *value)
 {
 	const char *text = doc_text(key);
 
 	if (key_is(text, "removed_resources") && doc_len(value) > 0)
 		return reader_remark(r, MESH_SEV_INFO, key, "info",
-				     "'%s' means nothing in a file: what is not there is removed", text);
+				     "'%s' means nothing in a file: what is not there is removed",
+				     text);
 	if (strcmp(text, "@type") == 0 || registry_field(registry_find(RESPONSE), text) != NULL ||
 	    registry_field(registry_find(DELTA_RESPONSE), text) != NULL)
 		return 0;
@@ -125,10 +129,11 @@ static int read_list(struct reader *r, const struct doc_node *list, enum kind ki
 	if (kind == KIND_NONE && doc_kind(list) == DOC_SEQ) {
 		kind = common_kind(list);
 		if (kind == KIND_NONE && is_foreign(list))
-			return reader_remark(r, MESH_SEV_WARN, list, "skip",
-					     "none of the %zu elements of this list can be recognised as a "
-					     "resource, they need an \"@type\"; it is left out",
-					     doc_len(list));
+			return reader_remark(
+				r, MESH_SEV_WARN, list, "skip",
+				"none of the %zu elements of this list can be recognised as a "
+				"resource, they need an \"@type\"; it is left out",
+				doc_len(list));
 	}
 	return each(r, list, kind, read_response_item);
 }
@@ -148,7 +153,8 @@ static int read_response(struct reader *r, const struct doc_node *n)
 	return ret;
 }
 
-/* ---- lists by their plural: {listeners: […], clusters: […]} ------------------------------------ */
+/* ---- lists by their plural: {listeners: […], clusters: […]} ------------------------------------
+ */
 
 static int read_plurals(struct reader *r, const struct doc_node *n)
 {
@@ -180,7 +186,8 @@ static bool is_plurals(const struct doc_node *n)
 	return doc_len(n) > 0;
 }
 
-/* ---- Bootstrap --------------------------------------------------------------------------------- */
+/* ---- Bootstrap ---------------------------------------------------------------------------------
+ */
 
 #define BOOTSTRAP "envoy.config.bootstrap.v3.Bootstrap"
 
@@ -192,8 +199,9 @@ static int remark_bootstrap_key(struct reader *r, const struct doc_node *key)
 	if (strcmp(text, "@type") == 0)
 		return 0;
 	if (registry_field(desc, text) != NULL || registry_is_skipped(desc, text))
-		return reader_remark(r, MESH_SEV_INFO, key, "info",
-				     "'%.100s' is not read: of a bootstrap only static_resources is", text);
+		return reader_remark(
+			r, MESH_SEV_INFO, key, "info",
+			"'%.100s' is not read: of a bootstrap only static_resources is", text);
 	return reader_remark(r, MESH_SEV_WARN, key, "warn",
 			     "a Bootstrap has no field '%.100s'; it is left out", text);
 }
@@ -211,7 +219,8 @@ static int read_bootstrap(struct reader *r, const struct doc_node *n)
 	return ret;
 }
 
-/* ---- config dumps ------------------------------------------------------------------------------ */
+/* ---- config dumps ------------------------------------------------------------------------------
+ */
 
 /* Where resources stand in the sections of a dump: list[].state.member or list[].member. */
 static const struct section {
@@ -249,9 +258,10 @@ static int read_section_item(struct reader *r, const struct section *s, const st
 	const struct doc_node *resource = state != NULL ? map_field(state, s->member) : NULL;
 
 	if (resource == NULL)
-		return reader_remark(r, MESH_SEV_INFO, n, "info",
-				     "has no active '%s' (warming, draining or failed); it is left out",
-				     s->member);
+		return reader_remark(
+			r, MESH_SEV_INFO, n, "info",
+			"has no active '%s' (warming, draining or failed); it is left out",
+			s->member);
 	if (!s->active)
 		return reader_remark(r, MESH_SEV_INFO, n, "info",
 				     "is still warming, not in use; it is left out");
@@ -296,9 +306,10 @@ static int skip_section(struct reader *r, const struct doc_node *n)
 {
 	const struct doc_node *type = doc_map_get(n, "@type");
 
-	return reader_remark(r, MESH_SEV_INFO, type, "info",
-			     "'%.200s' is not read: no resources, or those that other sections hold",
-			     doc_text(type));
+	return reader_remark(
+		r, MESH_SEV_INFO, type, "info",
+		"'%.200s' is not read: no resources, or those that other sections hold",
+		doc_text(type));
 }
 
 static int read_config(struct reader *r, const struct doc_node *n, enum kind kind)
@@ -323,7 +334,8 @@ static int read_dump(struct reader *r, const struct doc_node *n)
 	return ret;
 }
 
-/* ---- which shape is it? ------------------------------------------------------------------------ */
+/* ---- which shape is it? ------------------------------------------------------------------------
+ */
 
 #define ADMIN "envoy.admin.v3."
 

@@ -10,9 +10,11 @@
 #include "registry.h"
 
 #define HOST "type.googleapis.com/"
-#define ROW(type, row_word, row_plural, row_key)                                              \
-	{ .message = type, .type_url = HOST type, .word = row_word, .plural = row_plural,     \
-	  .name_key = row_key }
+#define ROW(type, row_word, row_plural, row_key)                                                \
+	{                                                                                       \
+		.message = type, .type_url = HOST type, .word = row_word, .plural = row_plural, \
+		.name_key = row_key                                                             \
+	}
 
 static const struct kind_info kinds[_KIND_MAX] = {
 	[KIND_CLUSTER] = ROW("envoy.config.cluster.v3.Cluster", "cluster", "clusters", "name"),
@@ -20,8 +22,8 @@ static const struct kind_info kinds[_KIND_MAX] = {
 			      "endpoints", "cluster_name"),
 	[KIND_SECRET] = ROW("envoy.extensions.transport_sockets.tls.v3.Secret", "secret", "secrets",
 			    "name"),
-	[KIND_EXTENSION] = ROW("envoy.config.core.v3.TypedExtensionConfig", "extension",
-			       "extensions", "name"),
+	[KIND_EXTENSION] =
+		ROW("envoy.config.core.v3.TypedExtensionConfig", "extension", "extensions", "name"),
 	[KIND_ROUTE] = ROW("envoy.config.route.v3.RouteConfiguration", "route configuration",
 			   "routes", "name"),
 	[KIND_LISTENER] = ROW("envoy.config.listener.v3.Listener", "listener", "listeners", "name"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens without waiting for anybody (a FIFO would block) and looks before it reads. Every refusal is
- * a sentence that says what would be right. See load.h.
+ * Opens without waiting for anybody (a FIFO would block) and looks before it reads. Every refusal
+ * is a sentence that says what would be right. See load.h.
  */
 #include "load.h"
 
@@ -22,7 +22,7 @@ static const char *file_kind(mode_t mode)
 		mode_t type;
 		const char *word;
 	} kinds[] = {
-		{ S_IFDIR, "a directory" }, { S_IFIFO, "a FIFO" },          { S_IFSOCK, "a socket" },
+		{ S_IFDIR, "a directory" }, { S_IFIFO, "a FIFO" },	   { S_IFSOCK, "a socket" },
 		{ S_IFCHR, "a device" },    { S_IFBLK, "a block device" },
 	};
 
@@ -41,7 +41,8 @@ static int check_stat(const struct stat *st, size_t max_size, char *why, size_t 
 	}
 	if ((uintmax_t)st->st_size > max_size) {
 		snprintf(why, why_size,
-			 "has %jd bytes, more than the %zu that max_size allows; split it or raise max_size",
+			 "has %jd bytes, more than the %zu that max_size allows; split it or raise "
+			 "max_size",
 			 (intmax_t)st->st_size, max_size);
 		return -EFBIG;
 	}
@@ -72,7 +73,8 @@ static int read_all(int fd, size_t max_size, struct buf *out, char *why, size_t 
 			return 0;
 		out->len += (size_t)n;
 		if (out->len - start > max_size) {
-			snprintf(why, why_size, "has more than the %zu bytes that max_size allows", max_size);
+			snprintf(why, why_size, "has more than the %zu bytes that max_size allows",
+				 max_size);
 			return -EFBIG;
 		}
 	}
@@ -104,7 +106,8 @@ int load_text(const char *path, size_t max_size, struct buf *out, struct stat *r
 	return r;
 }
 
-int load_content(const char *path, size_t max_size, struct stat *ret_stat, struct content **ret_content)
+int load_content(const char *path, size_t max_size, struct stat *ret_stat,
+		 struct content **ret_content)
 {
 	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
 	struct reader_limits lim = { .bytes = max_size };

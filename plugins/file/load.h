@@ -22,6 +22,7 @@ int load_text(const char *path, size_t max_size, struct buf *out, struct stat *r
  * load_text() and reader_read() in one: any failure to load is a broken content. Returns 0, -ENOENT
  * or -ENOMEM. ret_stat may be NULL; it is zeroed when the file could not be opened.
  */
-int load_content(const char *path, size_t max_size, struct stat *ret_stat, struct content **ret_content);
+int load_content(const char *path, size_t max_size, struct stat *ret_stat,
+		 struct content **ret_content);
 
 #endif

@@ -8,8 +8,8 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-/* The declared name of the field whose name is nearest to key, at most a third of it away; NULL when
- * none is near. Case and underscores do not count. */
+/* The declared name of the field whose name is nearest to key, at most a third of it away; NULL
+ * when none is near. Case and underscores do not count. */
 const char *nearest_field(const ProtobufCMessageDescriptor *desc, const char *key);
 
 #endif

@@ -21,7 +21,8 @@ static int add_file(struct path_list *l, const char *path)
 	return copy == NULL ? -ENOMEM : buf_append(&l->file_buf, &copy, sizeof copy);
 }
 
-static int add_problem(struct path_list *l, const char *path, const char *why, enum path_trouble trouble)
+static int add_problem(struct path_list *l, const char *path, const char *why,
+		       enum path_trouble trouble)
 {
 	struct path_problem p = {
 		.path = arena_strdup(&l->arena, path),
@@ -136,9 +137,11 @@ struct level {
 	ino_t ino;
 };
 
-static int walk(struct path_list *l, const char *dir, const struct stat *st, const struct level *above);
+static int walk(struct path_list *l, const char *dir, const struct stat *st,
+		const struct level *above);
 
-static int take_entry(struct path_list *l, const char *dir, const char *name, const struct level *level)
+static int take_entry(struct path_list *l, const char *dir, const char *name,
+		      const struct level *level)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -148,10 +151,12 @@ static int take_entry(struct path_list *l, const char *dir, const char *name, co
 		return 0;
 	n = snprintf(path, sizeof path, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir, name);
 	if (n < 0 || (size_t)n >= sizeof path)
-		return add_problem(l, dir, "holds a name that makes the path too long", PATH_LEFT_OUT);
+		return add_problem(l, dir, "holds a name that makes the path too long",
+				   PATH_LEFT_OUT);
 	if (stat(path, &st) < 0) /* gone meanwhile, or a link to nothing */
-		return is_mesh_file(name) && errno != ENOENT ?
-			       add_problem(l, path, strerror(errno), PATH_UNREADABLE) : watch_target(l, path);
+		return is_mesh_file(name) && errno != ENOENT
+			       ? add_problem(l, path, strerror(errno), PATH_UNREADABLE)
+			       : watch_target(l, path);
 	if (!S_ISDIR(st.st_mode) && !is_mesh_file(name))
 		return 0;
 	r = watch_target(l, path);
@@ -179,18 +184,22 @@ static bool is_above(const struct level *level, const struct stat *st)
 	return false;
 }
 
-static int walk(struct path_list *l, const char *dir, const struct stat *st, const struct level *above)
+static int walk(struct path_list *l, const char *dir, const struct stat *st,
+		const struct level *above)
 {
-	struct level level = { above, above != NULL ? above->depth + 1 : 1, st->st_dev, st->st_ino };
+	struct level level = { above, above != NULL ? above->depth + 1 : 1, st->st_dev,
+			       st->st_ino };
 	_cleanup_(closedirp) DIR *d = NULL;
 	struct dirent *entry;
 	char why[128];
 	int r;
 
 	if (is_above(above, st))
-		return add_problem(l, dir, "is left out: it leads back to a directory above it", PATH_LEFT_OUT);
+		return add_problem(l, dir, "is left out: it leads back to a directory above it",
+				   PATH_LEFT_OUT);
 	if (level.depth > PATHS_DEPTH)
-		return add_problem(l, dir, "is left out: too many directories within each other", PATH_LEFT_OUT);
+		return add_problem(l, dir, "is left out: too many directories within each other",
+				   PATH_LEFT_OUT);
 	r = add_watch(l, dir, NULL);
 	if (r < 0)
 		return r;
@@ -236,7 +245,8 @@ static int path_compare(const void *a, const void *b)
 
 static int problem_compare(const void *a, const void *b)
 {
-	return strcmp(((const struct path_problem *)a)->path, ((const struct path_problem *)b)->path);
+	return strcmp(((const struct path_problem *)a)->path,
+		      ((const struct path_problem *)b)->path);
 }
 
 static int watch_compare(const void *a, const void *b)

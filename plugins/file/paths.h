@@ -13,13 +13,13 @@
 #include "arena.h"
 #include "buf.h"
 
-#define PATHS_DEPTH 32      /* directories within each other */
+#define PATHS_DEPTH 32 /* directories within each other */
 #define PATHS_FILES 100000
 
 enum path_trouble {
-	PATH_MISSING,    /* a given path where there is nothing (yet) */
+	PATH_MISSING,	 /* a given path where there is nothing (yet) */
 	PATH_UNREADABLE, /* there may be files that we do not see */
-	PATH_LEFT_OUT,   /* on purpose */
+	PATH_LEFT_OUT,	 /* on purpose */
 };
 
 struct path_problem {
@@ -46,7 +46,8 @@ struct path_list {
 	struct buf file_buf, problem_buf, watch_buf;
 };
 
-/* Walks the paths. What cannot be read is a problem, no error. 0 or -ENOMEM; deinit in either case. */
+/* Walks the paths. What cannot be read is a problem, no error. 0 or -ENOMEM; deinit in either case.
+ */
 int paths_scan(const char *const *paths, size_t n, struct path_list *ret_list);
 void paths_deinit(struct path_list *list);
 

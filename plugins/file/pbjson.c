@@ -81,7 +81,8 @@ static int check_size(struct pbjson_encoder *e, const struct doc_node *n)
 	if (buf_error(e->out) < 0)
 		return pbjson_fail(e, n, -ENOMEM, "out of memory");
 	if (e->out->len - e->start > max)
-		return pbjson_fail(e, n, -E2BIG, "the resource encodes to more than %zu bytes", max);
+		return pbjson_fail(e, n, -E2BIG, "the resource encodes to more than %zu bytes",
+				   max);
 	return 0;
 }
 
@@ -293,8 +294,8 @@ static int write_map(struct pbjson_encoder *e, const ProtobufCFieldDescriptor *f
 int pbjson_field(struct pbjson_encoder *e, const ProtobufCFieldDescriptor *f,
 		 const struct doc_node *n)
 {
-	bool implicit = (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0 &&
-			f->label == PROTOBUF_C_LABEL_NONE;
+	bool implicit =
+		(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0 && f->label == PROTOBUF_C_LABEL_NONE;
 
 	if (f->label != PROTOBUF_C_LABEL_REPEATED)
 		return write_single(e, f, implicit, n);
@@ -361,8 +362,8 @@ static int take_value(struct pbjson_encoder *e, size_t base, const ProtobufCMess
 	e->slots[base + i] = value;
 	rival = oneof_rival(e, base, desc, i);
 	if (rival != NULL)
-		return pbjson_fail(e, key, -EBADMSG,
-				   "only one of '%s' and '%s' may be given", rival->name, f->name);
+		return pbjson_fail(e, key, -EBADMSG, "only one of '%s' and '%s' may be given",
+				   rival->name, f->name);
 	return 0;
 }
 
@@ -386,7 +387,8 @@ static int reserve_slots(struct pbjson_encoder *e, size_t n, const struct doc_no
 	return 0;
 }
 
-static int write_slots(struct pbjson_encoder *e, size_t base, const ProtobufCMessageDescriptor *desc)
+static int write_slots(struct pbjson_encoder *e, size_t base,
+		       const ProtobufCMessageDescriptor *desc)
 {
 	size_t cut;
 	int r;

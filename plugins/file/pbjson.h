@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The proto3 JSON mapping, from a document tree to encoded protobuf, driven by descriptors alone: no
- * message is known here by name but the well-known types, whose JSON form is their own. Used by the
- * reader of mesh files; nothing else of meshd speaks JSON about resources.
+ * The proto3 JSON mapping, from a document tree to encoded protobuf, driven by descriptors alone:
+ * no message is known here by name but the well-known types, whose JSON form is their own. Used by
+ * the reader of mesh files; nothing else of meshd speaks JSON about resources.
  *
  * Rule: protobuf.dev/programming-guides/json. Both spellings of names, enums by name or number,
  * 64-bit integers as strings or numbers, bytes in any base64, null for an unset field.
@@ -24,13 +24,14 @@ enum pbjson_note_kind {
 	PBJSON_UNKNOWN_FIELD, /* no such field, here or in the protocol as we know it */
 	PBJSON_SKIPPED_FIELD, /* the protocol has it, we do not read it */
 	PBJSON_UNKNOWN_TYPE,  /* an Any whose type is not declared; encoded with an empty value */
-	PBJSON_LONE_ELEMENT,  /* a map where a list of maps belongs: Envoy reads it as the one element */
+	PBJSON_LONE_ELEMENT,  /* a map where a list of maps belongs: Envoy reads it as the one
+				 element */
 	_PBJSON_NOTE_MAX,
 };
 
 struct pbjson_note {
 	enum pbjson_note_kind kind;
-	const char *path;    /* "filter_chains[0].filters[1].typed_config.x"; valid during the call */
+	const char *path; /* "filter_chains[0].filters[1].typed_config.x"; valid during the call */
 	const char *subject; /* the message (that lacks the field), or the unknown type URL */
 	const char *nearest; /* the field that was probably meant, or NULL */
 	unsigned line, col;

@@ -14,23 +14,24 @@
 
 struct pbjson_encoder {
 	const struct pbjson_options *opt; /* borrowed */
-	struct buf *out;                  /* borrowed */
-	size_t start;                     /* where the message begins in out */
-	struct buf path;                  /* of the field at hand */
-	struct buf bytes;                 /* the value of a bytes field, decoded */
-	const struct doc_node **slots;    /* owned: for each open message one value per field */
+	struct buf *out;		  /* borrowed */
+	size_t start;			  /* where the message begins in out */
+	struct buf path;		  /* of the field at hand */
+	struct buf bytes;		  /* the value of a bytes field, decoded */
+	const struct doc_node **slots;	  /* owned: for each open message one value per field */
 	size_t n_slots, cap_slots;
-	unsigned depth;                   /* open messages */
-	struct pbjson_error *err;         /* borrowed */
+	unsigned depth;		  /* open messages */
+	struct pbjson_error *err; /* borrowed */
 };
 
 /* One value, ready to be written. */
 struct pbjson_scalar {
 	enum pb_wire wire;
-	uint64_t bits;    /* of PB_VARINT, PB_I32, PB_I64 */
-	const void *data; /* of PB_LEN: borrowed from the tree, or from encoder.bytes until the next read */
+	uint64_t bits;	  /* of PB_VARINT, PB_I32, PB_I64 */
+	const void *data; /* of PB_LEN: borrowed from the tree, or from encoder.bytes until the next
+			     read */
 	size_t len;
-	bool zero;        /* the default value of its type */
+	bool zero; /* the default value of its type */
 };
 
 /* Whose text is read: a map's key is always text, a value may be a plain scalar. */
@@ -69,7 +70,8 @@ int pbjson_scalar_write(struct pbjson_encoder *e, uint32_t number, const struct 
 
 /* pbjson_scalar.c */
 int pbjson_scalar_read(struct pbjson_encoder *e, const ProtobufCFieldDescriptor *f,
-		       enum pbjson_place place, const struct doc_node *n, struct pbjson_scalar *ret);
+		       enum pbjson_place place, const struct doc_node *n,
+		       struct pbjson_scalar *ret);
 
 /* pbjson_wkt.c */
 typedef int (*pbjson_wkt_fn)(struct pbjson_encoder *e, const ProtobufCMessageDescriptor *desc,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads single values: integers, floats, booleans, enums, strings and bytes, each in all spellings
- * that the proto3 JSON mapping allows. One table row per protobuf type. A value that does not fit is
- * an error that says what would.
+ * that the proto3 JSON mapping allows. One table row per protobuf type. A value that does not fit
+ * is an error that says what would.
  */
 #include "pbjson_private.h"
 
@@ -18,9 +18,9 @@
 
 struct scalar_kind {
 	enum pb_wire wire;
-	bool negative;    /* may be below 0 */
+	bool negative; /* may be below 0 */
 	bool zigzag;
-	uint64_t max;     /* largest positive value of an integer */
+	uint64_t max; /* largest positive value of an integer */
 	int (*read)(struct pbjson_encoder *e, const ProtobufCFieldDescriptor *f,
 		    const struct scalar_kind *kind, const struct doc_node *n,
 		    struct pbjson_scalar *ret);
@@ -36,7 +36,8 @@ static int fail_value(struct pbjson_encoder *e, const struct doc_node *n, const 
 {
 	if (doc_kind(n) != DOC_SCALAR)
 		return pbjson_fail(e, n, -EBADMSG, "is %s, must be %s", doc_kind_name(n), right);
-	return pbjson_fail(e, n, -EBADMSG, "'%.*s' does not fit, must be %s", SHOWN, doc_text(n), right);
+	return pbjson_fail(e, n, -EBADMSG, "'%.*s' does not fit, must be %s", SHOWN, doc_text(n),
+			   right);
 }
 
 static bool whole_of_double(double d, struct whole *ret)
@@ -77,7 +78,8 @@ static int read_integer(struct pbjson_encoder *e, const ProtobufCFieldDescriptor
 	uint64_t bits;
 
 	if (!whole_of(n, &w))
-		return fail_value(e, n, kind->negative ? "a whole number" : "a whole number from 0 up");
+		return fail_value(e, n,
+				  kind->negative ? "a whole number" : "a whole number from 0 up");
 	if (w.negative ? !kind->negative || w.size > kind->max + 1 : w.size > kind->max)
 		return pbjson_fail(e, n, -EBADMSG, "'%.*s' is out of range, must be %s%llu to %llu",
 				   SHOWN, doc_text(n), kind->negative ? "-" : "",
@@ -184,7 +186,8 @@ static int read_enum(struct pbjson_encoder *e, const ProtobufCFieldDescriptor *f
 	if (doc_kind(n) == DOC_SCALAR)
 		value = protobuf_c_enum_descriptor_get_value_by_name(desc, doc_text(n));
 	if (value != NULL) {
-		*ret = (struct pbjson_scalar){ .wire = kind->wire, .bits = (uint64_t)(int64_t)value->value,
+		*ret = (struct pbjson_scalar){ .wire = kind->wire,
+					       .bits = (uint64_t)(int64_t)value->value,
 					       .zero = value->value == 0 };
 		return 0;
 	}
@@ -219,8 +222,9 @@ static int read_string(struct pbjson_encoder *e, const ProtobufCFieldDescriptor 
 	if (meaning != NULL)
 		return pbjson_fail(e, n, -EBADMSG, "%.*s is %s, must be a string: \"%.*s\"", SHOWN,
 				   doc_text(n), meaning, SHOWN, doc_text(n));
-	*ret = (struct pbjson_scalar){ .wire = kind->wire, .data = doc_text(n), .len = doc_len(n),
-				       .zero = doc_len(n) == 0 };
+	*ret = (struct pbjson_scalar){
+		.wire = kind->wire, .data = doc_text(n), .len = doc_len(n), .zero = doc_len(n) == 0
+	};
 	return 0;
 }
 
@@ -239,7 +243,9 @@ static int read_bytes(struct pbjson_encoder *e, const ProtobufCFieldDescriptor *
 		return pbjson_fail(e, n, r, "is not base64: illegal character at byte %zu", bad);
 	if (r < 0)
 		return pbjson_fail(e, n, r, "out of memory");
-	*ret = (struct pbjson_scalar){ .wire = kind->wire, .data = e->bytes.data, .len = e->bytes.len,
+	*ret = (struct pbjson_scalar){ .wire = kind->wire,
+				       .data = e->bytes.data,
+				       .len = e->bytes.len,
 				       .zero = e->bytes.len == 0 };
 	return 0;
 }

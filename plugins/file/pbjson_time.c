@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Texts of time. A Duration is a decimal number of seconds with up to nine digits behind the point
- * and an 's'; a Timestamp is RFC 3339 with a zone. Both messages are seconds = 1, nanos = 2, so they
- * share the writer. Called through the table of well-known types; what cannot be read is an error.
+ * and an 's'; a Timestamp is RFC 3339 with a zone. Both messages are seconds = 1, nanos = 2, so
+ * they share the writer. Called through the table of well-known types; what cannot be read is an
+ * error.
  */
 #include "pbjson_time.h"
 
@@ -122,7 +123,7 @@ static bool read_date_time(const char **text, int64_t *ret_seconds)
 		char end;
 	} parts[] = {
 		{ 4, 1, YEAR_MAX, '-' }, { 2, 1, 12, '-' }, { 2, 1, 31, 'T' },
-		{ 2, 0, 23, ':' },       { 2, 0, 59, ':' }, { 2, 0, 59, '\0' },
+		{ 2, 0, 23, ':' },	 { 2, 0, 59, ':' }, { 2, 0, 59, '\0' },
 	};
 	int64_t v[ARRAY_SIZE(parts)];
 
@@ -164,7 +165,8 @@ int pbjson_timestamp(struct pbjson_encoder *e, const ProtobufCMessageDescriptor 
 	int32_t nanos;
 
 	if (text == NULL)
-		return pbjson_fail(e, n, -EBADMSG, "is %s, must be a time such as \"2024-02-29T12:00:00Z\"",
+		return pbjson_fail(e, n, -EBADMSG,
+				   "is %s, must be a time such as \"2024-02-29T12:00:00Z\"",
 				   doc_kind_name(n));
 	if (!read_date_time(&text, &seconds) || !read_fraction(&text, &nanos) ||
 	    !read_zone(text, &offset))

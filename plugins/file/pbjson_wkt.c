@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The well-known types, whose JSON is not the map of their fields: Any, Struct, Value, ListValue, and
- * the wrappers. One table row per type, found by name; Duration and Timestamp read their texts in
- * pbjson_time.c. An Any of a type that we do not declare keeps its type URL, so that whoever meets it
- * later knows what is missing.
+ * The well-known types, whose JSON is not the map of their fields: Any, Struct, Value, ListValue,
+ * and the wrappers. One table row per type, found by name; Duration and Timestamp read their texts
+ * in pbjson_time.c. An Any of a type that we do not declare keeps its type URL, so that whoever
+ * meets it later knows what is missing.
  */
 #include "pbjson_private.h"
 
@@ -47,7 +47,8 @@ static int write_any_value(struct pbjson_encoder *e, const ProtobufCMessageDescr
 			pbjson_note_key(e, desc, doc_key(n, i));
 	}
 	if (value == NULL)
-		return pbjson_fail(e, n, -EBADMSG, "an Any that holds %s needs a 'value'", desc->name);
+		return pbjson_fail(e, n, -EBADMSG, "an Any that holds %s needs a 'value'",
+				   desc->name);
 	return pbjson_message(e, desc, value);
 }
 
@@ -78,7 +79,8 @@ static int write_any(struct pbjson_encoder *e, const ProtobufCMessageDescriptor 
 	int r;
 
 	if (doc_kind(n) != DOC_MAP)
-		return pbjson_fail(e, n, -EBADMSG, "is %s, must be a map with \"@type\"", doc_kind_name(n));
+		return pbjson_fail(e, n, -EBADMSG, "is %s, must be a map with \"@type\"",
+				   doc_kind_name(n));
 	if (doc_len(n) == 0)
 		return 0;
 	url = doc_map_get(n, "@type");

@@ -57,8 +57,10 @@ static int give_up(const char *path, int error, struct content **content)
 		return error;
 	content_unref(*content);
 	*content = NULL;
-	return reader_broken(path, "its resources together are too large for a file of this size limit (max_size)",
-			     content);
+	return reader_broken(
+		path,
+		"its resources together are too large for a file of this size limit (max_size)",
+		content);
 }
 
 static int read_text(struct reader *r, const char *text, size_t len, const struct doc_limits *lim)

@@ -12,7 +12,7 @@
 
 #include "content.h"
 
-#define READER_BYTES ((size_t)64 << 20)          /* of a file, unless limits say otherwise */
+#define READER_BYTES ((size_t)64 << 20)		 /* of a file, unless limits say otherwise */
 #define READER_RESOURCE_BYTES ((size_t)32 << 20) /* of one encoded resource */
 
 struct reader_limits {
@@ -21,8 +21,9 @@ struct reader_limits {
 };
 
 /*
- * path is used for messages, and its ending for the format. lim may be NULL. Returns 0, even when the
- * file is broken (then content says so), or -ENOMEM. The content is complete but for content_keep().
+ * path is used for messages, and its ending for the format. lim may be NULL. Returns 0, even when
+ * the file is broken (then content says so), or -ENOMEM. The content is complete but for
+ * content_keep().
  */
 int reader_read(const char *path, const char *text, size_t len, const struct reader_limits *lim,
 		struct content **ret_content);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Internal to the reader: reader.c parses and holds the result together, forms.c knows the shapes of
- * files, resource.c turns one map into one resource. Functions return 0, or a negative errno that
- * ends the reading of this file; anything a file can do wrong is a finding and no error.
+ * Internal to the reader: reader.c parses and holds the result together, forms.c knows the shapes
+ * of files, resource.c turns one map into one resource. Functions return 0, or a negative errno
+ * that ends the reading of this file; anything a file can do wrong is a finding and no error.
  */
 #ifndef FILE_READER_PRIVATE_H
 #define FILE_READER_PRIVATE_H
@@ -12,9 +12,9 @@
 struct reader {
 	const char *path;
 	struct content *content; /* owned by reader_read() */
-	struct buf body;         /* scratch: one encoded resource */
-	size_t n_unnamed;        /* resources without a name so far */
-	int failed;              /* an error inside a callback */
+	struct buf body;	 /* scratch: one encoded resource */
+	size_t n_unnamed;	 /* resources without a name so far */
+	int failed;		 /* an error inside a callback */
 };
 
 /* Something about a place in the file rather than about a resource. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gathers the findings of an origin into one list, hashes it, and calls the host when it is not what
- * was told before. Errors are logged once, by the same rule. Called by file.c after each reading.
+ * Gathers the findings of an origin into one list, hashes it, and calls the host when it is not
+ * what was told before. Errors are logged once, by the same rule. Called by file.c after each
+ * reading.
  */
 #include "report.h"
 
@@ -69,8 +70,8 @@ static int report_file(struct mesh_host *host, struct file *file, const struct s
 	}
 	if (r < 0 || buf_error(&list) < 0)
 		return -ENOMEM;
-	tell(host, file->path, (const struct mesh_finding *)(const void *)list.data, list.len / sizeof f,
-	     &file->told);
+	tell(host, file->path, (const struct mesh_finding *)(const void *)list.data,
+	     list.len / sizeof f, &file->told);
 	return 0;
 }
 
@@ -88,7 +89,8 @@ void report_gone(struct mesh_host *host, const char *path)
 	host->ops->source_findings(host, path, NULL, 0);
 }
 
-static int problem_finding(const struct path_problem *p, struct arena *arena, struct mesh_finding *ret)
+static int problem_finding(const struct path_problem *p, struct arena *arena,
+			   struct mesh_finding *ret)
 {
 	static const struct {
 		enum mesh_severity severity;

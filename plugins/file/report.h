@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tells the host what is wrong with mesh files: the findings of each file under its path, those about
- * configured paths under "paths". Each origin is told only when its findings changed.
+ * Tells the host what is wrong with mesh files: the findings of each file under its path, those
+ * about configured paths under "paths". Each origin is told only when its findings changed.
  */
 #ifndef FILE_REPORT_H
 #define FILE_REPORT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One map of a mesh file becomes one resource: its kind, its bytes, its name. Whatever is wrong with
- * it is a finding under its own name and leaves the other resources alone. Called by forms.c.
+ * One map of a mesh file becomes one resource: its kind, its bytes, its name. Whatever is wrong
+ * with it is a finding under its own name and leaves the other resources alone. Called by forms.c.
  */
 #include "reader_private.h"
 
@@ -43,11 +43,15 @@ static void on_note(void *arg, const struct pbjson_note *note)
 		enum mesh_severity severity;
 		const char *behaviour, *text;
 	} rows[_PBJSON_NOTE_MAX] = {
-		[PBJSON_UNKNOWN_FIELD] = { MESH_SEV_WARN, "warn", "%s has no field of this name; it is left out" },
-		[PBJSON_SKIPPED_FIELD] = { MESH_SEV_INFO, "info", "a field of %s that meshd does not read" },
-		[PBJSON_UNKNOWN_TYPE] = { MESH_SEV_INFO, "info", "'%s' is a type that meshd does not know; "
+		[PBJSON_UNKNOWN_FIELD] = { MESH_SEV_WARN, "warn",
+					   "%s has no field of this name; it is left out" },
+		[PBJSON_SKIPPED_FIELD] = { MESH_SEV_INFO, "info",
+					   "a field of %s that meshd does not read" },
+		[PBJSON_UNKNOWN_TYPE] = { MESH_SEV_INFO, "info",
+					  "'%s' is a type that meshd does not know; "
 					  "its content is left out" },
-		[PBJSON_LONE_ELEMENT] = { MESH_SEV_WARN, "warn", "must be a list of %s; the map is read as "
+		[PBJSON_LONE_ELEMENT] = { MESH_SEV_WARN, "warn",
+					  "must be a list of %s; the map is read as "
 					  "its only element" },
 	};
 	struct subject *s = arg;
@@ -61,9 +65,9 @@ static void on_note(void *arg, const struct pbjson_note *note)
 	if (note->nearest != NULL)
 		buf_printf(&b, " (did you mean '%s'?)", note->nearest);
 	reason = buf_str(&b);
-	r = reason == NULL ? -ENOMEM :
-			     find(s, rows[note->kind].severity, rows[note->kind].behaviour, note->path,
-				  note->line, note->col, reason);
+	r = reason == NULL ? -ENOMEM
+			   : find(s, rows[note->kind].severity, rows[note->kind].behaviour,
+				  note->path, note->line, note->col, reason);
 	if (r < 0)
 		s->reader->failed = r;
 }
@@ -72,7 +76,8 @@ static const char *own_name(const struct doc_node *n, enum kind kind)
 {
 	const struct doc_node *name = map_field(n, kind_info(kind)->name_key);
 
-	return name != NULL && doc_kind(name) == DOC_SCALAR && doc_len(name) > 0 ? doc_text(name) : NULL;
+	return name != NULL && doc_kind(name) == DOC_SCALAR && doc_len(name) > 0 ? doc_text(name)
+										 : NULL;
 }
 
 /* Writes the name into a body that has none: field 1, so it goes to the front. */
@@ -97,15 +102,18 @@ static int put_name(struct buf *body, const char *name)
 /* Envoy gives a listener without name a random one; ours must be the same after a restart. */
 static void make_name(struct reader *r, char *out, size_t size)
 {
-	snprintf(out, size, "unnamed-%016" PRIx64 "-%zu", (uint64_t)XXH3_64bits(r->path, strlen(r->path)),
-		 r->n_unnamed++);
+	snprintf(out, size, "unnamed-%016" PRIx64 "-%zu",
+		 (uint64_t)XXH3_64bits(r->path, strlen(r->path)), r->n_unnamed++);
 }
 
 static int add_resource(struct subject *s, const struct doc_node *n, bool has_own_name)
 {
 	struct reader *r = s->reader;
 	struct content_item item = {
-		.kind = s->kind, .name = s->name, .line = doc_line(n), .col = doc_col(n),
+		.kind = s->kind,
+		.name = s->name,
+		.line = doc_line(n),
+		.col = doc_col(n),
 	};
 	int ret = 0;
 
@@ -127,7 +135,9 @@ static int lose_resource(struct subject *s, const struct pbjson_error *err)
 static int encode_resource(struct subject *s, const struct doc_node *n, bool has_own_name)
 {
 	struct reader *r = s->reader;
-	struct pbjson_options opt = { .max_bytes = READER_RESOURCE_BYTES, .note = on_note, .arg = s };
+	struct pbjson_options opt = { .max_bytes = READER_RESOURCE_BYTES,
+				      .note = on_note,
+				      .arg = s };
 	struct pbjson_error err;
 	int ret;
 
@@ -139,8 +149,8 @@ static int encode_resource(struct subject *s, const struct doc_node *n, bool has
 }
 
 /* Envoy goes by the name inside; the wrapper's counts where there is no other. */
-static int choose_name(struct subject *s, const struct doc_node *n, const char *own, const char *wrapped,
-		       char *made, size_t made_size)
+static int choose_name(struct subject *s, const struct doc_node *n, const char *own,
+		       const char *wrapped, char *made, size_t made_size)
 {
 	char reason[256];
 
@@ -160,7 +170,8 @@ static int choose_name(struct subject *s, const struct doc_node *n, const char *
 		    "a listener without a name; it gets one");
 }
 
-static int read_named(struct reader *r, const struct doc_node *n, enum kind kind, const char *wrapped)
+static int read_named(struct reader *r, const struct doc_node *n, enum kind kind,
+		      const char *wrapped)
 {
 	struct subject s = { .reader = r, .kind = kind };
 	const char *own = own_name(n, kind);
@@ -170,8 +181,8 @@ static int read_named(struct reader *r, const struct doc_node *n, enum kind kind
 	if (ret < 0)
 		return ret;
 	if (s.name == NULL)
-		return find(&s, MESH_SEV_ERROR, "skip", kind_info(kind)->name_key, doc_line(n), doc_col(n),
-			    "a resource without a name cannot be used; it is left out");
+		return find(&s, MESH_SEV_ERROR, "skip", kind_info(kind)->name_key, doc_line(n),
+			    doc_col(n), "a resource without a name cannot be used; it is left out");
 	return encode_resource(&s, n, own != NULL);
 }
 
@@ -191,8 +202,8 @@ int reader_resource(struct reader *r, const struct doc_node *n, enum kind kind, 
 	const struct doc_node *type;
 
 	if (doc_kind(n) != DOC_MAP)
-		return reader_remark(r, MESH_SEV_ERROR, n, "skip", "is %s, must be a resource (a map)",
-				     doc_kind_name(n));
+		return reader_remark(r, MESH_SEV_ERROR, n, "skip",
+				     "is %s, must be a resource (a map)", doc_kind_name(n));
 	type = doc_map_get(n, "@type");
 	if (type != NULL) {
 		kind = doc_kind(type) == DOC_SCALAR ? kind_of_type(doc_text(type)) : KIND_NONE;
@@ -202,7 +213,8 @@ int reader_resource(struct reader *r, const struct doc_node *n, enum kind kind, 
 		kind = kind_of_keys(n);
 	}
 	if (kind == KIND_NONE)
-		return reader_remark(r, MESH_SEV_WARN, n, "skip",
-				     "cannot tell what this is, it needs an \"@type\"; it is left out");
+		return reader_remark(
+			r, MESH_SEV_WARN, n, "skip",
+			"cannot tell what this is, it needs an \"@type\"; it is left out");
 	return read_named(r, n, kind, name);
 }

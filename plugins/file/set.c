@@ -44,7 +44,8 @@ static int collect(struct content *const *contents, size_t n, struct candidate *
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; contents[i] != NULL && j < contents[i]->n_items; j++)
-			list[at++] = (struct candidate){ { &contents[i]->items[j], contents[i] }, i, j };
+			list[at++] =
+				(struct candidate){ { &contents[i]->items[j], contents[i] }, i, j };
 	}
 	qsort(list, total, sizeof *list, candidate_compare);
 	*ret = list;
@@ -64,7 +65,8 @@ static void hash_kind(struct set_kind *kind)
 
 	for (size_t i = 0; i < kind->n; i++) {
 		parts[0] = hash;
-		parts[1] = XXH3_64bits(kind->entries[i].item->name, strlen(kind->entries[i].item->name));
+		parts[1] = XXH3_64bits(kind->entries[i].item->name,
+				       strlen(kind->entries[i].item->name));
 		parts[2] = kind->entries[i].item->hash;
 		hash = XXH3_64bits(parts, sizeof parts);
 	}
@@ -173,7 +175,8 @@ int set_kind_copy(const struct set_kind *kind, struct set_kind *ret_kind)
 	return 0;
 }
 
-int set_duplicate_finding(const struct set_duplicate *d, struct buf *b, struct mesh_finding *ret_finding)
+int set_duplicate_finding(const struct set_duplicate *d, struct buf *b,
+			  struct mesh_finding *ret_finding)
 {
 	const struct content_item *loser = d->loser.item, *winner = d->winner.item;
 	bool same = loser->hash == winner->hash && loser->size == winner->size;

@@ -17,7 +17,7 @@ struct set_entry {
 struct set_kind {
 	struct set_entry *entries; /* owned; sorted by name */
 	size_t n;
-	uint64_t hash;             /* of all names and bodies; 0 for an empty kind */
+	uint64_t hash; /* of all names and bodies; 0 for an empty kind */
 };
 
 struct set_duplicate {
@@ -26,15 +26,20 @@ struct set_duplicate {
 
 struct set {
 	struct set_kind kinds[_KIND_MAX];
-	struct set_duplicate *duplicates; /* owned; in the order of the losers' paths within a kind */
+	struct set_duplicate
+		*duplicates; /* owned; in the order of the losers' paths within a kind */
 	size_t n_duplicates;
 	struct content **contents; /* owned references */
 	size_t n_contents;
 };
 
-#define SET_INIT { .n_duplicates = 0 }
+#define SET_INIT                  \
+	{                         \
+		.n_duplicates = 0 \
+	}
 
-/* contents: sorted by path; NULL entries are stepped over. 0 or -ENOMEM, then *ret_set is unchanged. */
+/* contents: sorted by path; NULL entries are stepped over. 0 or -ENOMEM, then *ret_set is
+ * unchanged. */
 int set_build(struct content *const *contents, size_t n, struct set *ret_set);
 void set_deinit(struct set *set);
 
@@ -43,6 +48,7 @@ int set_kind_copy(const struct set_kind *kind, struct set_kind *ret_kind);
 void set_kind_deinit(struct set_kind *kind);
 
 /* The finding about a duplicate; its texts lie in b, borrowed until b changes. 0 or -ENOMEM. */
-int set_duplicate_finding(const struct set_duplicate *d, struct buf *b, struct mesh_finding *ret_finding);
+int set_duplicate_finding(const struct set_duplicate *d, struct buf *b,
+			  struct mesh_finding *ret_finding);
 
 #endif

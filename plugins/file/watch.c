@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One inotify instance and one timer. A place is a directory with all its entries or with one; the
- * same directory may be several places, and then has one watch (the kernel returns the same number).
- * The timer fires for the earlier of: the events of a moment have been joined, a busy file settled.
- * See inotify(7) for the events; a queue that overflowed is one more reason to look again.
+ * same directory may be several places, and then has one watch (the kernel returns the same
+ * number). The timer fires for the earlier of: the events of a moment have been joined, a busy file
+ * settled. See inotify(7) for the events; a queue that overflowed is one more reason to look again.
  */
 #include "watch.h"
 
@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #define BUSY_MAX 1024 /* files being written at once; more are simply read early */
-#define EVENTS                                                                                   \
-	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_MODIFY | IN_ATTRIB | \
-	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+#define EVENTS                                                                              \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_MODIFY | \
+	 IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define WRITING (IN_MODIFY | IN_CREATE)
 #define WRITTEN (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
 
@@ -68,7 +68,8 @@ static void arm(struct watch *w)
 	if (at == 0)
 		return;
 	wait = at > now ? at - now : 0;
-	tv = (struct timeval){ .tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000) };
+	tv = (struct timeval){ .tv_sec = (time_t)(wait / 1000),
+			       .tv_usec = (suseconds_t)(wait % 1000 * 1000) };
 	event_add(w->timer, &tv);
 }
 
@@ -205,7 +206,8 @@ int watch_new(struct event_base *base, watch_fn on_change, void *arg, struct wat
 	w->timer = evtimer_new(base, on_timer, w);
 	if (w->fd >= 0)
 		w->readable = event_new(base, w->fd, EV_READ | EV_PERSIST, on_readable, w);
-	if (w->timer == NULL || (w->fd >= 0 && (w->readable == NULL || event_add(w->readable, NULL) < 0)))
+	if (w->timer == NULL ||
+	    (w->fd >= 0 && (w->readable == NULL || event_add(w->readable, NULL) < 0)))
 		return -ENOMEM;
 	arm(w);
 	*ret_watch = TAKE(w);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tells that something may have changed at the places where mesh files come from, by inotify. It says
- * only "look again", a moment after the last of several events, and which files are being written
- * right now; what changed is found by looking. Used by the plugin alone.
+ * Tells that something may have changed at the places where mesh files come from, by inotify. It
+ * says only "look again", a moment after the last of several events, and which files are being
+ * written right now; what changed is found by looking. Used by the plugin alone.
  *
- * Where a place cannot be watched (too many watches), it says "look again" every two seconds instead.
+ * Where a place cannot be watched (too many watches), it says "look again" every two seconds
+ * instead.
  */
 #ifndef FILE_WATCH_H
 #define FILE_WATCH_H

@@ -26,7 +26,8 @@ static void check_content(const struct content *c)
 		const struct content_item *item = &c->items[i];
 
 		require(item->name != NULL && *item->name != '\0');
-		require(pbscan_check(kind_descriptor(item->kind), item->body, item->size, NULL, NULL) == 0);
+		require(pbscan_check(kind_descriptor(item->kind), item->body, item->size, NULL,
+				     NULL) == 0);
 	}
 	for (size_t i = 0; i < c->n_findings; i++)
 		require(*c->findings[i].reason != '\0' && *c->findings[i].behaviour != '\0');
@@ -34,9 +35,11 @@ static void check_content(const struct content *c)
 
 static void check_same(const struct content *a, const struct content *b)
 {
-	require(a->n_items == b->n_items && a->n_findings == b->n_findings && a->n_lost == b->n_lost);
+	require(a->n_items == b->n_items && a->n_findings == b->n_findings &&
+		a->n_lost == b->n_lost);
 	for (size_t i = 0; i < a->n_items; i++)
-		require(a->items[i].hash == b->items[i].hash && strcmp(a->items[i].name, b->items[i].name) == 0);
+		require(a->items[i].hash == b->items[i].hash &&
+			strcmp(a->items[i].name, b->items[i].name) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

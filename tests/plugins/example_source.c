@@ -30,19 +30,22 @@
 
 struct example {
 	struct mesh_host *host; /* borrowed */
-	uint64_t id;            /* of the last update */
+	uint64_t id;		/* of the last update */
 };
 
 /* Cluster { name: "example", type: EDS, eds_cluster_config { eds_config { ads {}, V3 } } } */
-static const uint8_t cluster[] = "\x0a\x07" "example"
+static const uint8_t cluster[] = "\x0a\x07"
+				 "example"
 				 "\x10\x03"
 				 "\x1a\x06\x0a\x04\x1a\x00\x30\x02";
 
 /* ClusterLoadAssignment { cluster_name: "example", endpoints { lb_endpoints { endpoint { address {
  * socket_address { address: "192.0.2.80", port_value: 8080 } } } } } } */
-static const uint8_t endpoints[] = "\x0a\x07" "example"
+static const uint8_t endpoints[] = "\x0a\x07"
+				   "example"
 				   "\x12\x17\x12\x15\x0a\x13\x0a\x11\x0a\x0f"
-				   "\x12\x0a" "192.0.2.80"
+				   "\x12\x0a"
+				   "192.0.2.80"
 				   "\x18\x90\x3f";
 
 /* All that there is of one type; n is 0 or 1 here. */

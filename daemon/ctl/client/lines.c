@@ -40,7 +40,8 @@ static int cut(struct buf *text, char ***ret_lines, size_t *ret_n)
 static void print_line(const char *line, const struct buf *member, FILE *stream)
 {
 	if (member->len > 0)
-		fprintf(stream, "{\"file\":%.*s,%s\n", (int)member->len, (const char *)member->data, line + 1);
+		fprintf(stream, "{\"file\":%.*s,%s\n", (int)member->len, (const char *)member->data,
+			line + 1);
 	else
 		fprintf(stream, "%s\n", line);
 }

@@ -11,9 +11,10 @@
 #include "buf.h"
 
 /*
- * Prints the lines of text, each an object without white space in front. sort: in the order of their
- * bytes, each once; else as they stand. file: NULL, or the value of a member "file" that becomes the
- * first of each. Returns 0, -ENOMEM, or the negative errno of a stream that cannot be written.
+ * Prints the lines of text, each an object without white space in front. sort: in the order of
+ * their bytes, each once; else as they stand. file: NULL, or the value of a member "file" that
+ * becomes the first of each. Returns 0, -ENOMEM, or the negative errno of a stream that cannot be
+ * written.
  */
 int lines_print(struct buf *text, bool sort, const char *file, FILE *stream);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `meshctl translate`: reads mesh files with the file source's own reader and prints what the
- * translation makes of them. All files are one mesh, or with --each every file is its own. The order
- * of the arguments does not matter: files are taken in the order of their paths.
- * Findings are no failure; a file or folder that cannot be read is (exit 1), the others go on.
+ * translation makes of them. All files are one mesh, or with --each every file is its own. The
+ * order of the arguments does not matter: files are taken in the order of their paths. Findings are
+ * no failure; a file or folder that cannot be read is (exit 1), the others go on.
  */
 #include "translate.h"
 
@@ -52,10 +52,11 @@ static int add_items(struct offline *o, const struct set *set)
 			const struct content_item *item = set->kinds[k].entries[i].item;
 			_cleanup_(resource_unrefp) struct resource *resource = NULL;
 
-			r = resource_new(rt_find(kind_info(item->kind)->type_url), item->name, "", item->body,
-					 item->size, &resource);
+			r = resource_new(rt_find(kind_info(item->kind)->type_url), item->name, "",
+					 item->body, item->size, &resource);
 			if (r == 0)
-				r = offline_add(o, resource); /* refused ones have become findings */
+				r = offline_add(o,
+						resource); /* refused ones have become findings */
 		}
 	}
 	return r < 0 ? r : 0;
@@ -64,7 +65,9 @@ static int add_items(struct offline *o, const struct set *set)
 static void write_finding(const struct mesh_finding *f, struct buf *out)
 {
 	static const char *const severities[] = {
-		[MESH_SEV_INFO] = "info", [MESH_SEV_WARN] = "warn", [MESH_SEV_ERROR] = "error",
+		[MESH_SEV_INFO] = "info",
+		[MESH_SEV_WARN] = "warn",
+		[MESH_SEV_ERROR] = "error",
 	};
 	struct json j = JSON_INIT(out);
 
@@ -80,7 +83,8 @@ static void write_finding(const struct mesh_finding *f, struct buf *out)
 }
 
 /* What the reader found, and resources that stand in several files. */
-static int write_findings(struct content *const *contents, size_t n, const struct set *set, struct buf *out)
+static int write_findings(struct content *const *contents, size_t n, const struct set *set,
+			  struct buf *out)
 {
 	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
 	struct mesh_finding f;
@@ -99,7 +103,8 @@ static int write_findings(struct content *const *contents, size_t n, const struc
 }
 
 /* These contents, sorted by path, are one mesh: prints it. file: a first member for each line. */
-static int print_mesh(const struct job *job, struct content *const *contents, size_t n, const char *file)
+static int print_mesh(const struct job *job, struct content *const *contents, size_t n,
+		      const char *file)
 {
 	_cleanup_(offline_freep) struct offline *o = NULL;
 	_cleanup_(set_deinit) struct set set = SET_INIT;
@@ -152,7 +157,8 @@ static int translate_each(struct job *job, const struct path_list *paths)
 
 static int translate_all(struct job *job, const struct path_list *paths)
 {
-	_cleanup_free_ struct content **contents = calloc(paths->n_files + 1, sizeof(struct content *));
+	_cleanup_free_ struct content **contents =
+		calloc(paths->n_files + 1, sizeof(struct content *));
 	int r = contents == NULL ? -ENOMEM : 0;
 
 	for (size_t i = 0; r == 0 && i < paths->n_files; i++)
@@ -167,7 +173,8 @@ static int translate_all(struct job *job, const struct path_list *paths)
 static void say_problems(struct job *job, const struct path_list *paths)
 {
 	for (size_t i = 0; i < paths->n_problems; i++) {
-		fprintf(stderr, "meshctl: %s: %s\n", paths->problems[i].path, paths->problems[i].why);
+		fprintf(stderr, "meshctl: %s: %s\n", paths->problems[i].path,
+			paths->problems[i].why);
 		job->failed = job->failed || paths->problems[i].trouble != PATH_LEFT_OUT;
 	}
 }
@@ -203,14 +210,16 @@ int translate_main(int argc, char **argv)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (c == ':' || c == '?')
-			return usage(c == ':' ? "a value is missing: " : "unknown option: ", argv[optind - 1]);
+			return usage(c == ':' ? "a value is missing: " : "unknown option: ",
+				     argv[optind - 1]);
 		job.each = job.each || c == 'e';
 		job.report = job.report || c == 'r';
 		if (c == 'p')
 			job.prefix = optarg;
 	}
 	if (!is_prefix(job.prefix))
-		return usage("a prefix begins with a slash and does not end with one: ", job.prefix);
+		return usage("a prefix begins with a slash and does not end with one: ",
+			     job.prefix);
 	if (optind == argc)
 		return usage("files or folders are missing", "");
 	return translate(&job, (const char *const *)argv + optind, (size_t)(argc - optind));

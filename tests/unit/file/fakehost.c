@@ -23,7 +23,8 @@ static struct event_base *op_loop(struct mesh_host *host)
 	return ((struct host *)(void *)host)->loop;
 }
 
-__attribute__((format(printf, 3, 0))) static void op_log(struct mesh_host *host, enum mesh_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void
+op_log(struct mesh_host *host, enum mesh_level level, const char *fmt, va_list ap)
 {
 	char text[1024];
 
@@ -57,7 +58,8 @@ static int64_t op_num(const struct mesh_conf *conf, const char *name, size_t i)
 static struct host_resource *find(struct host *h, const char *type, const char *name)
 {
 	for (size_t i = 0; i < h->n_resources; i++) {
-		if (strcmp(h->resources[i].type, type) == 0 && strcmp(h->resources[i].name, name) == 0)
+		if (strcmp(h->resources[i].type, type) == 0 &&
+		    strcmp(h->resources[i].name, name) == 0)
 			return &h->resources[i];
 	}
 	return NULL;
@@ -78,7 +80,8 @@ static void take(struct host *h, const struct mesh_resource *from)
 	if (r == NULL) {
 		assert_true(h->n_resources < HOST_RESOURCES);
 		r = &h->resources[h->n_resources++];
-		*r = (struct host_resource){ .type = strdup(from->type_url), .name = strdup(from->name) };
+		*r = (struct host_resource){ .type = strdup(from->type_url),
+					     .name = strdup(from->name) };
 	}
 	free(r->version);
 	r->version = strdup(from->version);
@@ -99,7 +102,8 @@ static void end_snapshot(struct host *h, const struct mesh_update *u)
 			r->fresh = false;
 	}
 	if (h->n_snapshots < 16) {
-		snprintf(h->types[h->n_snapshots], sizeof h->types[0], "%s", strrchr(u->type_url, '.') + 1);
+		snprintf(h->types[h->n_snapshots], sizeof h->types[0], "%s",
+			 strrchr(u->type_url, '.') + 1);
 		h->incomplete[h->n_snapshots] = (u->flags & MESH_UPDATE_INCOMPLETE) != 0;
 	}
 	h->n_snapshots++;
@@ -151,7 +155,8 @@ static void finding_drop(struct host *h, size_t i)
 	h->findings[i] = h->findings[--h->n_findings];
 }
 
-static void op_findings(struct mesh_host *host, const char *origin, const struct mesh_finding *f, size_t n)
+static void op_findings(struct mesh_host *host, const char *origin, const struct mesh_finding *f,
+			size_t n)
 {
 	struct host *h = (struct host *)(void *)host;
 

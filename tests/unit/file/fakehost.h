@@ -35,17 +35,17 @@ struct host {
 	size_t n_resources;
 	struct host_finding findings[HOST_FINDINGS];
 	size_t n_findings;
-	char types[16][80];     /* of the snapshots, in the order of their ends */
+	char types[16][80]; /* of the snapshots, in the order of their ends */
 	bool incomplete[16];
-	size_t n_snapshots;     /* ended since host_clear_counts(); types[] holds the first 16 */
+	size_t n_snapshots; /* ended since host_clear_counts(); types[] holds the first 16 */
 	size_t n_calls;
-	size_t largest;         /* bytes in one call */
+	size_t largest; /* bytes in one call */
 	uint64_t last_id;
 	bool in_update;
-	bool always_busy;       /* answer every update with MESH_BUSY */
-	int answer;             /* otherwise: this */
+	bool always_busy; /* answer every update with MESH_BUSY */
+	int answer;	  /* otherwise: this */
 	char origin[256], detail[256];
-	void *plugin;           /* context */
+	void *plugin; /* context */
 };
 
 struct host *host_new(void);

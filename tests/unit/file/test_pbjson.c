@@ -24,7 +24,8 @@ static void on_note(void *arg, const struct pbjson_note *note)
 	notes->last = *note;
 	snprintf(notes->path, sizeof notes->path, "%s", note->path);
 	snprintf(notes->subject, sizeof notes->subject, "%s", note->subject);
-	snprintf(notes->nearest, sizeof notes->nearest, "%s", note->nearest != NULL ? note->nearest : "");
+	snprintf(notes->nearest, sizeof notes->nearest, "%s",
+		 note->nearest != NULL ? note->nearest : "");
 }
 
 static int encode(const char *message, const char *text, struct notes *notes, struct buf *out,
@@ -105,13 +106,15 @@ static void test_values(void **state)
 		{ WKT "Timestamp", "\"1969-12-31T23:59:59Z\"", "08ffffffffffffffffff01" },
 		{ WKT "Timestamp", "\"2000-02-29T00:00:00Z\"", "088098ecc503" },
 		{ WKT "Value", "null", "0800" },
-		{ WKT "Struct", "{1: x, true: x}", "0a080a013112031a01780a0b0a047472756512031a0178" },
+		{ WKT "Struct", "{1: x, true: x}",
+		  "0a080a013112031a01780a0b0a047472756512031a0178" },
 		{ WKT "Value", "x", "1a0178" },
 		{ WKT "Value", "\"1\"", "1a0131" },
 		{ WKT "Value", "1", "11000000000000f03f" },
 		{ WKT "Value", "false", "2000" },
 		{ WKT "Value", "[true, null]", "32080a0220010a020800" },
-		{ WKT "Struct", "{b: x, a: {}}", "0a070a016112022a000a080a016212031a0178" }, /* by key */
+		{ WKT "Struct", "{b: x, a: {}}",
+		  "0a070a016112022a000a080a016212031a0178" }, /* by key */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -122,9 +125,10 @@ static void test_messages(void **state)
 {
 	static const struct good rows[] = {
 		/* nested, longer than 127 bytes: the length takes two */
-		{ CLUSTER, "{alt_stat_name: \"\", eds_cluster_config: {service_name: "
-			   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-			   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}}",
+		{ CLUSTER,
+		  "{alt_stat_name: \"\", eds_cluster_config: {service_name: "
+		  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}}",
 		  "1a8301128001"
 		  "78787878787878787878787878787878787878787878787878787878787878787878787878787878"
 		  "78787878787878787878787878787878787878787878787878787878787878787878787878787878"
@@ -135,7 +139,8 @@ static void test_messages(void **state)
 		{ WKT "Any", "{\"@type\": t/google.protobuf.Empty}",
 		  "0a17742f676f6f676c652e70726f746f6275662e456d707479" },
 		{ WKT "Any", "{}", "" },
-		{ WKT "Any", "{\"@type\": no/such.Type, x: {y: 1}}", "0a0c6e6f2f737563682e54797065" },
+		{ WKT "Any", "{\"@type\": no/such.Type, x: {y: 1}}",
+		  "0a0c6e6f2f737563682e54797065" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -154,14 +159,16 @@ static void test_refusals(void **state)
 		{ CLUSTER, "{name: true}", "name", "is a boolean" },
 		{ CLUSTER, "{name: {}}", "name", "must be a string" },
 		{ CLUSTER, "{type: NOPE}", "type", "one of STATIC, STRICT_DNS" },
-		{ CLUSTER, "{type: EDS, cluster_type: {name: x}}", "", "only one of 'type' and 'cluster_type'" },
+		{ CLUSTER, "{type: EDS, cluster_type: {name: x}}", "",
+		  "only one of 'type' and 'cluster_type'" },
 		{ CLUSTER, "{connect_timeout: 1s, connectTimeout: 1s}", "", "given twice" },
 		{ CLUSTER, "{connect_timeout: 5}", "connect_timeout", "\"1.5s\"" },
 		{ CLUSTER, "{connect_timeout: 1m}", "connect_timeout", "no duration" },
 		{ CLUSTER, "{connect_timeout: 999999999999s}", "connect_timeout", "no duration" },
 		{ CLUSTER, "{health_checks: x}", "health_checks", "must be a list" },
 		{ CLUSTER, "{health_checks: [null]}", "health_checks[0]", "null" },
-		{ CLUSTER, "{health_checks: [{timeout: 1s}, {timeout: x}]}", "health_checks[1].timeout", "no duration" },
+		{ CLUSTER, "{health_checks: [{timeout: 1s}, {timeout: x}]}",
+		  "health_checks[1].timeout", "no duration" },
 		{ CLUSTER, "{typed_extension_protocol_options: {a: {x: 1}}}",
 		  "typed_extension_protocol_options[\"a\"]", "\"@type\" is missing" },
 		{ ADDRESS, "{port_value: -1}", "port_value", "out of range" },
@@ -211,11 +218,14 @@ static void test_notes(void **state)
 	assert_int_equal(notes.last.line, 2);
 	assert_int_equal(notes.last.col, 1);
 	notes.n = 0;
-	assert_int_equal(encode(CLUSTER, "{load_assignment: {endpoints: [{}, {prioritty: 1}]}}", &notes, &out, &err), 0);
+	assert_int_equal(encode(CLUSTER, "{load_assignment: {endpoints: [{}, {prioritty: 1}]}}",
+				&notes, &out, &err),
+			 0);
 	assert_string_equal(notes.path, "load_assignment.endpoints[1].prioritty");
 	assert_string_equal(notes.subject, "envoy.config.endpoint.v3.LocalityLbEndpoints");
 	assert_string_equal(notes.nearest, "priority");
-	assert_int_equal(encode(CLUSTER, "{perConnectionBufferLimitBytes: 1}", &notes, &out, &err), 0);
+	assert_int_equal(encode(CLUSTER, "{perConnectionBufferLimitBytes: 1}", &notes, &out, &err),
+			 0);
 	assert_int_equal(notes.last.kind, PBJSON_SKIPPED_FIELD);
 	assert_int_equal(encode(WKT "Any", "{\"@type\": a/b.C}", &notes, &out, &err), 0);
 	assert_int_equal(notes.last.kind, PBJSON_UNKNOWN_TYPE);
@@ -246,18 +256,22 @@ static void test_size(void **state)
 	_cleanup_(buf_deinit) struct buf out = BUF_INIT;
 	struct pbjson_options opt = { .max_bytes = 100 };
 	struct pbjson_error err;
-	static const char text[] = "name: &a xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nalt_stat_name: *a\n";
+	static const char text[] =
+		"name: &a "
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nalt_stat_name: *a\n";
 
 	assert_int_equal(doc_parse(text, strlen(text), DOC_YAML, NULL, &doc, NULL), 0);
-	assert_int_equal(pbjson_encode(registry_find(CLUSTER), doc_root(doc, 0), &opt, &out, &err), -E2BIG);
+	assert_int_equal(pbjson_encode(registry_find(CLUSTER), doc_root(doc, 0), &opt, &out, &err),
+			 -E2BIG);
 	assert_non_null(strstr(err.text, "more than 100 bytes"));
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),  cmocka_unit_test(test_messages), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_notes),   cmocka_unit_test(test_depth),    cmocka_unit_test(test_size),
+		cmocka_unit_test(test_values),	 cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_depth),	 cmocka_unit_test(test_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,8 +122,12 @@ static void start(struct fixture *f)
 
 static void test_empty(void **state)
 {
-	static const char *const order[] = { "Cluster", "ClusterLoadAssignment", "Secret", "TypedExtensionConfig",
-					     "RouteConfiguration", "Listener" };
+	static const char *const order[] = { "Cluster",
+					     "ClusterLoadAssignment",
+					     "Secret",
+					     "TypedExtensionConfig",
+					     "RouteConfiguration",
+					     "Listener" };
 	struct fixture *f = *state;
 
 	host_start(f->host);
@@ -157,7 +161,8 @@ static void test_changes(void **state)
 	host_wait(f->host, has_cluster, "a2");
 	assert_false(host_has(f->host, "Cluster", "a"));
 
-	assert_int_equal(rename(path_of(f, "mesh/b.yml"), path_of(f, "mesh/c.json")), 0); /* no JSON inside */
+	assert_int_equal(rename(path_of(f, "mesh/b.yml"), path_of(f, "mesh/c.json")),
+			 0); /* no JSON inside */
 	host_wait(f->host, has_finding, "c.json:1:");
 	assert_false(host_has(f->host, "Cluster", "b"));
 	assert_int_equal(unlink(path_of(f, "mesh/c.json")), 0);
@@ -184,7 +189,8 @@ static void test_open_writer(void **state)
 	fd = open(path_of(f, "mesh/w.yaml"), O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "clusters: [{name: w}]", 21), 21);
-	put(f, "mesh/other.yaml", "clusters: [{name: other}]"); /* does not make it read the open one */
+	put(f, "mesh/other.yaml",
+	    "clusters: [{name: other}]"); /* does not make it read the open one */
 	host_wait(f->host, has_cluster, "other");
 	assert_false(host_has(f->host, "Cluster", "w"));
 	host_wait(f->host, has_cluster, "w");
@@ -249,7 +255,8 @@ static void test_broken_keeps(void **state)
 	host_wait(f->host, has_finding, "is empty");
 	assert_true(host_has(f->host, "Cluster", "a"));
 
-	put(f, "mesh/a.yaml", "clusters: [{name: a, type: NOPE}, {name: new}]"); /* a bad resource */
+	put(f, "mesh/a.yaml",
+	    "clusters: [{name: a, type: NOPE}, {name: new}]"); /* a bad resource */
 	host_wait(f->host, has_cluster, "new");
 	assert_true(host_has(f->host, "Cluster", "a"));
 	assert_false(f->host->incomplete[f->host->n_snapshots - 1]);
@@ -259,7 +266,8 @@ static void test_broken_keeps(void **state)
 	assert_null(host_finding(f->host, "a.yaml:"));
 }
 
-/* Nobody remembers what a file held that was broken before we came: nothing may go because of it. */
+/* Nobody remembers what a file held that was broken before we came: nothing may go because of it.
+ */
 static void test_broken_at_start(void **state)
 {
 	struct fixture *f = *state;
@@ -426,7 +434,9 @@ static void test_restart(void **state)
 static void test_refused_update(void **state)
 {
 	struct fixture *f = *state;
-	struct mesh_verdict verdict = { .id = 1, .type_url = "x", .accepted = false, .detail = "no" };
+	struct mesh_verdict verdict = {
+		.id = 1, .type_url = "x", .accepted = false, .detail = "no"
+	};
 
 	put(f, "mesh/a.yaml", CLUSTER_A);
 	f->host->answer = -EFBIG;
@@ -455,11 +465,22 @@ static void test_descriptor(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_descriptor), CASE(test_empty),          CASE(test_changes),
-		CASE(test_open_writer), CASE(test_open_rewriter), CASE(test_same_content),   CASE(test_broken_keeps),
-		CASE(test_broken_at_start),        CASE(test_appears_later),  CASE(test_bad_resource_at_start),
-		CASE(test_link_swap),              CASE(test_duplicates),     CASE(test_strange_files),
-		CASE(test_pieces),                 CASE(test_restart),        CASE(test_refused_update),
+		cmocka_unit_test(test_descriptor),
+		CASE(test_empty),
+		CASE(test_changes),
+		CASE(test_open_writer),
+		CASE(test_open_rewriter),
+		CASE(test_same_content),
+		CASE(test_broken_keeps),
+		CASE(test_broken_at_start),
+		CASE(test_appears_later),
+		CASE(test_bad_resource_at_start),
+		CASE(test_link_swap),
+		CASE(test_duplicates),
+		CASE(test_strange_files),
+		CASE(test_pieces),
+		CASE(test_restart),
+		CASE(test_refused_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

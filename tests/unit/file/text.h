@@ -25,7 +25,8 @@ static inline struct content *read_text_as(const char *path, const char *text)
 	return c;
 }
 
-static inline const struct content_item *item_find(const struct content *c, enum kind kind, const char *name)
+static inline const struct content_item *item_find(const struct content *c, enum kind kind,
+						   const char *name)
 {
 	for (size_t i = 0; i < c->n_items; i++) {
 		if (c->items[i].kind == kind && strcmp(c->items[i].name, name) == 0)
