@@ -11,7 +11,7 @@
 
 static const char *const source_slice[] = { "node.", "source.", "log.", NULL };
 static const char *const translator_slice[] = {
-	"translator.", "capture.", "proxy.", "state_dir", "secrets", "log.", NULL,
+	"translator.", "capture.", "proxy.", "state_dir", "secrets", "log.", "frontend.options.prefix", NULL,
 };
 static const char *const frontend_slice[] = { "frontend.", "proxy.", "user", "state_dir", "secrets", "log.", NULL };
 static const char *const capture_slice[] = { "capture.", "proxy.", "user", "log.", NULL };

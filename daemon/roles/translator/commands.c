@@ -166,7 +166,8 @@ static void on_resources(void *ctx, struct ctl_reply *reply, int argc, char **ar
 
 struct object_list {
 	struct ctl_reply *reply;
-	const char *prefix;
+	const char *wanted;	/* what a key must begin with */
+	const char *prefix;	/* of all keys, as APISIX reads them: "/apisix" */
 };
 
 static void origins_text(struct buf *b, const struct translation_origin *origins, size_t n)
@@ -180,16 +181,18 @@ static int object_row(const char *key, size_t size, const struct translation_ori
 		      void *arg)
 {
 	struct object_list *list = arg;
-	struct buf text = BUF_INIT;
+	_cleanup_(buf_deinit) struct buf full = BUF_INIT, text = BUF_INIT;
 
-	if (strncmp(key, list->prefix, strlen(list->prefix)) != 0)
-		return 0;
+	buf_printf(&full, "%s/%s", list->prefix, key);
 	origins_text(&text, origins, n_origins);
-	ctl_text(list->reply, key);
+	if (buf_str(&full) == NULL || buf_str(&text) == NULL)
+		return -ENOMEM;
+	if (strncmp(buf_str(&full), list->wanted, strlen(list->wanted)) != 0)
+		return 0;
+	ctl_text(list->reply, buf_str(&full));
 	ctl_num(list->reply, (int64_t)size);
 	ctl_text(list->reply, buf_str(&text));
 	ctl_row_end(list->reply);
-	buf_deinit(&text);
 	return 0;
 }
 
@@ -197,7 +200,11 @@ static void on_objects(void *ctx, struct ctl_reply *reply, int argc, char **argv
 {
 	static const char *const columns[] = { "key", "bytes", "origins", NULL };
 	const struct translator *t = ctx;
-	struct object_list list = { .reply = reply, .prefix = argc > 1 ? argv[1] : "" };
+	struct object_list list = {
+		.reply = reply,
+		.wanted = argc > 1 ? argv[1] : "",
+		.prefix = conf_str(worker_conf(t->worker), "frontend.options.prefix", ""),
+	};
 	int r;
 
 	ctl_table(reply, "objects", columns);
