@@ -71,6 +71,12 @@ static void *grow(void *p, size_t n, size_t size)
 	return p;
 }
 
+/* Room for one more behind n elements; the array doubles. */
+static void *grow_one(void *p, size_t n, size_t size)
+{
+	return (n & (n - 1)) == 0 ? grow(p, n > 0 ? 2 * n : 1, size) : p;
+}
+
 /* ---- blobs and keys ---- */
 
 static const struct mesh_blob *blob_ref(const struct mesh_blob *blob)
@@ -154,7 +160,7 @@ static void apply(struct kvs *s, const struct mesh_event *e)
 	}
 	if (e->type == MESH_DELETE)
 		return;
-	s->kv = grow(s->kv, s->n + 1, sizeof *s->kv);
+	s->kv = grow_one(s->kv, s->n, sizeof *s->kv);
 	memmove(&s->kv[i + 1], &s->kv[i], (s->n - i) * sizeof *s->kv);
 	s->kv[i] = kv_copy(&e->kv);
 	s->n++;
@@ -368,7 +374,7 @@ static void add_event(struct fakehost *f, struct mesh_event *e)
 		e->kv.version = old != NULL ? old->version + 1 : 1;
 	}
 	e->kv = kv_copy(&e->kv);
-	t->events = grow(t->events, t->txn.n_events + 1, sizeof *t->events);
+	t->events = grow_one(t->events, t->txn.n_events, sizeof *t->events);
 	t->events[t->txn.n_events++] = *e;
 	apply(&f->now, e);
 }
@@ -406,7 +412,7 @@ int64_t fakehost_commit(struct fakehost *f)
 
 	t->txn.revision = ++f->revision;
 	t->txn.events = t->events;
-	f->txns = grow(f->txns, f->n_txns + 1, sizeof *f->txns);
+	f->txns = grow_one(f->txns, f->n_txns, sizeof *f->txns);
 	f->txns[f->n_txns++] = *t;
 	if (f->ctx != NULL)
 		f->plugin->frontend->committed(f->ctx, &f->txns[f->n_txns - 1].txn);

@@ -352,7 +352,7 @@ static void delivers_ten_thousand_events_in_one_message(void **state)
 	client_clear(&f->c);
 	fakehost_begin(f->host);
 	for (int i = 0; i < 10000; i++) {
-		snprintf(key, sizeof key, "/apisix/routes/x%d", i);
+		snprintf(key, sizeof key, "/apisix/routes/x%05d", i);
 		fakehost_put(f->host, key, "{}");
 	}
 	fakehost_commit(f->host);
