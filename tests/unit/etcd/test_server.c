@@ -357,8 +357,9 @@ static void delivers_ten_thousand_events_in_one_message(void **state)
 	}
 	fakehost_commit(f->host);
 	got = client_until(&f->c, "\n\r\n");
-	for (p = got; (p = strstr(p, "{\"kv\":{")) != NULL; p++)
-		n++;
+	/* Not strstr(): under a sanitizer each call reads all that follows. */
+	for (p = got; (p = strchrnul(p, '{'))[0] != '\0'; p++)
+		n += strncmp(p, "{\"kv\":{", 7) == 0;
 	assert_int_equal(n, 10000);
 	assert_int_equal(strtoul(got, NULL, 16), f->c.in.len - (size_t)(strchr(got, '\n') - got) - 3);
 }
