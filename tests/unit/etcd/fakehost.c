@@ -50,6 +50,7 @@ struct fakehost {
 	void *ctx;
 	struct event_base *base;
 	struct kvs now;
+	struct kvs past; /* of the last question; kept, as a walk's keys outlive the walk */
 	struct txn *txns;
 	size_t n_txns;
 	struct txn open;
@@ -291,8 +292,6 @@ static int walk(const struct kvs *s, const struct mesh_range *range, mesh_kv_fn 
 static int ops_range(struct mesh_host *host, const struct mesh_range *range, mesh_kv_fn fn, void *arg)
 {
 	struct fakehost *f = of(host);
-	struct kvs past = { 0 };
-	int r;
 
 	if (range->revision > f->revision)
 		return MESH_FUTURE;
@@ -300,12 +299,11 @@ static int ops_range(struct mesh_host *host, const struct mesh_range *range, mes
 		return walk(&f->now, range, fn, arg);
 	if (range->revision < f->first - 1)
 		return MESH_COMPACTED;
+	kvs_clear(&f->past);
 	for (size_t i = 0; i < f->n_txns && f->txns[i].txn.revision <= range->revision; i++)
 		for (size_t j = 0; j < f->txns[i].txn.n_events; j++)
-			apply(&past, &f->txns[i].events[j]);
-	r = walk(&past, range, fn, arg);
-	kvs_clear(&past);
-	return r;
+			apply(&f->past, &f->txns[i].events[j]);
+	return walk(&f->past, range, fn, arg);
 }
 
 static int ops_history(struct mesh_host *host, int64_t start, mesh_txn_fn fn, void *arg)
@@ -464,6 +462,7 @@ void fakehost_reset(struct fakehost *f)
 		txn_clear(&f->txns[i]);
 	free(f->txns);
 	kvs_clear(&f->now);
+	kvs_clear(&f->past);
 	f->txns = NULL;
 	f->n_txns = 0;
 	f->revision = 1;

@@ -177,6 +177,9 @@ static void answers_from_the_past(void **state)
 
 	req.revision = 3;
 	check(f, &req, "12", false, 2);
+	req.sort_target = TARGET_VALUE; /* then /a/2 was v2 */
+	check(f, &req, "21", false, 2);
+	req.sort_target = TARGET_KEY;
 	req.revision = 7;
 	assert_int_equal(range_answer(f->server, &req, &form_json, &body, &err), -EPROTO);
 	assert_string_equal(err.text, "etcdserver: mvcc: required revision is a future revision");
