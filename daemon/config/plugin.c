@@ -227,7 +227,7 @@ static int check_descriptor(const struct plugin *p, const char *name, enum mesh_
 	const struct mesh_plugin *d = p->desc;
 
 	if (d->abi != MESH_ABI) {
-		buf_printf(why, "plugin file '%s' was built for plugin interface %u, this meshd has %u; rebuild the "
+		buf_printf(why, "plugin file '%s' was built for plugin ABI %u, this meshd has %u; rebuild the "
 			   "plugin with the installed meshd/plugin.h", p->file, d->abi, MESH_ABI);
 		return 1;
 	}
