@@ -225,7 +225,7 @@ static int scan_value(struct scan *s)
 
 int gojson_scan(const char *text, size_t len, size_t *ret_end, char error[GOJSON_ERROR_SIZE])
 {
-	struct scan s = { .pos = text, .end = text + len, .error = error };
+	struct scan s = { .pos = text, .end = len > 0 ? text + len : text, .error = error };
 	int r;
 
 	skip_space(&s);

@@ -28,7 +28,8 @@ struct walk {
 
 static int compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
 {
-	int r = memcmp(a, b, MIN(a_size, b_size));
+	size_t n = MIN(a_size, b_size);
+	int r = n > 0 ? memcmp(a, b, n) : 0; /* nothing may lie nowhere */
 
 	if (r != 0)
 		return r;

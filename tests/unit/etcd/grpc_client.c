@@ -178,8 +178,8 @@ const uint8_t *grpc_message(struct grpc_client *g, struct grpc_stream *st, size_
 	size_t size;
 
 	for (;; grpc_turn(g)) {
-		p = st->in.data + st->taken;
 		if (st->in.len - st->taken >= 5) {
+			p = st->in.data + st->taken;
 			size = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
 			if (st->in.len - st->taken >= 5 + size)
 				break;
