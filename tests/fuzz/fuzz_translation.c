@@ -55,7 +55,9 @@ static size_t records_read(const uint8_t *data, size_t size, struct record recor
 
 		if (len > size - 3)
 			len = size - 3;
-		*r = (struct record){ .type = (enum rt)(data[0] % _RT_MAX), .body = data + 3, .size = len };
+		*r = (struct record){ .type = (enum rt)(data[0] % _RT_MAX),
+				      .body = data + 3,
+				      .size = len };
 		record_name(r, n++);
 		data += 3 + len;
 		size -= 3 + len;
@@ -102,11 +104,14 @@ static void object_check(const char *line)
 		must(json_object_get(root, "reason") != NULL);
 	} else {
 		must(strlen(strrchr(key, '/') + 1) <= 64);
-		must(strcmp(strrchr(key, '/') + 1, json_string_value(json_object_get(value, "id"))) == 0);
+		must(strcmp(strrchr(key, '/') + 1,
+			    json_string_value(json_object_get(value, "id"))) == 0);
 		if (strncmp(key, "/routes/", 8) == 0)
-			must(json_object_get(value, "uri") != NULL || json_array_size(json_object_get(value, "uris")) > 0);
+			must(json_object_get(value, "uri") != NULL ||
+			     json_array_size(json_object_get(value, "uris")) > 0);
 		if (strncmp(key, "/upstreams/", 11) == 0)
-			must(json_object_get(value, "nodes") != NULL && json_object_get(value, "retries") != NULL);
+			must(json_object_get(value, "nodes") != NULL &&
+			     json_object_get(value, "retries") != NULL);
 	}
 	json_decref(root);
 }
@@ -125,7 +130,8 @@ static void lines_check(const char *text)
 static int is_first(const struct record *records, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (records[k].type == records[i].type && strcmp(records[k].name, records[i].name) == 0)
+		if (records[k].type == records[i].type &&
+		    strcmp(records[k].name, records[i].name) == 0)
 			return 0;
 	return 1;
 }

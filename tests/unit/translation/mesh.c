@@ -36,8 +36,9 @@ void mesh_add(struct mesh *m, const char *text)
 		const struct content_item *item = &content->items[i];
 		struct resource *r;
 
-		assert_int_equal(resource_new(rt_find(kind_info(item->kind)->message), item->name, "", item->body,
-					      item->size, &r), 0);
+		assert_int_equal(resource_new(rt_find(kind_info(item->kind)->message), item->name,
+					      "", item->body, item->size, &r),
+				 0);
 		assert_true(offline_add(m->offline, r) >= 0);
 		resource_unref(r);
 	}
@@ -114,7 +115,8 @@ static bool named(const char *key, json_t *value, const char *kind, const char *
 		return false;
 	if (strcmp(own, name) == 0)
 		return true;
-	return own_len > len && own[own_len - len - 1] == '/' && strcmp(own + own_len - len, name) == 0;
+	return own_len > len && own[own_len - len - 1] == '/' &&
+	       strcmp(own + own_len - len, name) == 0;
 }
 
 size_t mesh_count(const struct mesh *m, const char *kind, const char *name)
@@ -123,7 +125,7 @@ size_t mesh_count(const struct mesh *m, const char *kind, const char *name)
 	json_t *value;
 	size_t n = 0;
 
-	json_object_foreach(m->objects, key, value)
+	json_object_foreach (m->objects, key, value)
 		n += named(key, value, kind, name);
 	return n;
 }
@@ -134,7 +136,7 @@ json_t *mesh_object(const struct mesh *m, const char *kind, const char *name)
 	json_t *value, *found = NULL;
 	size_t n = 0;
 
-	json_object_foreach(m->objects, key, value) {
+	json_object_foreach (m->objects, key, value) {
 		if (!named(key, value, kind, name))
 			continue;
 		found = value;
@@ -150,20 +152,23 @@ json_t *mesh_object(const struct mesh *m, const char *kind, const char *name)
 	return found;
 }
 
-bool mesh_finding(const struct mesh *m, const char *behaviour, const char *field, const char *reason)
+bool mesh_finding(const struct mesh *m, const char *behaviour, const char *field,
+		  const char *reason)
 {
 	json_t *value;
 	size_t i;
 
-	json_array_foreach(m->findings, i, value)
-		if (strcmp(json_string_value(json_object_get(value, "behaviour")), behaviour) == 0 &&
+	json_array_foreach (m->findings, i, value)
+		if (strcmp(json_string_value(json_object_get(value, "behaviour")), behaviour) ==
+			    0 &&
 		    strstr(json_string_value(json_object_get(value, "field")), field) != NULL &&
 		    strstr(json_string_value(json_object_get(value, "reason")), reason) != NULL)
 			return true;
 	return false;
 }
 
-void assert_finding(const struct mesh *m, const char *behaviour, const char *field, const char *reason)
+void assert_finding(const struct mesh *m, const char *behaviour, const char *field,
+		    const char *reason)
 {
 	char *text;
 
@@ -193,14 +198,19 @@ static const char frame[] =
 	"  - filters:\n"
 	"    - name: http\n"
 	"      typed_config:\n"
-	"        \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
+	"        \"@type\": "
+	"type.googleapis.com/"
+	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
 	"        route_config:\n"
 	"          name: r\n"
 	"          virtual_hosts:\n"
 	"          - {name: v, domains: [\"*\"], routes: %s}\n"
-	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a, type: STATIC}\n"
-	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: b, type: STATIC}\n"
-	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: c, type: STATIC}\n";
+	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a, type: "
+	"STATIC}\n"
+	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: b, type: "
+	"STATIC}\n"
+	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: c, type: "
+	"STATIC}\n";
 
 char *mesh_routes(const char *routes)
 {

@@ -19,8 +19,8 @@
 
 struct mesh {
 	struct offline *offline;
-	json_t *objects;	/* key (without prefix) to value */
-	json_t *findings;	/* list */
+	json_t *objects; /* key (without prefix) to value */
+	json_t *findings; /* list */
 };
 
 void mesh_open(struct mesh *m, const struct translation_options *options);
@@ -38,9 +38,11 @@ void mesh_make(struct mesh *m, const char *text);
 json_t *mesh_object(const struct mesh *m, const char *kind, const char *name);
 size_t mesh_count(const struct mesh *m, const char *kind, const char *name);
 /* Is there a finding with this behaviour and this in its field and in its reason? */
-bool mesh_finding(const struct mesh *m, const char *behaviour, const char *field, const char *reason);
+bool mesh_finding(const struct mesh *m, const char *behaviour, const char *field,
+		  const char *reason);
 /* The finding must be there; prints all when it is not. */
-void assert_finding(const struct mesh *m, const char *behaviour, const char *field, const char *reason);
+void assert_finding(const struct mesh *m, const char *behaviour, const char *field,
+		    const char *reason);
 /* The value, written compactly, is this text. */
 void assert_json(const json_t *value, const char *text);
 /* objects or findings as text; freed by the caller */

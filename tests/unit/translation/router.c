@@ -28,7 +28,8 @@ static void host_of(const char *header, char *host, size_t size)
 
 	assert_true(len < size);
 	for (size_t i = 0; i < len; i++)
-		host[i] = header[i] >= 'A' && header[i] <= 'Z' ? (char)(header[i] | 0x20) : header[i];
+		host[i] = header[i] >= 'A' && header[i] <= 'Z' ? (char)(header[i] | 0x20) :
+								 header[i];
 	if (len > 0 && host[len - 1] == '.')
 		len--;
 	host[len] = '\0';
@@ -59,8 +60,8 @@ static long regex_find(const char *re, const char *subject, bool fold, bool from
 {
 	int error;
 	PCRE2_SIZE offset;
-	pcre2_code *code = pcre2_compile((PCRE2_SPTR)re, PCRE2_ZERO_TERMINATED, fold ? PCRE2_CASELESS : 0, &error,
-					 &offset, NULL);
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)re, PCRE2_ZERO_TERMINATED,
+					 fold ? PCRE2_CASELESS : 0, &error, &offset, NULL);
 	pcre2_match_data *data;
 	long len = -1;
 
@@ -134,12 +135,13 @@ static bool expr(const json_t *e, const struct request *r)
 	char host[512];
 
 	assert_non_null(first);
-	if (strcmp(first, "AND") == 0 || strcmp(first, "OR") == 0 || strcmp(first, "!AND") == 0 || strcmp(first, "!OR") == 0)
+	if (strcmp(first, "AND") == 0 || strcmp(first, "OR") == 0 || strcmp(first, "!AND") == 0 ||
+	    strcmp(first, "!OR") == 0)
 		return logic(e, first, r);
 	assert_non_null(second);
 	if (strcmp(second, "!") == 0)
-		return !compare(var_value(first, r, host, sizeof host), json_string_value(json_array_get(e, 2)),
-				json_array_get(e, 3));
+		return !compare(var_value(first, r, host, sizeof host),
+				json_string_value(json_array_get(e, 2)), json_array_get(e, 3));
 	return compare(var_value(first, r, host, sizeof host), second, json_array_get(e, 2));
 }
 
@@ -148,7 +150,7 @@ int router_vars(json_t *vars, const struct request *r)
 	json_t *e;
 	size_t i;
 
-	json_array_foreach(vars, i, e)
+	json_array_foreach (vars, i, e)
 		if (!expr(e, r))
 			return 0;
 	return 1;
@@ -182,16 +184,17 @@ static bool route_matches(json_t *route, const char *uri, const struct request *
 	bool found = methods == NULL;
 	size_t i;
 
-	json_array_foreach(methods, i, method)
+	json_array_foreach (methods, i, method)
 		found = found || strcmp(json_string_value(method), r->method) == 0;
-	return found && router_vars(json_object_get(route, "vars"), r) && segments_match(uri, r->path);
+	return found && router_vars(json_object_get(route, "vars"), r) &&
+	       segments_match(uri, r->path);
 }
 
 /* Where a path is kept: whole, or as the prefix up to its first star. */
 struct place {
 	json_t *route;
 	const char *uri;
-	size_t len;	/* of the prefix */
+	size_t len; /* of the prefix */
 	bool exact;
 	json_int_t priority;
 };
@@ -207,7 +210,9 @@ static void places_add(struct places *places, json_t *route, const char *uri)
 
 	places->list = realloc(places->list, (places->n + 1) * sizeof *places->list);
 	places->list[places->n++] = (struct place){
-		.route = route, .uri = uri, .exact = star == NULL,
+		.route = route,
+		.uri = uri,
+		.exact = star == NULL,
 		.len = star != NULL ? (size_t)(star - uri) : strlen(uri),
 		.priority = json_integer_value(json_object_get(route, "priority")),
 	};
@@ -247,7 +252,7 @@ static void add_uris(struct places *places, json_t *route)
 
 	if (uri != NULL)
 		places_add(places, route, json_string_value(uri));
-	json_array_foreach(uris, i, uri)
+	json_array_foreach (uris, i, uri)
 		places_add(places, route, json_string_value(uri));
 }
 
@@ -270,7 +275,7 @@ static json_t *tier(json_t *objects, const struct request *r, const char *host, 
 	const char *key;
 	json_t *route, *found;
 
-	json_object_foreach(objects, key, route) {
+	json_object_foreach (objects, key, route) {
 		json_t *hosts = json_object_get(route, "hosts"), *pattern;
 		size_t i;
 
@@ -278,8 +283,9 @@ static json_t *tier(json_t *objects, const struct request *r, const char *host, 
 			continue;
 		if (hosts == NULL && specific < 0)
 			add_uris(&places, route);
-		json_array_foreach(hosts, i, pattern)
-			if (specific >= 0 && host_specific(json_string_value(pattern), host) == specific)
+		json_array_foreach (hosts, i, pattern)
+			if (specific >= 0 &&
+			    host_specific(json_string_value(pattern), host) == specific)
 				add_uris(&places, route);
 	}
 	found = dispatch(&places, r);
@@ -294,11 +300,11 @@ static long next_tier(json_t *objects, const char *host, long above)
 	const char *key;
 	json_t *route;
 
-	json_object_foreach(objects, key, route) {
+	json_object_foreach (objects, key, route) {
 		json_t *hosts = json_object_get(route, "hosts"), *pattern;
 		size_t i;
 
-		json_array_foreach(hosts, i, pattern) {
+		json_array_foreach (hosts, i, pattern) {
 			long one = host_specific(json_string_value(pattern), host);
 
 			if (one > best && one < above)

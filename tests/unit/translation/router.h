@@ -9,13 +9,13 @@
 #include <jansson.h>
 
 struct pair {
-	const char *name, *value;	/* names as nginx has them: "http_x_a", "arg_q" */
+	const char *name, *value; /* names as nginx has them: "http_x_a", "arg_q" */
 };
 
 struct request {
 	const char *method;
-	const char *host_header;	/* as sent */
-	const char *path;		/* as nginx has it in $uri */
+	const char *host_header; /* as sent */
+	const char *path; /* as nginx has it in $uri */
 	const struct pair *vars;
 	size_t n_vars;
 };

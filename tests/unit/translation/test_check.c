@@ -17,7 +17,8 @@ static void on_need(void *arg, enum rt type, const char *name, int64_t timeout_m
 	struct asked *asked = arg;
 	size_t len = strlen(asked->text);
 
-	snprintf(asked->text + len, sizeof asked->text - len, "%s %s %lld;", rt_info(type)->word, name, (long long)timeout_ms);
+	snprintf(asked->text + len, sizeof asked->text - len, "%s %s %lld;", rt_info(type)->word,
+		 name, (long long)timeout_ms);
 }
 
 static int check(const char *text, char why[256], struct asked *asked)
@@ -29,8 +30,10 @@ static int check(const char *text, char why[256], struct asked *asked)
 	*asked = (struct asked){ "" };
 	assert_int_equal(reader_read("t.yaml", text, strlen(text), NULL, &content), 0);
 	assert_int_equal(content->n_items, 1);
-	assert_int_equal(resource_new(rt_find(kind_info(content->items[0].kind)->message), content->items[0].name, "",
-				      content->items[0].body, content->items[0].size, &r), 0);
+	assert_int_equal(resource_new(rt_find(kind_info(content->items[0].kind)->message),
+				      content->items[0].name, "", content->items[0].body,
+				      content->items[0].size, &r),
+			 0);
 	result = translation_check(r, on_need, asked, why, 256);
 	resource_unref(r);
 	content_unref(content);
@@ -39,19 +42,28 @@ static int check(const char *text, char why[256], struct asked *asked)
 
 static void test_refused(void **unused)
 {
-#define ROUTE_CONFIG "- {\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: r, virtual_hosts: [%s]}"
-	static const struct { const char *vhosts, *why; } rows[] = {
+#define ROUTE_CONFIG                                                                               \
+	"- {\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: r, "    \
+	"virtual_hosts: [%s]}"
+	static const struct {
+		const char *vhosts, *why;
+	} rows[] = {
 		{ "{name: v, domains: []}", "virtual_hosts[0]: has no domains" },
 		{ "{domains: [a]}", "virtual_hosts[0]: has no name" },
 		{ "{name: v, domains: [a, A]}", "domain 'A' is there twice" },
-		{ "{name: v, domains: [a]}, {name: v, domains: [b]}", "virtual host 'v' is there twice" },
-		{ "{name: v, domains: [a], routes: [{match: {safe_regex: {regex: '('}}, route: {cluster: c}}]}",
+		{ "{name: v, domains: [a]}, {name: v, domains: [b]}",
+		  "virtual host 'v' is there twice" },
+		{ "{name: v, domains: [a], routes: [{match: {safe_regex: {regex: '('}}, route: "
+		  "{cluster: c}}]}",
 		  "virtual_hosts[0].routes[0].match.safe_regex: regex '('" },
-		{ "{name: v, domains: [a], routes: [{match: {prefix: /, headers: [{name: h, safe_regex_match: {regex: '(?=a)'}}]}, route: {cluster: c}}]}",
+		{ "{name: v, domains: [a], routes: [{match: {prefix: /, headers: [{name: h, "
+		  "safe_regex_match: {regex: '(?=a)'}}]}, route: {cluster: c}}]}",
 		  "virtual_hosts[0].routes[0].match.headers[0].safe_regex_match" },
 		{ "{name: v, domains: [a], routes: [{route: {cluster: c}}]}", "has no match" },
-		{ "{name: v, domains: [a], routes: [{match: {}, route: {cluster: c}}]}", "names no path" },
-		{ "{name: v, domains: [a], routes: [{match: {prefix: /}, route: {weighted_clusters: {clusters: [{name: c, weight: 0}]}}}]}",
+		{ "{name: v, domains: [a], routes: [{match: {}, route: {cluster: c}}]}",
+		  "names no path" },
+		{ "{name: v, domains: [a], routes: [{match: {prefix: /}, route: "
+		  "{weighted_clusters: {clusters: [{name: c, weight: 0}]}}}]}",
 		  "weights add up to 0" },
 	};
 
@@ -72,10 +84,15 @@ static void test_port_beyond(void **unused)
 	struct asked asked;
 	char why[256];
 
-	assert_int_equal(check("- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: c, "
-			       "endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 1.2.3.4, port_value: 65536}}}}]}]}",
-			       why, &asked), 1);
-	assert_non_null(strstr(why, "endpoints[0].lb_endpoints[0].endpoint.address.socket_address: port 65536"));
+	assert_int_equal(check("- {\"@type\": "
+			       "type.googleapis.com/"
+			       "envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: c, "
+			       "endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: "
+			       "{address: 1.2.3.4, port_value: 65536}}}}]}]}",
+			       why, &asked),
+			 1);
+	assert_non_null(strstr(
+		why, "endpoints[0].lb_endpoints[0].endpoint.address.socket_address: port 65536"));
 }
 
 static void test_unsupported_is_not_refused(void **unused)
@@ -83,9 +100,15 @@ static void test_unsupported_is_not_refused(void **unused)
 	struct asked asked;
 	char why[256];
 
-	assert_int_equal(check("- {\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: r, virtual_hosts: "
-			       "[{name: v, domains: [a], routes: [{match: {connect_matcher: {}}, route: {cluster_header: x}}, "
-			       "{match: {prefix: /, dynamic_metadata: [{filter: x}]}, filter_action: {}}]}]}", why, &asked), 0);
+	assert_int_equal(
+		check("- {\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, "
+		      "name: r, virtual_hosts: "
+		      "[{name: v, domains: [a], routes: [{match: {connect_matcher: {}}, route: "
+		      "{cluster_header: x}}, "
+		      "{match: {prefix: /, dynamic_metadata: [{filter: x}]}, filter_action: "
+		      "{}}]}]}",
+		      why, &asked),
+		0);
 }
 
 static void test_needs(void **unused)
@@ -93,17 +116,36 @@ static void test_needs(void **unused)
 	struct asked asked;
 	char why[256];
 
-	assert_int_equal(check("- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: c, type: EDS, eds_cluster_config: "
-			       "{service_name: s, eds_config: {ads: {}, initial_fetch_timeout: 0s}}}", why, &asked), 0);
+	assert_int_equal(
+		check("- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: c, "
+		      "type: EDS, eds_cluster_config: "
+		      "{service_name: s, eds_config: {ads: {}, initial_fetch_timeout: 0s}}}",
+		      why, &asked),
+		0);
 	assert_string_equal(asked.text, "endpoint s 0;");
-	assert_int_equal(check("- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: c, type: EDS}", why, &asked), 0);
+	assert_int_equal(check("- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, "
+			       "name: c, type: EDS}",
+			       why, &asked),
+			 0);
 	assert_string_equal(asked.text, "endpoint c -1;");
-	assert_int_equal(check("- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: l, filter_chains: [{transport_socket: "
-			       "{name: t, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, "
-			       "common_tls_context: {tls_certificate_sds_secret_configs: [{name: cert, sds_config: {ads: {}}}]}}}, filters: [{typed_config: "
-			       "{\"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, "
-			       "http_filters: [{name: e, config_discovery: {config_source: {ads: {}}, type_urls: [x]}}], "
-			       "rds: {route_config_name: r, config_source: {ads: {}, initial_fetch_timeout: 2s}}}}]}]}", why, &asked), 0);
+	assert_int_equal(
+		check("- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: "
+		      "l, filter_chains: [{transport_socket: "
+		      "{name: t, typed_config: {\"@type\": "
+		      "type.googleapis.com/"
+		      "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, "
+		      "common_tls_context: {tls_certificate_sds_secret_configs: [{name: cert, "
+		      "sds_config: {ads: {}}}]}}}, filters: [{typed_config: "
+		      "{\"@type\": "
+		      "type.googleapis.com/"
+		      "envoy.extensions.filters.network.http_connection_manager.v3."
+		      "HttpConnectionManager, "
+		      "http_filters: [{name: e, config_discovery: {config_source: {ads: {}}, "
+		      "type_urls: [x]}}], "
+		      "rds: {route_config_name: r, config_source: {ads: {}, initial_fetch_timeout: "
+		      "2s}}}}]}]}",
+		      why, &asked),
+		0);
 	assert_non_null(strstr(asked.text, "secret cert -1;"));
 	assert_non_null(strstr(asked.text, "route r 2000;"));
 	assert_non_null(strstr(asked.text, "extension e -1;"));

@@ -14,16 +14,21 @@ static char *mesh_filter(const char *filter, const char *settings)
 	char *text;
 
 	assert_true(asprintf(&text,
-		"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
-		"  name: l\n"
-		"  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n"
-		"  filter_chains:\n"
-		"  - filters:\n"
-		"    - typed_config:\n"
-		"        \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
-		"        http_filters: [%s]\n"
-		"        route_config: {name: r, virtual_hosts: [{name: v, domains: [\"*\"], routes: "
-		"[{name: x, match: {prefix: /}, route: {cluster: a}%s}]}]}\n", filter, settings) > 0);
+			     "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
+			     "  name: l\n"
+			     "  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n"
+			     "  filter_chains:\n"
+			     "  - filters:\n"
+			     "    - typed_config:\n"
+			     "        \"@type\": "
+			     "type.googleapis.com/"
+			     "envoy.extensions.filters.network.http_connection_manager.v3."
+			     "HttpConnectionManager\n"
+			     "        http_filters: [%s]\n"
+			     "        route_config: {name: r, virtual_hosts: [{name: v, domains: "
+			     "[\"*\"], routes: "
+			     "[{name: x, match: {prefix: /}, route: {cluster: a}%s}]}]}\n",
+			     filter, settings) > 0);
 	return text;
 }
 
@@ -38,7 +43,9 @@ static bool closed(const char *filter, const char *settings)
 	plugins = json_object_get(mesh_object(&m, "routes", "x"), "plugins");
 	shut = plugins != NULL;
 	if (shut) {
-		assert_json(plugins, "{\"fault-injection\":{\"abort\":{\"body\":\"\",\"http_status\":403}}}");
+		assert_json(
+			plugins,
+			"{\"fault-injection\":{\"abort\":{\"body\":\"\",\"http_status\":403}}}");
 		assert_null(json_object_get(mesh_object(&m, "routes", "x"), "upstream_id"));
 		assert_finding(&m, "closed", "http_filters[0]", "403");
 	}
@@ -47,14 +54,19 @@ static bool closed(const char *filter, const char *settings)
 	return shut;
 }
 
-#define HTTP(type, rest) "{name: f, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http." type rest "}}"
-#define RBAC_DENY HTTP("rbac.v3.RBAC", ", rules: {action: DENY, policies: {p: {permissions: [{any: true}], principals: [{any: true}]}}}")
+#define HTTP(type, rest)                                                                           \
+	"{name: f, typed_config: {\"@type\": "                                                     \
+	"type.googleapis.com/envoy.extensions.filters.http." type rest "}}"
+#define RBAC_DENY                                                                                  \
+	HTTP("rbac.v3.RBAC", ", rules: {action: DENY, policies: {p: {permissions: [{any: true}], " \
+			     "principals: [{any: true}]}}}")
 
 static void test_guards_close(void **unused)
 {
 	assert_true(closed(RBAC_DENY, ""));
 	assert_true(closed(HTTP("rbac.v3.RBAC", ", rules: {}"), ""));
-	assert_true(closed(HTTP("jwt_authn.v3.JwtAuthentication", ", rules: [{match: {prefix: /}}]"), ""));
+	assert_true(closed(
+		HTTP("jwt_authn.v3.JwtAuthentication", ", rules: [{match: {prefix: /}}]"), ""));
 	assert_true(closed(HTTP("ext_authz.v3.ExtAuthz", ", grpc_service: {}"), ""));
 	assert_true(closed(HTTP("basic_auth.v3.BasicAuth", ""), ""));
 	assert_true(closed(HTTP("csrf.v3.CsrfPolicy", ""), ""));
@@ -62,9 +74,13 @@ static void test_guards_close(void **unused)
 	/* Types that have no message here. */
 	assert_true(closed(HTTP("oauth2.v3.OAuth2", ""), ""));
 	assert_true(closed(HTTP("api_key_auth.v3.ApiKeyAuth", ""), ""));
-	assert_true(closed("{name: f, typed_config: {\"@type\": type.googleapis.com/xds.type.v3.TypedStruct, type_url: "
-			   "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}}", ""));
-	assert_true(closed("{name: f, config_discovery: {type_urls: [type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC]}}", ""));
+	assert_true(closed("{name: f, typed_config: {\"@type\": "
+			   "type.googleapis.com/xds.type.v3.TypedStruct, type_url: "
+			   "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}}",
+			   ""));
+	assert_true(closed("{name: f, config_discovery: {type_urls: "
+			   "[type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC]}}",
+			   ""));
 }
 
 static void test_what_guards_nothing_is_open(void **unused)
@@ -73,44 +89,58 @@ static void test_what_guards_nothing_is_open(void **unused)
 	assert_false(closed(HTTP("rbac.v3.RBAC", ", shadow_rules: {}"), ""));
 	assert_false(closed(HTTP("rbac.v3.RBAC", ", rules: {action: LOG}"), ""));
 	assert_false(closed(HTTP("rbac.v3.RBAC", ", rules: {action: DENY}"), ""));
-	assert_false(closed(HTTP("jwt_authn.v3.JwtAuthentication", ", providers: {p: {issuer: i}}"), ""));
+	assert_false(closed(HTTP("jwt_authn.v3.JwtAuthentication", ", providers: {p: {issuer: i}}"),
+			    ""));
 	assert_false(closed(HTTP("ext_authz.v3.ExtAuthz", ", failure_mode_allow: true"), ""));
 	assert_false(closed(HTTP("fault.v3.HTTPFault", ""), ""));
 	assert_false(closed(HTTP("lua.v3.Lua", ""), ""));
 	assert_false(closed(HTTP("router.v3.Router", ""), ""));
 }
 
-#define SETTING(inside) ", typed_per_filter_config: {f: {\"@type\": type.googleapis.com/envoy." inside "}}"
+#define SETTING(inside)                                                                            \
+	", typed_per_filter_config: {f: {\"@type\": type.googleapis.com/envoy." inside "}}"
 
 static void test_routes_turn_guards_off_and_on(void **unused)
 {
-	static const char off[] = "{name: f, disabled: true, typed_config: {\"@type\": "
-				  "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC, rules: {}}}";
+	static const char off[] =
+		"{name: f, disabled: true, typed_config: {\"@type\": "
+		"type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC, rules: {}}}";
 
 	assert_false(closed(RBAC_DENY, SETTING("config.route.v3.FilterConfig, disabled: true")));
 	assert_true(closed(RBAC_DENY, SETTING("config.route.v3.FilterConfig")));
 	assert_false(closed(RBAC_DENY, SETTING("extensions.filters.http.rbac.v3.RBACPerRoute")));
-	assert_true(closed(RBAC_DENY, SETTING("extensions.filters.http.rbac.v3.RBACPerRoute, rbac: {rules: {}}")));
-	assert_false(closed(HTTP("ext_authz.v3.ExtAuthz", ""), SETTING("extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: true")));
+	assert_true(
+		closed(RBAC_DENY,
+		       SETTING("extensions.filters.http.rbac.v3.RBACPerRoute, rbac: {rules: {}}")));
+	assert_false(closed(
+		HTTP("ext_authz.v3.ExtAuthz", ""),
+		SETTING("extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: true")));
 	assert_false(closed(off, ""));
 	assert_true(closed(off, SETTING("config.route.v3.FilterConfig")));
 }
 
 static const char chain_rest[] =
 	"    filters:\n"
-	"    - {typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, rules: {}}}\n"
-	"    - {typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: a}}\n";
+	"    - {typed_config: {\"@type\": "
+	"type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, rules: {}}}\n"
+	"    - {typed_config: {\"@type\": "
+	"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: "
+	"a}}\n";
 
 static void test_connections_are_guarded_too(void **unused)
 {
 	char text[2048];
 	struct mesh m;
 
-	snprintf(text, sizeof text, "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n  name: l\n"
-		 "  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n  filter_chains:\n  -\n%s", chain_rest);
+	snprintf(text, sizeof text,
+		 "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n  name: l\n"
+		 "  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n  "
+		 "filter_chains:\n  -\n%s",
+		 chain_rest);
 	mesh_make(&m, text);
 	assert_int_equal(mesh_count(&m, "stream_routes", "l"), 0);
-	assert_finding(&m, "closed", "filter_chains[0].filters[0].typed_config", "access rules for connections");
+	assert_finding(&m, "closed", "filter_chains[0].filters[0].typed_config",
+		       "access rules for connections");
 	mesh_close(&m);
 }
 
@@ -119,14 +149,21 @@ static void test_client_certificates_close(void **unused)
 	struct mesh m;
 
 	mesh_make(&m, "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
-		  "  name: l\n"
-		  "  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n"
-		  "  filter_chains:\n"
-		  "  - transport_socket: {name: t, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, require_client_certificate: true}}\n"
-		  "    filters:\n"
-		  "    - typed_config:\n"
-		  "        \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
-		  "        route_config: {name: r, virtual_hosts: [{name: v, domains: [\"*\"], routes: [{name: x, match: {prefix: /}, route: {cluster: a}}]}]}\n");
+		      "  name: l\n"
+		      "  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n"
+		      "  filter_chains:\n"
+		      "  - transport_socket: {name: t, typed_config: {\"@type\": "
+		      "type.googleapis.com/"
+		      "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, "
+		      "require_client_certificate: true}}\n"
+		      "    filters:\n"
+		      "    - typed_config:\n"
+		      "        \"@type\": "
+		      "type.googleapis.com/"
+		      "envoy.extensions.filters.network.http_connection_manager.v3."
+		      "HttpConnectionManager\n"
+		      "        route_config: {name: r, virtual_hosts: [{name: v, domains: [\"*\"], "
+		      "routes: [{name: x, match: {prefix: /}, route: {cluster: a}}]}]}\n");
 	assert_json(json_object_get(mesh_object(&m, "routes", "x"), "plugins"),
 		    "{\"fault-injection\":{\"abort\":{\"body\":\"\",\"http_status\":403}}}");
 	assert_finding(&m, "closed", "filter_chains[0].transport_socket", "client certificates");

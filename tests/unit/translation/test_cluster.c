@@ -8,8 +8,10 @@
 
 #include "mesh.h"
 
-#define CLUSTER(rest) "- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a" rest "}\n"
-#define AT(ip, port) "endpoint: {address: {socket_address: {address: '" ip "', port_value: " port "}}}"
+#define CLUSTER(rest)                                                                              \
+	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a" rest "}\n"
+#define AT(ip, port)                                                                               \
+	"endpoint: {address: {socket_address: {address: '" ip "', port_value: " port "}}}"
 #define ASSIGN(localities) ", load_assignment: {cluster_name: a, endpoints: [" localities "]}"
 
 static void assert_nodes(const char *text, const char *nodes)
@@ -35,12 +37,17 @@ static void test_types(void **unused)
 	struct mesh m;
 
 	assert_nodes(CLUSTER(), "[]");
-	assert_nodes(CLUSTER(", type: STRICT_DNS" ASSIGN("{lb_endpoints: [{" AT("db.x", "1") "}]}")),
-		     "[{\"host\":\"db.x\",\"port\":1,\"weight\":1}]");
-	assert_nodes(CLUSTER(", cluster_type: {name: d, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster}}"
-			     ASSIGN("{lb_endpoints: [{" AT("db.x", "1") "}]}")),
-		     "[{\"host\":\"db.x\",\"port\":1,\"weight\":1}]");
-	mesh_make(&m, CLUSTER(", cluster_type: {name: d, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig}}"));
+	assert_nodes(
+		CLUSTER(", type: STRICT_DNS" ASSIGN("{lb_endpoints: [{" AT("db.x", "1") "}]}")),
+		"[{\"host\":\"db.x\",\"port\":1,\"weight\":1}]");
+	assert_nodes(
+		CLUSTER(", cluster_type: {name: d, typed_config: {\"@type\": "
+			"type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster}}" ASSIGN(
+				"{lb_endpoints: [{" AT("db.x", "1") "}]}")),
+		"[{\"host\":\"db.x\",\"port\":1,\"weight\":1}]");
+	mesh_make(&m, CLUSTER(", cluster_type: {name: d, typed_config: {\"@type\": "
+			      "type.googleapis.com/"
+			      "envoy.extensions.clusters.aggregate.v3.ClusterConfig}}"));
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes"), "[]");
 	assert_finding(&m, "skip", "cluster_type", "503");
 	mesh_close(&m);
@@ -49,10 +56,14 @@ static void test_types(void **unused)
 	mesh_close(&m);
 	mesh_make(&m, CLUSTER(", type: EDS, eds_cluster_config: {service_name: s}"));
 	assert_finding(&m, "warn", "eds_cluster_config", "'s' are not there");
-	mesh_add(&m, "- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: s, "
-		     "endpoints: [{lb_endpoints: [{" AT("10.0.0.1", "2") "}]}]}\n");
+	mesh_add(
+		&m,
+		"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, "
+		"cluster_name: s, "
+		"endpoints: [{lb_endpoints: [{" AT("10.0.0.1", "2") "}]}]}\n");
 	mesh_run(&m);
-	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes"), "[{\"host\":\"10.0.0.1\",\"port\":2,\"weight\":1}]");
+	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes"),
+		    "[{\"host\":\"10.0.0.1\",\"port\":2,\"weight\":1}]");
 	mesh_close(&m);
 }
 
@@ -61,15 +72,38 @@ static void test_endpoints(void **unused)
 	struct mesh m;
 
 	/* IPv6, order, the same address twice, a weight, priorities. */
-	assert_nodes(CLUSTER(ASSIGN("{lb_endpoints: [{" AT("::1", "80") "}, {" AT("10.0.0.2", "80") ", load_balancing_weight: 5}, {"
-				    AT("10.0.0.1", "80") "}, {" AT("10.0.0.1", "80") ", load_balancing_weight: 3}]}, "
-				    "{priority: 2, lb_endpoints: [{" AT("10.0.0.9", "80") "}]}")),
-		     "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":4},{\"host\":\"10.0.0.2\",\"port\":80,\"weight\":5},"
-		     "{\"host\":\"[::1]\",\"port\":80,\"weight\":1},{\"host\":\"10.0.0.9\",\"port\":80,\"weight\":1,\"priority\":-2}]");
+	assert_nodes(
+		CLUSTER(ASSIGN("{lb_endpoints: [{" AT("::1", "80") "}, {" AT(
+			"10.0.0.2",
+			"80") ", load_balancing_weight: 5}, {" AT("10.0.0.1",
+								  "80") "}, {" AT("10.0.0.1",
+										  "80") ", "
+											"load_"
+											"balancing_"
+											"weight: "
+											"3}]}, "
+											"{priority:"
+											" 2, "
+											"lb_"
+											"endpoints:"
+											" [{" AT(
+												"10"
+												".0"
+												".0"
+												"."
+												"9",
+												"8"
+												"0") "}]}")),
+		"[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":4},{\"host\":\"10.0.0.2\",\"port\":"
+		"80,\"weight\":5},"
+		"{\"host\":\"[::1]\",\"port\":80,\"weight\":1},{\"host\":\"10.0.0.9\",\"port\":80,"
+		"\"weight\":1,\"priority\":-2}]");
 	/* A bad endpoint is left out alone. */
-	mesh_make(&m, CLUSTER(ASSIGN("{lb_endpoints: [{endpoint: {address: {pipe: {path: /x}}}}, {" AT("10.0.0.1", "80") "}, {"
-				     AT("a b", "80") "}]}")));
-	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes"), "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":1}]");
+	mesh_make(&m,
+		  CLUSTER(ASSIGN("{lb_endpoints: [{endpoint: {address: {pipe: {path: /x}}}}, {" AT(
+			  "10.0.0.1", "80") "}, {" AT("a b", "80") "}]}")));
+	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes"),
+		    "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":1}]");
 	assert_finding(&m, "skip", "load_assignment.endpoints[0].lb_endpoints[0]", "left out");
 	assert_finding(&m, "skip", "load_assignment.endpoints[0].lb_endpoints[2]", "'a b'");
 	mesh_close(&m);
@@ -78,19 +112,31 @@ static void test_endpoints(void **unused)
 static void test_health(void **unused)
 {
 	/* Unhealthy ones are dropped, all of them are not, unless panic is off. */
-	assert_nodes(CLUSTER(ASSIGN("{lb_endpoints: [{" AT("10.0.0.1", "80") ", health_status: DRAINING}, {" AT("10.0.0.2", "80") "}, {"
-				    AT("10.0.0.3", "80") ", health_status: DEGRADED}]}")),
-		     "[{\"host\":\"10.0.0.2\",\"port\":80,\"weight\":1},{\"host\":\"10.0.0.3\",\"port\":80,\"weight\":1,\"priority\":-1000}]");
-	assert_nodes(CLUSTER(ASSIGN("{lb_endpoints: [{" AT("10.0.0.1", "80") ", health_status: UNHEALTHY}]}")),
+	assert_nodes(
+		CLUSTER(ASSIGN(
+			"{lb_endpoints: [{" AT("10.0.0.1", "80") ", health_status: DRAINING}, {" AT(
+				"10.0.0.2", "80") "}, {" AT("10.0.0.3",
+							    "80") ", health_status: DEGRADED}]}")),
+		"[{\"host\":\"10.0.0.2\",\"port\":80,\"weight\":1},{\"host\":\"10.0.0.3\",\"port\":"
+		"80,\"weight\":1,\"priority\":-1000}]");
+	assert_nodes(CLUSTER(ASSIGN("{lb_endpoints: [{" AT("10.0.0.1",
+							   "80") ", health_status: UNHEALTHY}]}")),
 		     "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":1}]");
-	assert_nodes(CLUSTER(", common_lb_config: {healthy_panic_threshold: {value: 0}}"
-			     ASSIGN("{lb_endpoints: [{" AT("10.0.0.1", "80") ", health_status: UNHEALTHY}]}")), "[]");
+	assert_nodes(
+		CLUSTER(", common_lb_config: {healthy_panic_threshold: {value: 0}}" ASSIGN(
+			"{lb_endpoints: [{" AT("10.0.0.1", "80") ", health_status: UNHEALTHY}]}")),
+		"[]");
 }
 
 static void test_localities(void **unused)
 {
-#define TWO "{load_balancing_weight: 3, lb_endpoints: [{" AT("10.0.0.1", "80") "}, {" AT("10.0.0.2", "80") "}]}, " \
-	"{load_balancing_weight: 1, lb_endpoints: [{" AT("10.0.0.3", "80") "}]}, {lb_endpoints: [{" AT("10.0.0.4", "80") "}]}"
+#define TWO                                                                                        \
+	"{load_balancing_weight: 3, lb_endpoints: [{" AT("10.0.0.1", "80") "}, {" AT(              \
+		"10.0.0.2", "80") "}]}, "                                                          \
+				  "{load_balancing_weight: 1, lb_endpoints: [{" AT(                \
+					  "10.0.0.3",                                              \
+					  "80") "}]}, {lb_endpoints: [{" AT("10.0.0.4",            \
+									    "80") "}]}"
 	/* Three quarters to two nodes, one quarter to one, nothing to the locality without weight. */
 	struct mesh m;
 	json_t *nodes;
@@ -98,29 +144,44 @@ static void test_localities(void **unused)
 	mesh_make(&m, CLUSTER(", common_lb_config: {locality_weighted_lb_config: {}}" ASSIGN(TWO)));
 	nodes = json_object_get(mesh_object(&m, "upstreams", "a"), "nodes");
 	assert_int_equal(json_array_size(nodes), 3);
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, 0), "weight")), 500000);
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, 2), "weight")), 333333);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, 0), "weight")),
+			 500000);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, 2), "weight")),
+			 333333);
 	mesh_close(&m);
-	mesh_make(&m, CLUSTER(", load_balancing_policy: {policies: [{typed_extension_config: {name: w, typed_config: {\"@type\": "
-			      "type.googleapis.com/envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality, endpoint_picking_policy: "
-			      "{policies: [{typed_extension_config: {name: l, typed_config: {\"@type\": "
-			      "type.googleapis.com/envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest}}}]}}}}]}" ASSIGN(TWO)));
+	mesh_make(
+		&m,
+		CLUSTER(", load_balancing_policy: {policies: [{typed_extension_config: {name: w, "
+			"typed_config: {\"@type\": "
+			"type.googleapis.com/"
+			"envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality, "
+			"endpoint_picking_policy: "
+			"{policies: [{typed_extension_config: {name: l, typed_config: {\"@type\": "
+			"type.googleapis.com/"
+			"envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest}}}]"
+			"}}}}]}" ASSIGN(TWO)));
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "type"), "\"least_conn\"");
-	assert_int_equal(json_array_size(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes")), 3);
+	assert_int_equal(
+		json_array_size(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes")), 3);
 	mesh_close(&m);
 }
 
 static void test_scheme_and_keepalive(void **unused)
 {
-#define OPTIONS(inside) ", typed_extension_protocol_options: {o: {\"@type\": " \
+#define OPTIONS(inside)                                                                            \
+	", typed_extension_protocol_options: {o: {\"@type\": "                                     \
 	"type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, " inside "}}"
-#define TLS ", transport_socket: {name: t, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}"
+#define TLS                                                                                        \
+	", transport_socket: {name: t, typed_config: {\"@type\": "                                 \
+	"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}"
 	assert_field(CLUSTER(), "scheme", "\"http\"");
-	assert_field(CLUSTER(OPTIONS("explicit_http_config: {http2_protocol_options: {}}")), "scheme", "\"grpc\"");
+	assert_field(CLUSTER(OPTIONS("explicit_http_config: {http2_protocol_options: {}}")),
+		     "scheme", "\"grpc\"");
 	assert_field(CLUSTER(TLS), "scheme", "\"https\"");
 	assert_field(CLUSTER(TLS ", http2_protocol_options: {}"), "scheme", "\"grpcs\"");
-	assert_field(CLUSTER(OPTIONS("common_http_protocol_options: {idle_timeout: 30s, max_requests_per_connection: 9}")), "keepalive_pool",
-		     "{\"idle_timeout\":30,\"requests\":9,\"size\":320}");
+	assert_field(CLUSTER(OPTIONS("common_http_protocol_options: {idle_timeout: 30s, "
+				     "max_requests_per_connection: 9}")),
+		     "keepalive_pool", "{\"idle_timeout\":30,\"requests\":9,\"size\":320}");
 }
 
 static void test_tls_is_said(void **unused)
@@ -135,9 +196,12 @@ static void test_tls_is_said(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_types),	   cmocka_unit_test(test_endpoints),
-		cmocka_unit_test(test_health),	   cmocka_unit_test(test_localities),
-		cmocka_unit_test(test_scheme_and_keepalive), cmocka_unit_test(test_tls_is_said),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_endpoints),
+		cmocka_unit_test(test_health),
+		cmocka_unit_test(test_localities),
+		cmocka_unit_test(test_scheme_and_keepalive),
+		cmocka_unit_test(test_tls_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,8 @@ static bool field_exists(const char *name)
 
 	snprintf(message, sizeof message, "%.*s", (int)(dot - name), name);
 	desc = registry_find(message);
-	return desc != NULL && protobuf_c_message_descriptor_get_field_by_name(desc, dot + 1) != NULL;
+	return desc != NULL &&
+	       protobuf_c_message_descriptor_get_field_by_name(desc, dot + 1) != NULL;
 }
 
 static void test_rows_are_fields(void **unused)
@@ -47,20 +48,32 @@ static void test_types_have_one_row(void **unused)
 			assert_string_not_equal(types[i].name, types[k].name);
 	}
 	assert_null(coverage_type("type.googleapis.com/x.Y"));
-	assert_int_equal(coverage_type("type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC")->class, TYPE_SECURITY);
+	assert_int_equal(
+		coverage_type("type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC")
+			->class,
+		TYPE_SECURITY);
 }
 
 /* Every field of the messages at the top has a row: a new field of ours needs a decision. */
 static void test_roots_are_complete(void **unused)
 {
 	static const char *const messages[] = {
-		"envoy.config.listener.v3.Listener", "envoy.config.listener.v3.FilterChain",
-		"envoy.config.listener.v3.FilterChainMatch", "envoy.config.route.v3.RouteConfiguration",
-		"envoy.config.route.v3.VirtualHost", "envoy.config.route.v3.Route", "envoy.config.route.v3.RouteAction",
-		"envoy.config.route.v3.RetryPolicy", "envoy.config.route.v3.WeightedCluster", "envoy.config.cluster.v3.Cluster",
-		"envoy.config.route.v3.WeightedCluster.ClusterWeight", "envoy.config.cluster.v3.Cluster.CommonLbConfig",
-		"envoy.config.endpoint.v3.ClusterLoadAssignment", "envoy.config.endpoint.v3.LocalityLbEndpoints",
-		"envoy.config.endpoint.v3.LbEndpoint", "envoy.config.endpoint.v3.Endpoint",
+		"envoy.config.listener.v3.Listener",
+		"envoy.config.listener.v3.FilterChain",
+		"envoy.config.listener.v3.FilterChainMatch",
+		"envoy.config.route.v3.RouteConfiguration",
+		"envoy.config.route.v3.VirtualHost",
+		"envoy.config.route.v3.Route",
+		"envoy.config.route.v3.RouteAction",
+		"envoy.config.route.v3.RetryPolicy",
+		"envoy.config.route.v3.WeightedCluster",
+		"envoy.config.cluster.v3.Cluster",
+		"envoy.config.route.v3.WeightedCluster.ClusterWeight",
+		"envoy.config.cluster.v3.Cluster.CommonLbConfig",
+		"envoy.config.endpoint.v3.ClusterLoadAssignment",
+		"envoy.config.endpoint.v3.LocalityLbEndpoints",
+		"envoy.config.endpoint.v3.LbEndpoint",
+		"envoy.config.endpoint.v3.Endpoint",
 		"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
 		"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
 	};
@@ -97,14 +110,17 @@ static void test_unknown_things_are_said(void **unused)
 		     "  health_checks: [{timeout: 1s, interval: 1s, tcp_health_check: {}}]\n"
 		     "  circuit_breakers: {thresholds: [{max_connections: 10}]}\n"
 		     "  typed_extension_protocol_options:\n"
-		     "    x: {\"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, auto_config: {}}\n");
+		     "    x: {\"@type\": "
+		     "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, "
+		     "auto_config: {}}\n");
 	mesh_run(&m);
 	assert_finding(&m, "info", "", "field number 999 of envoy.config.cluster.v3.Cluster");
 	assert_finding(&m, "warn", "outlier_detection", "not detected");
 	assert_finding(&m, "info", "dns_lookup_family", "resolver");
 	assert_finding(&m, "warn", "health_checks", "not translated");
 	assert_finding(&m, "warn", "circuit_breakers", "limits");
-	assert_finding(&m, "info", "typed_extension_protocol_options[\"x\"].auto_config", "HTTP/1.1");
+	assert_finding(&m, "info", "typed_extension_protocol_options[\"x\"].auto_config",
+		       "HTTP/1.1");
 	mesh_close(&m);
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define json_null wire_json_null	/* jansson has one too */
+#define json_null wire_json_null /* jansson has one too */
 #include "json.h"
 #undef json_null
 #include "mesh.h"
@@ -18,7 +18,7 @@
 #include <pcre2.h>
 
 #define TABLES 3000
-#define LOOKUPS 8		/* for each table */
+#define LOOKUPS 8 /* for each table */
 #define VHOSTS_MAX 5
 #define ROUTES_MAX 9
 #define DOMAINS_MAX 4
@@ -42,17 +42,20 @@ static bool chance(unsigned percent)
 #define PICK(list) ((list)[pick(ARRAY_SIZE(list))])
 
 static const char *const domain_pool[] = {
-	"a.t", "b.a.t", "*.a.t", "*-x.t", "*.t", "a.*", "a-*", "a.z*", "*", "a.t:80", "*.t:80", "a.t.", "A.u", "*.a.t:80", "b*",
+	"a.t", "b.a.t",	 "*.a.t",  "*-x.t", "*.t", "a.*",      "a-*", "a.z*",
+	"*",   "a.t:80", "*.t:80", "a.t.",  "A.u", "*.a.t:80", "b*",
 };
 static const char *const host_pool[] = {
-	"a.t", "b.a.t", "c.b.a.t", "q-x.t", "-x.t", "z.t", "a.zz", "a-q", "abc", "b.c", "A.T", "a.t:80", "b.a.t:80", "z.t:80",
-	"a.t.", "a.t:81", "a.u", "nobody", "q-x.t:80", "a.zq:80",
+	"a.t",	"b.a.t",  "c.b.a.t", "q-x.t",  "-x.t",	   "z.t",      "a.zz",
+	"a-q",	"abc",	  "b.c",     "A.T",    "a.t:80",   "b.a.t:80", "z.t:80",
+	"a.t.", "a.t:81", "a.u",     "nobody", "q-x.t:80", "a.zq:80",
 };
 static const char *const path_pool[] = {
-	"/", "/a", "/ab", "/a/", "/a/b", "/a/bc", "/A", "/c++", "/c++/", "/c++/d", "/a*b", "/a.b", "/x:y", "/:id", "/a/:id",
-	"/a(b)/", "/abc", "/a/b/", "/a[", "/a*b/c",
+	"/",	"/a",	"/ab",	"/a/",	"/a/b",	  "/a/bc",  "/A",   "/c++",  "/c++/", "/c++/d",
+	"/a*b", "/a.b", "/x:y", "/:id", "/a/:id", "/a(b)/", "/abc", "/a/b/", "/a[",   "/a*b/c",
 };
-static const char *const regex_pool[] = { "/a.*", "/[ab]+/?", "/a|/ab", "/c\\+\\+.*", "/A", "/.{2}", "/a/b|/:id" };
+static const char *const regex_pool[] = { "/a.*", "/[ab]+/?", "/a|/ab",	  "/c\\+\\+.*",
+					  "/A",	  "/.{2}",    "/a/b|/:id" };
 static const char *const tail_pool[] = { "", "", "b", "/", "/b", "x", "/:id", "*b", "/bc", "c/d" };
 static const char *const value_pool[] = { "", "1", "12", "13", "abc", "ABC", "a-c", "xbx" };
 static const char *const method_pool[] = { "GET", "POST", "PUT" };
@@ -73,7 +76,7 @@ struct route {
 	bool fold;
 	struct text_rule rules[HEADERS_MAX];
 	size_t n_rules;
-	const char *method;	/* NULL: any */
+	const char *method; /* NULL: any */
 	bool not_method;
 };
 
@@ -90,7 +93,7 @@ struct table {
 	size_t n;
 	unsigned listeners;
 	bool ignore_port;
-	bool dotted;		/* has the domain with a dot at its end */
+	bool dotted; /* has the domain with a dot at its end */
 };
 
 /* nginx takes the dot at the end of Host away, so such a request is only told apart where a domain has it. */
@@ -101,7 +104,9 @@ static const char dotted[] = "a.t.";
 static struct text_rule random_rule(void)
 {
 	static const char *const texts[] = { "1", "a", "c", "b", "abc", "a.c", "" };
-	struct text_rule r = { .query = chance(30), .kind = (enum text_kind)pick(_KINDS), .text = PICK(texts) };
+	struct text_rule r = { .query = chance(30),
+			       .kind = (enum text_kind)pick(_KINDS),
+			       .text = PICK(texts) };
 
 	r.name = r.query ? "q" : chance(50) ? "x-a" : "X-B";
 	if (r.query) {
@@ -119,7 +124,10 @@ static struct text_rule random_rule(void)
 
 static struct route random_route(void)
 {
-	struct route r = { .kind = (int)pick(10) < 4 ? R_PREFIX : (int)pick(6) < 3 ? R_PATH : chance(70) ? R_SEPARATED : R_REGEX };
+	struct route r = { .kind = (int)pick(10) < 4 ? R_PREFIX :
+				   (int)pick(6) < 3  ? R_PATH :
+				   chance(70)	     ? R_SEPARATED :
+						       R_REGEX };
 
 	do
 		r.path = r.kind == R_REGEX ? PICK(regex_pool) : PICK(path_pool);
@@ -138,7 +146,9 @@ static void random_table(struct table *t)
 {
 	bool used[ARRAY_SIZE(domain_pool)] = { false };
 
-	*t = (struct table){ .n = 1 + pick(VHOSTS_MAX), .listeners = chance(30) ? 2 : 1, .ignore_port = chance(50) };
+	*t = (struct table){ .n = 1 + pick(VHOSTS_MAX),
+			     .listeners = chance(30) ? 2 : 1,
+			     .ignore_port = chance(50) };
 	for (size_t v = 0; v < t->n; v++) {
 		struct vhost *vhost = &t->vhosts[v];
 		size_t want = 1 + pick(DOMAINS_MAX);
@@ -281,10 +291,14 @@ static void write_listener(struct json *j, const struct table *t, unsigned liste
 	char text[512];
 
 	snprintf(text, sizeof text,
-		 "{\"@type\":\"type.googleapis.com/envoy.config.listener.v3.Listener\",\"name\":\"l%u\","
-		 "\"address\":{\"socket_address\":{\"address\":\"0.0.0.0\",\"port_value\":%u}},\"filter_chains\":[{\"filters\":"
-		 "[{\"name\":\"h\",\"typed_config\":{\"@type\":\"type.googleapis.com/envoy.extensions.filters.network."
-		 "http_connection_manager.v3.HttpConnectionManager\",\"route_config\":{\"name\":\"r\","
+		 "{\"@type\":\"type.googleapis.com/"
+		 "envoy.config.listener.v3.Listener\",\"name\":\"l%u\","
+		 "\"address\":{\"socket_address\":{\"address\":\"0.0.0.0\",\"port_value\":%u}},"
+		 "\"filter_chains\":[{\"filters\":"
+		 "[{\"name\":\"h\",\"typed_config\":{\"@type\":\"type.googleapis.com/"
+		 "envoy.extensions.filters.network."
+		 "http_connection_manager.v3.HttpConnectionManager\",\"route_config\":{\"name\":"
+		 "\"r\","
 		 "\"ignore_port_in_host_matching\":%s,\"virtual_hosts\":[",
 		 listener, 8080 + listener, t->ignore_port ? "true" : "false");
 	buf_puts(j->out, text);
@@ -323,7 +337,8 @@ static bool full_match(const char *re, const char *text)
 	bool found;
 
 	snprintf(whole, sizeof whole, "^(?:%s)$", re);
-	code = pcre2_compile((PCRE2_SPTR)whole, PCRE2_ZERO_TERMINATED, PCRE2_DOLLAR_ENDONLY, &error, &offset, NULL);
+	code = pcre2_compile((PCRE2_SPTR)whole, PCRE2_ZERO_TERMINATED, PCRE2_DOLLAR_ENDONLY, &error,
+			     &offset, NULL);
 	assert_non_null(code);
 	data = pcre2_match_data_create_from_pattern(code, NULL);
 	found = pcre2_match(code, (PCRE2_SPTR)text, strlen(text), 0, 0, data, NULL) > 0;
@@ -397,7 +412,8 @@ static bool path_matches(const struct route *r, const char *path)
 	case R_PATH:
 		return strlen(path) == len && same(path, r->path, len, r->fold);
 	case R_SEPARATED:
-		return strlen(path) >= len && same(path, r->path, len, r->fold) && (path[len] == '\0' || path[len] == '/');
+		return strlen(path) >= len && same(path, r->path, len, r->fold) &&
+		       (path[len] == '\0' || path[len] == '/');
 	default:
 		return full_match(r->path, path);
 	}
@@ -424,7 +440,8 @@ static unsigned domain_rank(const char *domain, const char *host)
 		return 3000;
 	if (strcmp(domain, "*") == 0)
 		return 1;
-	if (domain[0] == '*' && host_len > len - 1 && strcasecmp(host + host_len - (len - 1), domain + 1) == 0)
+	if (domain[0] == '*' && host_len > len - 1 &&
+	    strcasecmp(host + host_len - (len - 1), domain + 1) == 0)
 		return 2000 + (unsigned)len;
 	if (domain[len - 1] == '*' && host_len > len - 1 && strncasecmp(host, domain, len - 1) == 0)
 		return 1000 + (unsigned)len;
@@ -478,7 +495,9 @@ static void random_request(const struct table *t, struct random_request *q)
 		snprintf(q->path, sizeof q->path, "%s%s", PICK(path_pool), PICK(tail_pool));
 	while (strstr(q->path, "//") != NULL);
 	q->request = (struct request){
-		.method = PICK(method_pool), .path = q->path, .vars = q->vars,
+		.method = PICK(method_pool),
+		.path = q->path,
+		.vars = q->vars,
 	};
 	do
 		q->request.host_header = PICK(host_pool);
@@ -529,8 +548,9 @@ static size_t mismatches(size_t tables, bool no_closure, bool loud)
 			if (strcmp(envoy, apisix) == 0)
 				continue;
 			if (loud && wrong < 3)
-				print_error("%s %s%s: envoy '%s', apisix '%s'\n%s\n", q.request.method, q.request.host_header,
-					    q.path, envoy, apisix, text);
+				print_error("%s %s%s: envoy '%s', apisix '%s'\n%s\n",
+					    q.request.method, q.request.host_header, q.path, envoy,
+					    apisix, text);
 			wrong++;
 		}
 		mesh_close(&m);
@@ -539,7 +559,8 @@ static size_t mismatches(size_t tables, bool no_closure, bool loud)
 	/* The tables would prove nothing if most requests found no route. */
 	assert_true(routed > tables * LOOKUPS / 3);
 	if (loud)
-		print_message("%zu tables, %zu look-ups, %zu of them found a route\n", tables, tables * LOOKUPS, routed);
+		print_message("%zu tables, %zu look-ups, %zu of them found a route\n", tables,
+			      tables * LOOKUPS, routed);
 	return wrong;
 }
 

@@ -20,7 +20,11 @@ static bool holds(const struct mesh *m, const char *route, const char *var, cons
 {
 	struct pair pair = { var, value };
 	struct request request = {
-		.method = "GET", .host_header = "h", .path = "/", .vars = &pair, .n_vars = value != NULL,
+		.method = "GET",
+		.host_header = "h",
+		.path = "/",
+		.vars = &pair,
+		.n_vars = value != NULL,
 	};
 
 	return router_vars(json_object_get(mesh_object(m, "routes", route), "vars"), &request);
@@ -52,11 +56,15 @@ static const char two_ports[] =
 	"  filter_chains:\n"
 	"  - filters:\n"
 	"    - typed_config:\n"
-	"        \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
+	"        \"@type\": "
+	"type.googleapis.com/"
+	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
 	"        route_config:\n"
 	"          virtual_hosts:\n"
-	"          - {name: v, domains: [\"a.b:8080\"], routes: [{name: x, match: {prefix: /}, route: {cluster: a}}]}\n"
-	"          - {name: w, domains: [\"a.b\"], routes: [{name: y, match: {prefix: /}, route: {cluster: a}}]}\n";
+	"          - {name: v, domains: [\"a.b:8080\"], routes: [{name: x, match: {prefix: /}, "
+	"route: {cluster: a}}]}\n"
+	"          - {name: w, domains: [\"a.b\"], routes: [{name: y, match: {prefix: /}, route: "
+	"{cluster: a}}]}\n";
 
 static void test_host_port_counts(void **unused)
 {
@@ -69,7 +77,8 @@ static void test_host_port_counts(void **unused)
 	request.host_header = "A.b";
 	assert_ptr_equal(router_match(m.objects, &request), mesh_object(&m, "routes", "y"));
 	request.host_header = "a.b:81";
-	assert_ptr_equal(router_match(m.objects, &request), mesh_object(&m, "routes", "no virtual host"));
+	assert_ptr_equal(router_match(m.objects, &request),
+			 mesh_object(&m, "routes", "no virtual host"));
 	mesh_close(&m);
 }
 
@@ -77,9 +86,12 @@ static void test_values_are_quoted(void **unused)
 {
 	struct mesh m;
 
-	make_routes(&m, "[{name: s, match: {prefix: /, headers: [{name: h, string_match: {suffix: .c}}]}, route: {cluster: a}},"
-			"{name: c, match: {prefix: /, headers: [{name: h, string_match: {contains: a.c}}]}, route: {cluster: a}},"
-			"{name: p, match: {prefix: /, headers: [{name: h, string_match: {prefix: a\\Eb*}}]}, route: {cluster: a}}]");
+	make_routes(&m, "[{name: s, match: {prefix: /, headers: [{name: h, string_match: {suffix: "
+			".c}}]}, route: {cluster: a}},"
+			"{name: c, match: {prefix: /, headers: [{name: h, string_match: {contains: "
+			"a.c}}]}, route: {cluster: a}},"
+			"{name: p, match: {prefix: /, headers: [{name: h, string_match: {prefix: "
+			"a\\Eb*}}]}, route: {cluster: a}}]");
 	assert_true(holds(&m, "s", "http_h", "x.c"));
 	assert_false(holds(&m, "s", "http_h", "xyc"));
 	assert_true(holds(&m, "c", "http_h", "xa.cx"));
@@ -93,7 +105,8 @@ static void test_regex_is_anchored(void **unused)
 {
 	struct mesh m;
 
-	make_routes(&m, "[{name: x, match: {prefix: /, headers: [{name: h, string_match: {safe_regex: {regex: 'a|bc'}}}]},"
+	make_routes(&m, "[{name: x, match: {prefix: /, headers: [{name: h, string_match: "
+			"{safe_regex: {regex: 'a|bc'}}}]},"
 			" route: {cluster: a}}]");
 	assert_true(holds(&m, "x", "http_h", "bc"));
 	assert_false(holds(&m, "x", "http_h", "ab"));
@@ -106,8 +119,10 @@ static void test_presence_is_presence(void **unused)
 {
 	struct mesh m;
 
-	make_routes(&m, "[{name: x, match: {prefix: /, headers: [{name: h, present_match: true}]}, route: {cluster: a}},"
-			"{name: y, match: {prefix: /, headers: [{name: h, present_match: false}]}, route: {cluster: a}}]");
+	make_routes(&m, "[{name: x, match: {prefix: /, headers: [{name: h, present_match: true}]}, "
+			"route: {cluster: a}},"
+			"{name: y, match: {prefix: /, headers: [{name: h, present_match: false}]}, "
+			"route: {cluster: a}}]");
 	assert_true(holds(&m, "x", "http_h", ""));
 	assert_false(holds(&m, "x", "http_h", NULL));
 	assert_false(holds(&m, "y", "http_h", ""));
@@ -119,9 +134,11 @@ static void test_inverted_needs_the_header(void **unused)
 {
 	struct mesh m;
 
-	make_routes(&m, "[{name: x, match: {prefix: /, headers: [{name: h, invert_match: true, string_match: {exact: a}}]},"
+	make_routes(&m, "[{name: x, match: {prefix: /, headers: [{name: h, invert_match: true, "
+			"string_match: {exact: a}}]},"
 			" route: {cluster: a}},"
-			"{name: y, match: {prefix: /, headers: [{name: h, invert_match: true, treat_missing_header_as_empty: true,"
+			"{name: y, match: {prefix: /, headers: [{name: h, invert_match: true, "
+			"treat_missing_header_as_empty: true,"
 			" string_match: {exact: a}}]}, route: {cluster: a}}]");
 	assert_true(holds(&m, "x", "http_h", "b"));
 	assert_false(holds(&m, "x", "http_h", "a"));
@@ -134,21 +151,28 @@ static const char tcp_ports[] =
 	"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
 	"  name: small\n"
 	"  address: {socket_address: {address: 0.0.0.0, port_value: 80}}\n"
-	"  filter_chains: [{filters: [{typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: a}}]}]\n"
+	"  filter_chains: [{filters: [{typed_config: {\"@type\": "
+	"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: "
+	"a}}]}]\n"
 	"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
 	"  name: large\n"
 	"  address: {socket_address: {address: 10.0.0.1, port_value: 8080}}\n"
-	"  filter_chains: [{filters: [{typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: b}}]}]\n";
+	"  filter_chains: [{filters: [{typed_config: {\"@type\": "
+	"type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: "
+	"b}}]}]\n";
 
 static void test_port_80_is_not_8080(void **unused)
 {
 	struct mesh m;
 
 	mesh_make(&m, tcp_ports);
-	assert_json(json_object_get(mesh_object(&m, "stream_routes", "small"), "server_port"), "80");
+	assert_json(json_object_get(mesh_object(&m, "stream_routes", "small"), "server_port"),
+		    "80");
 	assert_null(json_object_get(mesh_object(&m, "stream_routes", "small"), "server_addr"));
-	assert_json(json_object_get(mesh_object(&m, "stream_routes", "large"), "server_port"), "8080");
-	assert_json(json_object_get(mesh_object(&m, "stream_routes", "large"), "server_addr"), "\"10.0.0.1\"");
+	assert_json(json_object_get(mesh_object(&m, "stream_routes", "large"), "server_port"),
+		    "8080");
+	assert_json(json_object_get(mesh_object(&m, "stream_routes", "large"), "server_addr"),
+		    "\"10.0.0.1\"");
 	mesh_close(&m);
 }
 
@@ -161,23 +185,28 @@ static void test_tcp_proxy_is_translated(void **unused)
 	assert_int_equal(mesh_count(&m, "stream_routes", "small"), 1);
 	upstream = mesh_object(&m, "upstreams", "a");
 	assert_json(json_object_get(upstream, "scheme"), "\"tcp\"");
-	assert_json(json_object_get(upstream, "timeout"), "{\"connect\":5,\"send\":3600,\"read\":3600}");
-	assert_true(json_equal(json_object_get(mesh_object(&m, "stream_routes", "small"), "upstream_id"),
-			       json_object_get(upstream, "id")));
+	assert_json(json_object_get(upstream, "timeout"),
+		    "{\"connect\":5,\"send\":3600,\"read\":3600}");
+	assert_true(json_equal(
+		json_object_get(mesh_object(&m, "stream_routes", "small"), "upstream_id"),
+		json_object_get(upstream, "id")));
 	mesh_close(&m);
 }
 
-#define CLUSTER "- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name: a\n  type: STATIC\n"
+#define CLUSTER                                                                                    \
+	"- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name: a\n  type: "    \
+	"STATIC\n"
 
 static void test_locality_weight_is_no_node_weight(void **unused)
 {
 	struct mesh m;
 
-	mesh_make(&m, CLUSTER
-		  "  load_assignment:\n"
-		  "    cluster_name: a\n"
-		  "    endpoints:\n"
-		  "    - {load_balancing_weight: 100, lb_endpoints: [{endpoint: {address: {socket_address: {address: 10.0.0.1, port_value: 80}}}}]}\n");
+	mesh_make(&m,
+		  CLUSTER "  load_assignment:\n"
+			  "    cluster_name: a\n"
+			  "    endpoints:\n"
+			  "    - {load_balancing_weight: 100, lb_endpoints: [{endpoint: {address: "
+			  "{socket_address: {address: 10.0.0.1, port_value: 80}}}}]}\n");
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes"),
 		    "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":1}]");
 	mesh_close(&m);
@@ -188,7 +217,9 @@ static void test_short_connect_timeout(void **unused)
 	struct mesh m;
 
 	mesh_make(&m, CLUSTER "  connect_timeout: 0.25s\n");
-	assert_json(json_object_get(json_object_get(mesh_object(&m, "upstreams", "a"), "timeout"), "connect"), "0.25");
+	assert_json(json_object_get(json_object_get(mesh_object(&m, "upstreams", "a"), "timeout"),
+				    "connect"),
+		    "0.25");
 	mesh_close(&m);
 }
 
@@ -198,14 +229,18 @@ static void test_timeouts_are_the_routes(void **unused)
 
 	make_routes(&m, "[{name: x, match: {prefix: /x}, route: {cluster: a, timeout: 2.5s}},"
 			"{name: y, match: {prefix: /y}, route: {cluster: a}},"
-			"{name: z, match: {prefix: /z}, route: {cluster: a, timeout: 0s, idle_timeout: 0s}},"
+			"{name: z, match: {prefix: /z}, route: {cluster: a, timeout: 0s, "
+			"idle_timeout: 0s}},"
 			"{name: t, match: {prefix: /t}, route: {cluster: a, timeout: 9s,"
 			" retry_policy: {retry_on: reset, per_try_timeout: 3s}}}]");
-	assert_json(json_object_get(mesh_object(&m, "routes", "x"), "timeout"), "{\"connect\":5,\"send\":2.5,\"read\":2.5}");
-	assert_json(json_object_get(mesh_object(&m, "routes", "y"), "timeout"), "{\"connect\":5,\"send\":15,\"read\":15}");
+	assert_json(json_object_get(mesh_object(&m, "routes", "x"), "timeout"),
+		    "{\"connect\":5,\"send\":2.5,\"read\":2.5}");
+	assert_json(json_object_get(mesh_object(&m, "routes", "y"), "timeout"),
+		    "{\"connect\":5,\"send\":15,\"read\":15}");
 	assert_json(json_object_get(mesh_object(&m, "routes", "z"), "timeout"),
 		    "{\"connect\":5,\"send\":604800,\"read\":604800}");
-	assert_json(json_object_get(mesh_object(&m, "routes", "t"), "timeout"), "{\"connect\":5,\"send\":3,\"read\":3}");
+	assert_json(json_object_get(mesh_object(&m, "routes", "t"), "timeout"),
+		    "{\"connect\":5,\"send\":3,\"read\":3}");
 	mesh_close(&m);
 }
 
@@ -216,21 +251,25 @@ static void test_retries_are_explicit(void **unused)
 	struct mesh m;
 
 	make_routes(&m, "[{match: {prefix: /x}, route: {cluster: a}},"
-			"{match: {prefix: /y}, route: {cluster: b, retry_policy: {retry_on: 'connect-failure,5xx', num_retries: 3}}},"
-			"{match: {prefix: /z}, route: {cluster: c, retry_policy: {retry_on: retriable-4xx, num_retries: 3}}}]");
-	json_object_foreach(m.objects, key, value)
+			"{match: {prefix: /y}, route: {cluster: b, retry_policy: {retry_on: "
+			"'connect-failure,5xx', num_retries: 3}}},"
+			"{match: {prefix: /z}, route: {cluster: c, retry_policy: {retry_on: "
+			"retriable-4xx, num_retries: 3}}}]");
+	json_object_foreach (m.objects, key, value)
 		if (strncmp(key, "upstreams/", 10) == 0)
 			assert_non_null(json_object_get(value, "retries"));
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "retries"), "0");
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "b"), "retries"), "3");
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "c"), "retries"), "0");
-	assert_finding(&m, "warn", "routes[2].route.retry_policy.retry_on", "retries after failed connections");
+	assert_finding(&m, "warn", "routes[2].route.retry_policy.retry_on",
+		       "retries after failed connections");
 	mesh_close(&m);
 }
 
 static void test_all_balancers_are_taken(void **unused)
 {
-	static const char *const policies[] = { "RING_HASH", "MAGLEV", "RANDOM", "ROUND_ROBIN", "LEAST_REQUEST" };
+	static const char *const policies[] = { "RING_HASH", "MAGLEV", "RANDOM", "ROUND_ROBIN",
+						"LEAST_REQUEST" };
 
 	for (size_t i = 0; i < 5; i++) {
 		struct mesh m;
@@ -248,15 +287,21 @@ static void test_every_action_keeps_its_route(void **unused)
 {
 	struct mesh m;
 
-	make_routes(&m, "[{name: w, match: {prefix: /w}, route: {weighted_clusters: {clusters: [{name: a, weight: 9}, {name: b, weight: 1}]}}},"
+	make_routes(&m, "[{name: w, match: {prefix: /w}, route: {weighted_clusters: {clusters: "
+			"[{name: a, weight: 9}, {name: b, weight: 1}]}}},"
 			"{name: r, match: {prefix: /r}, redirect: {https_redirect: true}},"
-			"{name: d, match: {prefix: /d}, direct_response: {status: 418, body: {inline_string: tea $x}}},"
+			"{name: d, match: {prefix: /d}, direct_response: {status: 418, body: "
+			"{inline_string: tea $x}}},"
 			"{name: u, match: {prefix: /u}, route: {cluster_header: x-cluster}}]");
-	assert_non_null(json_object_get(json_object_get(mesh_object(&m, "routes", "w"), "plugins"), "traffic-split"));
-	assert_json(json_object_get(json_object_get(mesh_object(&m, "routes", "r"), "plugins"), "redirect"),
-		    "{\"append_query_string\":true,\"encode_uri\":true,\"ret_code\":301,\"uri\":\"https://$host$uri\"}");
+	assert_non_null(json_object_get(json_object_get(mesh_object(&m, "routes", "w"), "plugins"),
+					"traffic-split"));
+	assert_json(json_object_get(json_object_get(mesh_object(&m, "routes", "r"), "plugins"),
+				    "redirect"),
+		    "{\"append_query_string\":true,\"encode_uri\":true,\"ret_code\":301,\"uri\":"
+		    "\"https://$host$uri\"}");
 	assert_json(json_object_get(mesh_object(&m, "routes", "d"), "plugins"),
-		    "{\"fault-injection\":{\"abort\":{\"body\":\"tea ${__none ?? $}x\",\"http_status\":418}}}");
+		    "{\"fault-injection\":{\"abort\":{\"body\":\"tea ${__none ?? "
+		    "$}x\",\"http_status\":418}}}");
 	assert_json(json_object_get(mesh_object(&m, "routes", "u"), "plugins"),
 		    "{\"fault-injection\":{\"abort\":{\"body\":\"\",\"http_status\":503}}}");
 	assert_finding(&m, "slot", "routes[3].route", "cannot be said");
@@ -280,8 +325,9 @@ static void test_case_insensitive_paths(void **unused)
 	struct request request = { .method = "GET", .host_header = "h" };
 	struct mesh m;
 
-	make_routes(&m, "[{name: x, match: {path: /Ab, case_sensitive: false}, route: {cluster: a}},"
-			"{name: y, match: {prefix: /, case_sensitive: false}, route: {cluster: b}}]");
+	make_routes(&m,
+		    "[{name: x, match: {path: /Ab, case_sensitive: false}, route: {cluster: a}},"
+		    "{name: y, match: {prefix: /, case_sensitive: false}, route: {cluster: b}}]");
 	request.path = "/aB";
 	assert_ptr_equal(router_match(m.objects, &request), mesh_object(&m, "routes", "x"));
 	request.path = "/aBc";

@@ -23,12 +23,15 @@ static bool id_legal(const char *id)
 	size_t len = strlen(id);
 
 	return len >= 1 && len <= 64 &&
-	       len == strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+	       len == strspn(id,
+			     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
 }
 
 static void test_ids(void **unused)
 {
-	static const char *const readable[] = { "", "a", "outbound|80||svc.ns.svc.cluster.local", "///", "\xc3\xa4", "-_." };
+	static const char *const readable[] = {
+		"", "a", "outbound|80||svc.ns.svc.cluster.local", "///", "\xc3\xa4", "-_."
+	};
 	char id[ID_SIZE], other[ID_SIZE], long_name[5000];
 
 	memset(long_name, 'x', sizeof long_name - 1);
@@ -49,12 +52,13 @@ static void test_ids(void **unused)
 static void test_regex(void **unused)
 {
 	static const char *const good[] = {
-		"", "a", "/v[0-9]+/.*", "(?i)abc", "(?P<n>a)b", "a{2,3}", "a+?", "x}+", "[]a]", "[^]]", "\\d\\.\\w", "\\Qa(b\\E",
-		"\\pL+", "[[:alpha:]]+", "a|b", "(?:a)*", "\\x41", "a{,3}", "(?s).*",
+		"",    "a",	 "/v[0-9]+/.*", "(?i)abc",   "(?P<n>a)b", "a{2,3}", "a+?",
+		"x}+", "[]a]",	 "[^]]",	"\\d\\.\\w", "\\Qa(b\\E", "\\pL+",  "[[:alpha:]]+",
+		"a|b", "(?:a)*", "\\x41",	"a{,3}",     "(?s).*",
 	};
 	static const char *const refused[] = {
-		"(", ")", "a**", "*a", "[a", "(?=a)", "(?!a)", "(?<=a)b", "(?>a)", "(a)\\1", "a++", "a*+", "(?R)", "(*UTF8)a", "\\",
-		"\\Kx", "(?#c)", "a{2}{3}+",
+		"(",	  ")",	 "a**", "*a",	"[a",	    "(?=a)", "(?!a)", "(?<=a)b", "(?>a)",
+		"(a)\\1", "a++", "a*+", "(?R)", "(*UTF8)a", "\\",    "\\Kx",  "(?#c)",	 "a{2}{3}+",
 	};
 	char why[256];
 
@@ -93,10 +97,13 @@ static struct pattern prefix(const char *text)
 
 static void test_closure(void **unused)
 {
-	struct pattern p0[] = { prefix("/a") }, p1[] = { exact("/a"), prefix("/a/") }, p2[] = { prefix("/") };
+	struct pattern p0[] = { prefix("/a") }, p1[] = { exact("/a"), prefix("/a/") },
+		       p2[] = { prefix("/") };
 	struct order_rule rules[] = {
-		{ .patterns = p2, .n_patterns = 1 }, { .patterns = p0, .n_patterns = 1 },
-		{ .patterns = p1, .n_patterns = 2 }, { .patterns = p2, .n_patterns = 1, .last = true },
+		{ .patterns = p2, .n_patterns = 1 },
+		{ .patterns = p0, .n_patterns = 1 },
+		{ .patterns = p1, .n_patterns = 2 },
+		{ .patterns = p2, .n_patterns = 1, .last = true },
 	};
 	struct arena arena;
 
@@ -128,7 +135,9 @@ static void test_linear(void **unused)
 		size_t len = (size_t)snprintf(texts[i], sizeof texts[i], "/%zu", i);
 
 		patterns[i] = (struct pattern){ i % 2 ? "/" : texts[i], true };
-		rules[i] = (struct order_rule){ .patterns = &patterns[i], .n_patterns = 1, .last = i + 1 == N };
+		rules[i] = (struct order_rule){ .patterns = &patterns[i],
+						.n_patterns = 1,
+						.last = i + 1 == N };
 		assert_true(len > 0);
 	}
 	assert_int_equal(order_rules(rules, N, true, &arena), 0);
@@ -207,10 +216,10 @@ static void test_same_id_twice(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ids),	     cmocka_unit_test(test_regex),
+		cmocka_unit_test(test_ids),	      cmocka_unit_test(test_regex),
 		cmocka_unit_test(test_safe_patterns), cmocka_unit_test(test_closure),
-		cmocka_unit_test(test_linear),	     cmocka_unit_test(test_variants),
-		cmocka_unit_test(test_notes),	     cmocka_unit_test(test_same_id_twice),
+		cmocka_unit_test(test_linear),	      cmocka_unit_test(test_variants),
+		cmocka_unit_test(test_notes),	      cmocka_unit_test(test_same_id_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,37 +9,57 @@
 
 #include "mesh.h"
 
-#define LISTENER_OF(name, port, domain, cluster)                                                     \
-	"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"                       \
-	"  name: " name "\n"                                                                         \
-	"  address: {socket_address: {address: 0.0.0.0, port_value: " port "}}\n"                    \
-	"  filter_chains:\n"                                                                         \
-	"  - filters:\n"                                                                             \
-	"    - typed_config:\n"                                                                      \
-	"        \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n" \
-	"        route_config: {name: rc, ignore_port_in_host_matching: true, virtual_hosts: [{name: v, domains: [\"" domain "\"]," \
+#define LISTENER_OF(name, port, domain, cluster)                                                   \
+	"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"                     \
+	"  name: " name "\n"                                                                       \
+	"  address: {socket_address: {address: 0.0.0.0, port_value: " port "}}\n"                  \
+	"  filter_chains:\n"                                                                       \
+	"  - filters:\n"                                                                           \
+	"    - typed_config:\n"                                                                    \
+	"        \"@type\": "                                                                      \
+	"type.googleapis.com/"                                                                     \
+	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"      \
+	"        route_config: {name: rc, ignore_port_in_host_matching: true, virtual_hosts: "     \
+	"[{name: v, domains: [\"" domain "\"],"                                                    \
 	" routes: [{name: x, match: {prefix: /}, route: {cluster: " cluster "}}]}]}\n"
 
-#define RDS_LISTENER(name, port)                                                                     \
-	"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"                       \
-	"  name: " name "\n"                                                                         \
-	"  address: {socket_address: {address: 0.0.0.0, port_value: " port "}}\n"                    \
-	"  filter_chains: [{filters: [{typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager," \
+#define RDS_LISTENER(name, port)                                                                   \
+	"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"                     \
+	"  name: " name "\n"                                                                       \
+	"  address: {socket_address: {address: 0.0.0.0, port_value: " port "}}\n"                  \
+	"  filter_chains: [{filters: [{typed_config: {\"@type\": "                                 \
+	"type.googleapis.com/"                                                                     \
+	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager,"       \
 	" rds: {route_config_name: shared, config_source: {ads: {}}}}}]}]\n"
 
-#define ROUTES(cluster)                                                                              \
-	"- {\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: shared, ignore_port_in_host_matching: true," \
-	" virtual_hosts: [{name: v, domains: [s.t], routes: [{name: x, match: {prefix: /}, route: {cluster: " cluster "}}]}]}\n"
+#define ROUTES(cluster)                                                                            \
+	"- {\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: "       \
+	"shared, ignore_port_in_host_matching: true,"                                              \
+	" virtual_hosts: [{name: v, domains: [s.t], routes: [{name: x, match: {prefix: /}, "       \
+	"route: {cluster: " cluster "}}]}]}\n"
 
-#define EDS(name) "- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " name ", type: EDS}\n"
-#define CLA(name, ip)                                                                                \
-	"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: " name ", endpoints: " \
-	"[{lb_endpoints: [{endpoint: {address: {socket_address: {address: " ip ", port_value: 80}}}}]}]}\n"
+#define EDS(name)                                                                                  \
+	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " name           \
+	", type: EDS}\n"
+#define CLA(name, ip)                                                                              \
+	"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, "       \
+	"cluster_name: " name ", endpoints: "                                                      \
+	"[{lb_endpoints: [{endpoint: {address: {socket_address: {address: " ip                     \
+	", port_value: 80}}}}]}]}\n"
 
 static const char *const parts[] = {
-	LISTENER_OF("l1", "80", "a.t", "a"), LISTENER_OF("l2", "81", "b.t", "b"), LISTENER_OF("l0", "82", "a.t", "c"),
-	LISTENER_OF("l3", "83", "f.*", "a"), LISTENER_OF("l4", "84", "*", "b"), RDS_LISTENER("l5", "85"), ROUTES("a"),
-	EDS("a"), EDS("b"), CLA("a", "10.0.0.1"), CLA("b", "10.0.0.2"), CLA("lone", "10.0.0.3"),
+	LISTENER_OF("l1", "80", "a.t", "a"),
+	LISTENER_OF("l2", "81", "b.t", "b"),
+	LISTENER_OF("l0", "82", "a.t", "c"),
+	LISTENER_OF("l3", "83", "f.*", "a"),
+	LISTENER_OF("l4", "84", "*", "b"),
+	RDS_LISTENER("l5", "85"),
+	ROUTES("a"),
+	EDS("a"),
+	EDS("b"),
+	CLA("a", "10.0.0.1"),
+	CLA("b", "10.0.0.2"),
+	CLA("lone", "10.0.0.3"),
 };
 #define PARTS (sizeof parts / sizeof parts[0])
 
@@ -151,9 +171,14 @@ static void test_facts_reach_the_routes(void **unused)
 
 	build_all(&m);
 	replace(&m, RT_CLUSTER, "b",
-		"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: b, type: EDS, connect_timeout: 3s}\n");
-	assert_json(json_object_get(json_object_get(mesh_object(&m, "routes", "l2/v/x"), "timeout"), "connect"), "3");
-	assert_json(json_object_get(json_object_get(mesh_object(&m, "routes", "l4/v/x"), "timeout"), "connect"), "3");
+		"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: b, type: "
+		"EDS, connect_timeout: 3s}\n");
+	assert_json(json_object_get(json_object_get(mesh_object(&m, "routes", "l2/v/x"), "timeout"),
+				    "connect"),
+		    "3");
+	assert_json(json_object_get(json_object_get(mesh_object(&m, "routes", "l4/v/x"), "timeout"),
+				    "connect"),
+		    "3");
 	mesh_close(&m);
 }
 
@@ -225,8 +250,11 @@ static void test_what_nobody_reads_is_said(void **unused)
 {
 	struct mesh m;
 
-	mesh_make(&m, ROUTES("a") CLA("lone", "10.0.0.3")
-		  "- {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret, name: s, generic_secret: {}}\n");
+	mesh_make(&m,
+		  ROUTES("a") CLA("lone", "10.0.0.3") "- {\"@type\": "
+						      "type.googleapis.com/"
+						      "envoy.extensions.transport_sockets.tls.v3."
+						      "Secret, name: s, generic_secret: {}}\n");
 	assert_finding(&m, "warn", "", "no listener refers to this");
 	assert_finding(&m, "warn", "", "no cluster refers to these");
 	assert_finding(&m, "warn", "", "secrets are not translated");
@@ -274,7 +302,8 @@ static void test_slices_end_in_the_same(void **unused)
 	mesh_close(&sliced);
 }
 
-static int see_object(const char *key, size_t size, const struct translation_origin *origins, size_t n, void *arg)
+static int see_object(const char *key, size_t size, const struct translation_origin *origins,
+		      size_t n, void *arg)
 {
 	char *last = arg;
 

@@ -26,12 +26,13 @@ static bool cluster_missing(struct job *job, const xds_route_action *action, con
 
 	if (facts.exists)
 		return false;
-	job_note(job, at, B_WARN, "cluster '%s' is not there; requests get an error until it comes", cluster);
+	job_note(job, at, B_WARN, "cluster '%s' is not there; requests get an error until it comes",
+		 cluster);
 	switch (action->cluster_not_found_response_code) {
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_NOT_FOUND_RESPONSE_CODE__NOT_FOUND:
+	case XDS_ROUTE(ROUTE_ACTION__CLUSTER_NOT_FOUND_RESPONSE_CODE__NOT_FOUND):
 		rule_abort(job, rule, 404, "");
 		return true;
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_NOT_FOUND_RESPONSE_CODE__INTERNAL_SERVER_ERROR:
+	case XDS_ROUTE(ROUTE_ACTION__CLUSTER_NOT_FOUND_RESPONSE_CODE__INTERNAL_SERVER_ERROR):
 		rule_abort(job, rule, 500, "");
 		return true;
 	default:
@@ -40,8 +41,8 @@ static bool cluster_missing(struct job *job, const xds_route_action *action, con
 }
 
 /* The route's connect timeout is the cluster's; a hash only counts where the cluster hashes. */
-static struct variant variant_for(struct job *job, const char *cluster, const struct variant *wanted,
-				  struct rule *rule)
+static struct variant variant_for(struct job *job, const char *cluster,
+				  const struct variant *wanted, struct rule *rule)
 {
 	struct cluster_facts facts = job_facts(job, cluster);
 	struct variant v = *wanted;
@@ -82,19 +83,22 @@ static int compare_index(const void *a, const void *b)
 }
 
 /* Clusters with a weight, each once, in the order in which they stand. */
-static struct target *targets_new(struct job *job, const xds_weighted *weighted, const struct path *at,
-				  size_t *ret_n)
+static struct target *targets_new(struct job *job, const xds_weighted *weighted,
+				  const struct path *at, size_t *ret_n)
 {
 	struct target *targets = job_alloc(job, weighted->n_clusters, sizeof *targets);
 	size_t n = 0;
 
 	for (size_t i = 0; targets != NULL && i < weighted->n_clusters; i++) {
-		const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *c = weighted->clusters[i];
+		const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *c =
+			weighted->clusters[i];
 		struct path here = PATH_INDEX(at, "clusters", i);
 		size_t k = 0;
 
 		if (c->name[0] == '\0') {
-			job_note(job, &here, B_WARN, "a cluster named by a header cannot have a weight; it is left out");
+			job_note(
+				job, &here, B_WARN,
+				"a cluster named by a header cannot have a weight; it is left out");
 			continue;
 		}
 		while (k < n && strcmp(targets[k].cluster, c->name) != 0)
@@ -105,8 +109,10 @@ static struct target *targets_new(struct job *job, const xds_weighted *weighted,
 			targets[k].weight += uint32_of(c->weight, 0);
 	}
 	if (n > TRAFFIC_SPLIT_MAX) {
-		job_note(job, at, B_WARN, "APISIX splits between %d upstreams at most; the %d heaviest of %zu are kept",
-			 TRAFFIC_SPLIT_MAX, TRAFFIC_SPLIT_MAX, n);
+		job_note(
+			job, at, B_WARN,
+			"APISIX splits between %d upstreams at most; the %d heaviest of %zu are kept",
+			TRAFFIC_SPLIT_MAX, TRAFFIC_SPLIT_MAX, n);
 		qsort(targets, n, sizeof *targets, compare_weight);
 		n = TRAFFIC_SPLIT_MAX;
 		qsort(targets, n, sizeof *targets, compare_index);
@@ -115,7 +121,8 @@ static struct target *targets_new(struct job *job, const xds_weighted *weighted,
 	return targets;
 }
 
-static const char *split_json(struct job *job, const char *const *ids, const struct target *targets, size_t n)
+static const char *split_json(struct job *job, const char *const *ids, const struct target *targets,
+			      size_t n)
 {
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
@@ -134,16 +141,21 @@ static const char *split_json(struct job *job, const char *const *ids, const str
 }
 
 /* Settings of one weighted cluster have no place in traffic-split. */
-static void note_weight_settings(struct job *job, const xds_weighted *weighted, const struct path *at)
+static void note_weight_settings(struct job *job, const xds_weighted *weighted,
+				 const struct path *at)
 {
 	for (size_t i = 0; i < weighted->n_clusters; i++) {
-		const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *c = weighted->clusters[i];
+		const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *c =
+			weighted->clusters[i];
 		struct path here = PATH_INDEX(at, "clusters", i);
 
-		if (c->n_request_headers_to_add + c->n_request_headers_to_remove + c->n_response_headers_to_add +
-			    c->n_response_headers_to_remove + c->n_typed_per_filter_config > 0 ||
+		if (c->n_request_headers_to_add + c->n_request_headers_to_remove +
+				    c->n_response_headers_to_add + c->n_response_headers_to_remove +
+				    c->n_typed_per_filter_config >
+			    0 ||
 		    c->host_rewrite_specifier_case != 0)
-			job_note(job, &here, B_WARN, "headers, Host and filters of one weighted cluster cannot be told "
+			job_note(job, &here, B_WARN,
+				 "headers, Host and filters of one weighted cluster cannot be told "
 				 "apart in APISIX; they are left out");
 	}
 }
@@ -160,7 +172,8 @@ static void target_weighted(struct job *job, const xds_route_action *action, con
 	if (targets == NULL || ids == NULL)
 		return;
 	if (n == 0) {
-		rule_refuse(job, rule, &here, B_SLOT, "no cluster has a weight; the route answers 503");
+		rule_refuse(job, rule, &here, B_SLOT,
+			    "no cluster has a weight; the route answers 503");
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -168,7 +181,8 @@ static void target_weighted(struct job *job, const xds_route_action *action, con
 		struct variant v;
 
 		if (!job_facts(job, targets[i].cluster).exists)
-			job_note(job, &there, B_WARN, "cluster '%s' is not there; its share gets 503 until it comes",
+			job_note(job, &there, B_WARN,
+				 "cluster '%s' is not there; its share gets 503 until it comes",
 				 targets[i].cluster);
 		v = variant_for(job, targets[i].cluster, wanted, rule);
 		ids[i] = job_upstream(job, targets[i].cluster, &v);
@@ -183,14 +197,16 @@ static bool target(struct job *job, const xds_route_action *action, const struct
 		   const struct variant *wanted, struct rule *rule)
 {
 	switch (action->cluster_specifier_case) {
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_CLUSTER:
+	case XDS_ROUTE(ROUTE_ACTION__CLUSTER_SPECIFIER_CLUSTER):
 		target_cluster(job, action, at, wanted, rule);
 		break;
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS:
+	case XDS_ROUTE(ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS):
 		target_weighted(job, action, at, wanted, rule);
 		break;
 	default:
-		rule_refuse(job, rule, at, B_SLOT, "this way to choose a cluster cannot be said in APISIX; the route answers 503");
+		rule_refuse(
+			job, rule, at, B_SLOT,
+			"this way to choose a cluster cannot be said in APISIX; the route answers 503");
 	}
 	return rule->upstream_id != NULL;
 }
@@ -217,8 +233,9 @@ static void note_upgrades(struct job *job, const xds_route_action *action, const
 	}
 }
 
-void action_route(struct job *job, const struct scope *scope, const xds_vhost *vhost, const xds_route *route,
-		  const struct path *at, struct rule *rule, struct rewrite *rewrite)
+void action_route(struct job *job, const struct scope *scope, const xds_vhost *vhost,
+		  const xds_route *route, const struct path *at, struct rule *rule,
+		  struct rewrite *rewrite)
 {
 	const xds_route_action *action = route->route;
 	struct path here = PATH_AT(at, "route");

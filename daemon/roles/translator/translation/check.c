@@ -24,10 +24,10 @@
 
 struct check {
 	struct arena *arena;
-	translation_need_fn need;	/* may be NULL */
+	translation_need_fn need; /* may be NULL */
 	void *arg;
 	unsigned depth;
-	bool failed;			/* out of memory */
+	bool failed; /* out of memory */
 	bool refused;
 	char *why;
 	size_t why_size;
@@ -53,10 +53,12 @@ static void refuse(struct check *c, const struct path *at, const char *fmt, ...)
 	buf_deinit(&b);
 }
 
-static void need(struct check *c, enum rt type, const char *name, const Envoy__Config__Core__V3__ConfigSource *source)
+static void need(struct check *c, enum rt type, const char *name,
+		 const Envoy__Config__Core__V3__ConfigSource *source)
 {
 	if (c->need != NULL && name[0] != '\0')
-		c->need(c->arg, type, name, duration_ms(source != NULL ? source->initial_fetch_timeout : NULL, -1));
+		c->need(c->arg, type, name,
+			duration_ms(source != NULL ? source->initial_fetch_timeout : NULL, -1));
 }
 
 static void check_regex(struct check *c, const ProtobufCMessage *m, const struct path *at)
@@ -71,7 +73,7 @@ static void check_address(struct check *c, const ProtobufCMessage *m, const stru
 {
 	const xds_socket_address *address = (const xds_socket_address *)m;
 
-	if (address->port_specifier_case == ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE &&
+	if (address->port_specifier_case == XDS_CORE(SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE) &&
 	    address->port_value > 65535)
 		refuse(c, at, "port %u is beyond 65535", address->port_value);
 }
@@ -94,7 +96,8 @@ static void check_route(struct check *c, const ProtobufCMessage *m, const struct
 	if (route->match == NULL)
 		refuse(c, at, "has no match; every route needs one");
 	else if (route->match->path_specifier_case == 0)
-		refuse(c, at, "match names no path; one of prefix, path, safe_regex and so on is needed");
+		refuse(c, at,
+		       "match names no path; one of prefix, path, safe_regex and so on is needed");
 }
 
 static void check_vhost(struct check *c, const ProtobufCMessage *m, const struct path *at)
@@ -142,7 +145,8 @@ static void check_config(struct check *c, const ProtobufCMessage *m, const struc
 			list[n++] = config->virtual_hosts[v]->domains[i];
 	double_name = twice(list, n);
 	if (double_name != NULL)
-		refuse(c, at, "domain '%s' is there twice; a domain belongs to one virtual host", double_name);
+		refuse(c, at, "domain '%s' is there twice; a domain belongs to one virtual host",
+		       double_name);
 	for (n = 0; n < config->n_virtual_hosts; n++)
 		list[n] = config->virtual_hosts[n]->name;
 	double_name = twice(list, n);
@@ -165,8 +169,7 @@ static void check_http_filter(struct check *c, const ProtobufCMessage *m, const 
 	const xds_http_filter *filter = (const xds_http_filter *)m;
 
 	(void)at;
-	if (filter->config_type_case ==
-	    ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__CONFIG_TYPE_CONFIG_DISCOVERY)
+	if (filter->config_type_case == XDS_HCM(HTTP_FILTER__CONFIG_TYPE_CONFIG_DISCOVERY))
 		need(c, RT_EXTENSION, filter->name, filter->config_discovery->config_source);
 }
 
@@ -183,14 +186,16 @@ static void check_secret(struct check *c, const ProtobufCMessage *m, const struc
 static void check_cluster(struct check *c, const ProtobufCMessage *m, const struct path *at)
 {
 	const xds_cluster *cluster = (const xds_cluster *)m;
-	const Envoy__Config__Cluster__V3__Cluster__EdsClusterConfig *eds = cluster->eds_cluster_config;
+	const Envoy__Config__Cluster__V3__Cluster__EdsClusterConfig *eds =
+		cluster->eds_cluster_config;
 
 	if (cluster->name[0] == '\0')
 		refuse(c, at, "has no name");
-	if (cluster->cluster_discovery_type_case != ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_TYPE ||
-	    cluster->type != ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__EDS)
+	if (cluster->cluster_discovery_type_case != XDS_CLUSTER(CLUSTER_DISCOVERY_TYPE_TYPE) ||
+	    cluster->type != XDS_CLUSTER(DISCOVERY_TYPE__EDS))
 		return;
-	need(c, RT_ENDPOINT, eds != NULL && eds->service_name[0] != '\0' ? eds->service_name : cluster->name,
+	need(c, RT_ENDPOINT,
+	     eds != NULL && eds->service_name[0] != '\0' ? eds->service_name : cluster->name,
 	     eds != NULL ? eds->eds_config : NULL);
 }
 
@@ -204,16 +209,19 @@ static const struct {
 	{ &envoy__config__route__v3__route__descriptor, check_route },
 	{ &envoy__config__route__v3__virtual_host__descriptor, check_vhost },
 	{ &envoy__config__route__v3__route_configuration__descriptor, check_config },
-	{ &envoy__extensions__filters__network__http_connection_manager__v3__rds__descriptor, check_rds },
-	{ &envoy__extensions__filters__network__http_connection_manager__v3__http_filter__descriptor, check_http_filter },
-	{ &envoy__extensions__transport_sockets__tls__v3__sds_secret_config__descriptor, check_secret },
+	{ &envoy__extensions__filters__network__http_connection_manager__v3__rds__descriptor,
+	  check_rds },
+	{ &envoy__extensions__filters__network__http_connection_manager__v3__http_filter__descriptor,
+	  check_http_filter },
+	{ &envoy__extensions__transport_sockets__tls__v3__sds_secret_config__descriptor,
+	  check_secret },
 	{ &envoy__config__cluster__v3__cluster__descriptor, check_cluster },
 };
 
 static void check_message(struct check *c, const ProtobufCMessage *m, const struct path *at);
 
-static ProtobufCMessage *decode(struct check *c, const ProtobufCMessageDescriptor *desc, const uint8_t *data, size_t size,
-				const struct path *at)
+static ProtobufCMessage *decode(struct check *c, const ProtobufCMessageDescriptor *desc,
+				const uint8_t *data, size_t size, const struct path *at)
 {
 	struct pbscan_error error;
 	ProtobufCMessage *m = NULL;
@@ -224,23 +232,25 @@ static ProtobufCMessage *decode(struct check *c, const ProtobufCMessageDescripto
 	if (r == -ENOMEM)
 		c->failed = true;
 	else
-		refuse(c, at, "is not a valid %s: %s%s%s", desc->name, error.path, error.path[0] != '\0' ? ": " : "",
-		       error.text);
+		refuse(c, at, "is not a valid %s: %s%s%s", desc->name, error.path,
+		       error.path[0] != '\0' ? ": " : "", error.text);
 	return NULL;
 }
 
 static void check_any(struct check *c, const pb_any *any, const struct path *at)
 {
 	const ProtobufCMessageDescriptor *desc = registry_find_url(any->type_url);
-	const ProtobufCMessage *m = desc != NULL ? decode(c, desc, any->value.data, any->value.len, at) : NULL;
+	const ProtobufCMessage *m = desc != NULL ?
+					    decode(c, desc, any->value.data, any->value.len, at) :
+					    NULL;
 
 	if (m != NULL)
 		check_message(c, m, at);
 }
 
 /* A message field, once or repeated; the oneof's other members are not there. */
-static void check_field(struct check *c, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *field,
-			const struct path *at)
+static void check_field(struct check *c, const ProtobufCMessage *m,
+			const ProtobufCFieldDescriptor *field, const struct path *at)
 {
 	const char *base = (const char *)m;
 	const void *value = base + field->offset;
@@ -251,10 +261,12 @@ static void check_field(struct check *c, const ProtobufCMessage *m, const Protob
 		for (size_t i = 0; i < n; i++) {
 			struct path here = PATH_INDEX(at, field->name, i);
 
-			check_message(c, (*(const ProtobufCMessage *const *const *)value)[i], &here);
+			check_message(c, (*(const ProtobufCMessage *const *const *)value)[i],
+				      &here);
 		}
 	} else if (!(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
-		   *(const uint32_t *)(const void *)(base + field->quantifier_offset) == field->id) {
+		   *(const uint32_t *)(const void *)(base + field->quantifier_offset) ==
+			   field->id) {
 		struct path here = PATH_AT(at, field->name);
 
 		check_message(c, *(const ProtobufCMessage *const *)value, &here);
@@ -278,11 +290,14 @@ static void check_message(struct check *c, const ProtobufCMessage *m, const stru
 	c->depth--;
 }
 
-int translation_check(const struct resource *r, translation_need_fn fn, void *arg, char *ret_why, size_t why_size)
+int translation_check(const struct resource *r, translation_need_fn fn, void *arg, char *ret_why,
+		      size_t why_size)
 {
 	struct path root = PATH_ROOT(r->type, r->name);
 	struct arena arena;
-	struct check c = { .arena = &arena, .need = fn, .arg = arg, .why = ret_why, .why_size = why_size };
+	struct check c = {
+		.arena = &arena, .need = fn, .arg = arg, .why = ret_why, .why_size = why_size
+	};
 	const ProtobufCMessage *m;
 
 	arena_init(&arena, 0);

@@ -77,9 +77,11 @@ const char *claim_owner(const struct graph *g, const struct claim *claim)
 	const struct claim *first = claim;
 
 	for (size_t i = 0; c != NULL && i < c->n; i++)
-		if (claims_collide(c->list[i].claim, claim) && claim_rank(c->list[i].claim, first) < 0)
+		if (claims_collide(c->list[i].claim, claim) &&
+		    claim_rank(c->list[i].claim, first) < 0)
 			first = c->list[i].claim;
-	return first == claim || strcmp(first->claimant, claim->claimant) == 0 ? NULL : first->claimant;
+	return first == claim || strcmp(first->claimant, claim->claimant) == 0 ? NULL :
+										 first->claimant;
 }
 
 const char *claim_first_listener(const struct graph *g)
@@ -144,7 +146,8 @@ static void contested_remove(struct graph *g, const struct claim *claim)
 
 static bool is_hostless(const struct claim *claim)
 {
-	return strncmp(claim->node, CLAIM_ANY, strlen(CLAIM_ANY)) == 0 || strcmp(claim->node, CLAIM_SCOPE) == 0;
+	return strncmp(claim->node, CLAIM_ANY, strlen(CLAIM_ANY)) == 0 ||
+	       strcmp(claim->node, CLAIM_SCOPE) == 0;
 }
 
 /* A claim came or went: all that want a part of the same node are to be looked at again. */

@@ -15,10 +15,10 @@
 #include "json.h"
 #include "walk.h"
 
-#define CONNECT_TIMEOUT_MS 5000	/* Envoy's default */
-#define UPSTREAM_IO_MS 60000	/* every route has its own; nginx's default for what has none */
-#define LIMIT 1024		/* Envoy's default for connections and requests */
-#define KEEPALIVE_SIZE 320	/* APISIX's default, to be named with the others */
+#define CONNECT_TIMEOUT_MS 5000 /* Envoy's default */
+#define UPSTREAM_IO_MS 60000 /* every route has its own; nginx's default for what has none */
+#define LIMIT 1024 /* Envoy's default for connections and requests */
+#define KEEPALIVE_SIZE 320 /* APISIX's default, to be named with the others */
 
 typedef Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions http_options;
 
@@ -30,8 +30,8 @@ struct cluster_facts cluster_read(struct job *job, const struct resource *r)
 
 	if (r == NULL)
 		return facts;
-	cluster = (const xds_cluster *)job_decode(job, &envoy__config__cluster__v3__cluster__descriptor, r->body, r->size,
-						  &root);
+	cluster = (const xds_cluster *)job_decode(
+		job, &envoy__config__cluster__v3__cluster__descriptor, r->body, r->size, &root);
 	if (cluster == NULL)
 		return facts;
 	facts.exists = true;
@@ -49,34 +49,41 @@ struct upstream {
 	struct up_nodes nodes;
 	int64_t connect_ms;
 	bool tls, h2;
-	int64_t keepalive_ms;		/* -1: APISIX's default */
-	uint32_t keepalive_requests;	/* 0: APISIX's default */
+	int64_t keepalive_ms; /* -1: APISIX's default */
+	uint32_t keepalive_requests; /* 0: APISIX's default */
 	const struct path *origins[2];
 	size_t n_origins;
 };
 
 static bool hosts_panic(const xds_cluster *cluster)
 {
-	return cluster->common_lb_config == NULL || cluster->common_lb_config->healthy_panic_threshold == NULL ||
+	return cluster->common_lb_config == NULL ||
+	       cluster->common_lb_config->healthy_panic_threshold == NULL ||
 	       cluster->common_lb_config->healthy_panic_threshold->value > 0;
 }
 
 /* The endpoints that are a resource of their own. */
-static void read_eds(struct job *job, const xds_cluster *cluster, const struct path *at, struct upstream *up)
+static void read_eds(struct job *job, const xds_cluster *cluster, const struct path *at,
+		     struct upstream *up)
 {
-	const char *name = cluster->eds_cluster_config != NULL && cluster->eds_cluster_config->service_name[0] != '\0' ?
-				   cluster->eds_cluster_config->service_name : cluster->name;
-	struct endpoint_options options = { .localities = up->lb.localities, .panic = hosts_panic(cluster) };
+	const char *name = cluster->eds_cluster_config != NULL &&
+					   cluster->eds_cluster_config->service_name[0] != '\0' ?
+				   cluster->eds_cluster_config->service_name :
+				   cluster->name;
+	struct endpoint_options options = { .localities = up->lb.localities,
+					    .panic = hosts_panic(cluster) };
 	struct path here = PATH_AT(at, "eds_cluster_config");
 	const struct resource *r = job_find(job, RT_ENDPOINT, name);
 	struct path root = PATH_ROOT(RT_ENDPOINT, r != NULL ? r->name : "");
 	const ProtobufCMessage *cla;
 
 	if (r == NULL) {
-		job_note(job, &here, B_WARN, "endpoints '%s' are not there; requests get 503 until they come", name);
+		job_note(job, &here, B_WARN,
+			 "endpoints '%s' are not there; requests get 503 until they come", name);
 		return;
 	}
-	cla = job_decode(job, &envoy__config__endpoint__v3__cluster_load_assignment__descriptor, r->body, r->size, &root);
+	cla = job_decode(job, &envoy__config__endpoint__v3__cluster_load_assignment__descriptor,
+			 r->body, r->size, &root);
 	if (cla == NULL)
 		return;
 	walk(job, cla, &root);
@@ -84,10 +91,13 @@ static void read_eds(struct job *job, const xds_cluster *cluster, const struct p
 	up->origins[up->n_origins++] = path_keep(job, &root);
 }
 
-static void read_inline(struct job *job, const xds_cluster *cluster, const struct path *at, struct upstream *up)
+static void read_inline(struct job *job, const xds_cluster *cluster, const struct path *at,
+			struct upstream *up)
 {
 	struct endpoint_options options = {
-		.localities = up->lb.localities, .panic = hosts_panic(cluster), .names = true,
+		.localities = up->lb.localities,
+		.panic = hosts_panic(cluster),
+		.names = true,
 	};
 	struct path here = PATH_AT(at, "load_assignment");
 
@@ -95,35 +105,41 @@ static void read_inline(struct job *job, const xds_cluster *cluster, const struc
 		endpoints_read(job, cluster->load_assignment, &here, &options, &up->nodes);
 }
 
-static void read_custom(struct job *job, const xds_cluster *cluster, const struct path *at, struct upstream *up)
+static void read_custom(struct job *job, const xds_cluster *cluster, const struct path *at,
+			struct upstream *up)
 {
 	struct path here = PATH_AT(at, "cluster_type");
 	const Envoy__Config__Cluster__V3__Cluster__CustomClusterType *type = cluster->cluster_type;
 
-	if (job_any(job, type->typed_config, &envoy__extensions__clusters__dns__v3__dns_cluster__descriptor) != NULL)
+	if (job_any(job, type->typed_config,
+		    &envoy__extensions__clusters__dns__v3__dns_cluster__descriptor) != NULL)
 		read_inline(job, cluster, at, up);
 	else
-		job_note(job, &here, B_SKIP, "cluster type '%s' is not translated; requests get 503",
+		job_note(job, &here, B_SKIP,
+			 "cluster type '%s' is not translated; requests get 503",
 			 type->typed_config != NULL ? type->typed_config->type_url : type->name);
 }
 
-static void read_nodes(struct job *job, const xds_cluster *cluster, const struct path *at, struct upstream *up)
+static void read_nodes(struct job *job, const xds_cluster *cluster, const struct path *at,
+		       struct upstream *up)
 {
 	struct path here = PATH_AT(at, "type");
 
-	if (cluster->cluster_discovery_type_case == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE) {
+	if (cluster->cluster_discovery_type_case ==
+	    XDS_CLUSTER(CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE)) {
 		read_custom(job, cluster, at, up);
 		return;
 	}
 	switch (cluster->cluster_discovery_type_case != 0 ? cluster->type : 0) {
-	case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__EDS:
+	case XDS_CLUSTER(DISCOVERY_TYPE__EDS):
 		read_eds(job, cluster, at, up);
 		break;
-	case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__ORIGINAL_DST:
-		job_note(job, &here, B_INFO, "unknown destinations are not captured and need no upstream; "
+	case XDS_CLUSTER(DISCOVERY_TYPE__ORIGINAL_DST):
+		job_note(job, &here, B_INFO,
+			 "unknown destinations are not captured and need no upstream; "
 			 "requests that get here get 503");
 		break;
-	case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS:
+	case XDS_CLUSTER(DISCOVERY_TYPE__STRICT_DNS):
 		job_note(job, &here, B_INFO, "APISIX resolves the name to one address at a time");
 		read_inline(job, cluster, at, up);
 		break;
@@ -132,29 +148,39 @@ static void read_nodes(struct job *job, const xds_cluster *cluster, const struct
 	}
 }
 
-static void read_tls(struct job *job, const xds_cluster *cluster, const struct path *at, struct upstream *up)
+static void read_tls(struct job *job, const xds_cluster *cluster, const struct path *at,
+		     struct upstream *up)
 {
-	struct path socket = PATH_AT(at, "transport_socket"), matches = PATH_AT(at, "transport_socket_matches");
+	struct path socket = PATH_AT(at, "transport_socket"),
+		    matches = PATH_AT(at, "transport_socket_matches");
 	struct path here = PATH_AT(&socket, "typed_config");
-	const pb_any *any = cluster->transport_socket != NULL ? cluster->transport_socket->typed_config : NULL;
+	const pb_any *any = cluster->transport_socket != NULL ?
+				    cluster->transport_socket->typed_config :
+				    NULL;
 
 	if (cluster->n_transport_socket_matches > 0)
-		job_note(job, &matches, B_WARN, "transports cannot be chosen for each endpoint; plaintext is spoken");
+		job_note(job, &matches, B_WARN,
+			 "transports cannot be chosen for each endpoint; plaintext is spoken");
 	if (any == NULL)
 		return;
-	if (job_any(job, any, &envoy__extensions__transport_sockets__tls__v3__upstream_tls_context__descriptor) == NULL) {
+	if (job_any(job, any,
+		    &envoy__extensions__transport_sockets__tls__v3__upstream_tls_context__descriptor) ==
+	    NULL) {
 		walk_any(job, any, &here);
 		return;
 	}
 	up->tls = true;
-	job_note(job, &here, B_WARN, "APISIX encrypts but does not verify the server's certificate, sends the request's Host "
-		 "as SNI, and is given no client certificate yet");
+	job_note(
+		job, &here, B_WARN,
+		"APISIX encrypts but does not verify the server's certificate, sends the request's Host "
+		"as SNI, and is given no client certificate yet");
 }
 
 /* Explicit HTTP/2 in the options of an extension. */
 static void read_protocol(struct job *job, const xds_cluster *cluster, struct upstream *up)
 {
-	const Envoy__Config__Core__V3__HttpProtocolOptions *common = cluster->common_http_protocol_options;
+	const Envoy__Config__Core__V3__HttpProtocolOptions *common =
+		cluster->common_http_protocol_options;
 
 	up->h2 = cluster->http2_protocol_options != NULL;
 	for (size_t i = 0; i < cluster->n_typed_extension_protocol_options; i++) {
@@ -167,9 +193,11 @@ static void read_protocol(struct job *job, const xds_cluster *cluster, struct up
 		if (options->common_http_protocol_options != NULL)
 			common = options->common_http_protocol_options;
 		if (options->upstream_protocol_options_case ==
-		    ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG)
-			up->h2 = options->explicit_http_config->protocol_config_case ==
-				 ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP2_PROTOCOL_OPTIONS;
+		    XDS_UPSTREAM_HTTP(UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG))
+			up->h2 =
+				options->explicit_http_config->protocol_config_case ==
+				XDS_UPSTREAM_HTTP(
+					EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP2_PROTOCOL_OPTIONS);
 	}
 	up->keepalive_ms = common != NULL ? duration_ms(common->idle_timeout, -1) : -1;
 	up->keepalive_requests = uint32_of(cluster->max_requests_per_connection, 0);
@@ -185,13 +213,17 @@ static void read_limits(struct job *job, const xds_cluster *cluster, const struc
 	bool small = breakers != NULL && breakers->n_per_host_thresholds > 0;
 
 	for (size_t i = 0; breakers != NULL && i < breakers->n_thresholds; i++) {
-		const Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds *t = breakers->thresholds[i];
+		const Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds *t =
+			breakers->thresholds[i];
 
-		small = small || uint32_of(t->max_connections, LIMIT) < LIMIT || t->retry_budget != NULL ||
-			uint32_of(t->max_pending_requests, LIMIT) < LIMIT || uint32_of(t->max_requests, LIMIT) < LIMIT;
+		small = small || uint32_of(t->max_connections, LIMIT) < LIMIT ||
+			t->retry_budget != NULL ||
+			uint32_of(t->max_pending_requests, LIMIT) < LIMIT ||
+			uint32_of(t->max_requests, LIMIT) < LIMIT;
 	}
 	if (small)
-		job_note(job, &here, B_WARN, "limits on connections and requests are not translated yet");
+		job_note(job, &here, B_WARN,
+			 "limits on connections and requests are not translated yet");
 }
 
 static void write_nodes(struct json *j, const struct up_nodes *nodes)
@@ -282,7 +314,8 @@ static void write_upstream(struct job *job, const struct upstream *up, const str
 	buf_deinit(&b);
 }
 
-static void read_cluster(struct job *job, const struct resource *r, const struct path *root, struct upstream *up)
+static void read_cluster(struct job *job, const struct resource *r, const struct path *root,
+			 struct upstream *up)
 {
 	const xds_cluster *cluster = (const xds_cluster *)job_decode(
 		job, &envoy__config__cluster__v3__cluster__descriptor, r->body, r->size, root);
@@ -300,14 +333,18 @@ static void read_cluster(struct job *job, const struct resource *r, const struct
 	read_limits(job, cluster, root);
 }
 
-void cluster_write(struct job *job, const char *name, const struct resource *r, const struct variant *const *variants,
-		   size_t n_variants)
+void cluster_write(struct job *job, const char *name, const struct resource *r,
+		   const struct variant *const *variants, size_t n_variants)
 {
 	static const struct variant plain = VARIANT_DEFAULT;
 	struct path root = PATH_ROOT(RT_CLUSTER, name);
 	struct upstream up = {
-		.name = name, .lb = { .type = "roundrobin" }, .connect_ms = CONNECT_TIMEOUT_MS, .keepalive_ms = -1,
-		.origins = { &root }, .n_origins = 1,
+		.name = name,
+		.lb = { .type = "roundrobin" },
+		.connect_ms = CONNECT_TIMEOUT_MS,
+		.keepalive_ms = -1,
+		.origins = { &root },
+		.n_origins = 1,
 	};
 
 	if (r != NULL)

@@ -37,20 +37,21 @@ static const struct type_cover types[] = {
 };
 
 struct slot {
-	const ProtobufCMessageDescriptor *message;	/* NULL: free */
-	const struct cover **rows;			/* into coverage.cells */
+	const ProtobufCMessageDescriptor *message; /* NULL: free */
+	const struct cover **rows; /* into coverage.cells */
 };
 
 struct coverage {
-	struct slot *slots;		/* owned; a power of two, open addressing */
+	struct slot *slots; /* owned; a power of two, open addressing */
 	size_t n_slots;
-	const struct cover **cells;	/* owned; one for each field of each message */
-	const struct cover **sorted;	/* owned; the rows by name */
+	const struct cover **cells; /* owned; one for each field of each message */
+	const struct cover **sorted; /* owned; the rows by name */
 };
 
 static int compare_rows(const void *a, const void *b)
 {
-	return strcmp((*(const struct cover *const *)a)->name, (*(const struct cover *const *)b)->name);
+	return strcmp((*(const struct cover *const *)a)->name,
+		      (*(const struct cover *const *)b)->name);
 }
 
 static int compare_name(const void *name, const void *row)
@@ -70,7 +71,8 @@ static struct slot *slot_of(const struct coverage *c, const ProtobufCMessageDesc
 	}
 }
 
-static void message_add(struct coverage *c, const ProtobufCMessageDescriptor *message, const struct cover **cells)
+static void message_add(struct coverage *c, const ProtobufCMessageDescriptor *message,
+			const struct cover **cells)
 {
 	struct slot *slot = slot_of(c, message);
 
@@ -133,8 +135,8 @@ struct coverage *coverage_free(struct coverage *c)
 	return NULL;
 }
 
-const struct cover *coverage_field(const struct coverage *c, const ProtobufCMessageDescriptor *message,
-				   unsigned field)
+const struct cover *coverage_field(const struct coverage *c,
+				   const ProtobufCMessageDescriptor *message, unsigned field)
 {
 	const struct slot *slot = slot_of(c, message);
 

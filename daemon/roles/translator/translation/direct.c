@@ -14,28 +14,33 @@ static const char *body_of(struct job *job, const xds_data_source *source, const
 	if (source == NULL)
 		return "";
 	switch (source->specifier_case) {
-	case ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_INLINE_STRING:
+	case XDS_CORE(DATA_SOURCE__SPECIFIER_INLINE_STRING):
 		return source->inline_string;
-	case ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER_INLINE_BYTES:
+	case XDS_CORE(DATA_SOURCE__SPECIFIER_INLINE_BYTES):
 		if (utf8_is_string(source->inline_bytes.data, source->inline_bytes.len))
-			return job_str(job, (const char *)source->inline_bytes.data, source->inline_bytes.len);
-		job_note(job, at, B_WARN, "is not UTF-8, which APISIX's configuration must be; the body is empty");
+			return job_str(job, (const char *)source->inline_bytes.data,
+				       source->inline_bytes.len);
+		job_note(job, at, B_WARN,
+			 "is not UTF-8, which APISIX's configuration must be; the body is empty");
 		return "";
-	case ENVOY__CONFIG__CORE__V3__DATA_SOURCE__SPECIFIER__NOT_SET:
+	case XDS_CORE(DATA_SOURCE__SPECIFIER__NOT_SET):
 		return "";
 	default:
-		job_note(job, at, B_WARN, "files and environment variables are not read for a body; it is empty");
+		job_note(job, at, B_WARN,
+			 "files and environment variables are not read for a body; it is empty");
 		return "";
 	}
 }
 
-void action_direct(struct job *job, const xds_direct *direct, const struct path *at, struct rule *rule)
+void action_direct(struct job *job, const xds_direct *direct, const struct path *at,
+		   struct rule *rule)
 {
 	struct path here = PATH_AT(at, "direct_response");
 	struct path body = PATH_AT(&here, "body");
 
 	if (direct->status < 200 || direct->status > 599) {
-		rule_refuse(job, rule, &here, B_SLOT, "APISIX cannot answer with status %u; the route answers 503",
+		rule_refuse(job, rule, &here, B_SLOT,
+			    "APISIX cannot answer with status %u; the route answers 503",
 			    direct->status);
 		return;
 	}
@@ -44,6 +49,6 @@ void action_direct(struct job *job, const xds_direct *direct, const struct path 
 
 bool action_denies(const xds_route *route)
 {
-	return route->action_case == ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_DIRECT_RESPONSE &&
+	return route->action_case == XDS_ROUTE(ROUTE__ACTION_DIRECT_RESPONSE) &&
 	       (route->direct_response->status == 401 || route->direct_response->status == 403);
 }

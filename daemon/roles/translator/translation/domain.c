@@ -63,8 +63,8 @@ static struct domain domain_wild(struct job *job, struct domain d, enum port_mod
  * Exact and suffix domains.  With ports ignored the look-up is exact enough, except for a name with
  * a dot at its end (nginx strips it) and for "*-x", which APISIX would match with nothing for the star.
  */
-static struct domain domain_named(struct job *job, struct domain d, enum port_mode mode, uint32_t own_port,
-				  bool exact)
+static struct domain domain_named(struct job *job, struct domain d, enum port_mode mode,
+				  uint32_t own_port, bool exact)
 {
 	size_t name = port_start(d.text);
 	bool has_port = name < strlen(d.text);
@@ -83,7 +83,8 @@ static struct domain domain_named(struct job *job, struct domain d, enum port_mo
 		d.regex = job_printf(job, "\\A%s%s%s\\z", head, regex_quote(job, rest),
 				     has_port ? "" : port_regex(job, mode, own_port));
 	else if (d.class == DOMAIN_SUFFIX && d.text[1] != '.')
-		d.regex = job_printf(job, "\\A.+%s%s\\z", regex_quote(job, rest), port_regex(job, mode, own_port));
+		d.regex = job_printf(job, "\\A.+%s%s\\z", regex_quote(job, rest),
+				     port_regex(job, mode, own_port));
 	if (!host_legal(d.host)) {
 		/* Not to be looked up: among the host-less ones, with the whole name as condition. */
 		d.class = DOMAIN_PREFIX;
@@ -94,7 +95,8 @@ static struct domain domain_named(struct job *job, struct domain d, enum port_mo
 	return d;
 }
 
-struct domain domain_parse(struct job *job, const char *text, enum port_mode mode, uint32_t own_port, bool exact)
+struct domain domain_parse(struct job *job, const char *text, enum port_mode mode,
+			   uint32_t own_port, bool exact)
 {
 	struct domain d = { .class = DOMAIN_NEVER, .text = lower(job, text), .host = "" };
 	size_t len = strlen(d.text);

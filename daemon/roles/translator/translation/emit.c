@@ -101,7 +101,8 @@ static const char *linear_condition(struct job *job, const struct rule *rule)
 	return expr_op(job, "uri", "~~", job_take(job, &b));
 }
 
-static void emit_vars(struct job *job, struct json *j, const struct rule *rule, const struct route_place *place)
+static void emit_vars(struct job *job, struct json *j, const struct rule *rule,
+		      const struct route_place *place)
 {
 	const struct strs *lists[] = { place->vars, &rule->vars };
 
@@ -135,7 +136,8 @@ static void emit_action(struct json *j, const struct rule *rule)
 		json_key_str(j, "upstream_id", rule->upstream_id);
 	else if (rule->no_upstream) {
 		json_key(j, "upstream");
-		json_raw(j, "{\"nodes\":[],\"type\":\"roundrobin\"}", strlen("{\"nodes\":[],\"type\":\"roundrobin\"}"));
+		json_raw(j, "{\"nodes\":[],\"type\":\"roundrobin\"}",
+			 strlen("{\"nodes\":[],\"type\":\"roundrobin\"}"));
 	}
 	if (rule->connect_ms > 0 && rule->io_ms > 0)
 		emit_timeout(j, rule->connect_ms, rule->io_ms);

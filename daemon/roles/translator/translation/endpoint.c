@@ -10,7 +10,7 @@
 
 #include "cluster.h"
 
-#define DEGRADED 1000		/* further back in priority than any other */
+#define DEGRADED 1000 /* further back in priority than any other */
 #define LOCALITY_SCALE 1000000.0
 
 struct reading {
@@ -24,9 +24,9 @@ struct reading {
 static bool usable(const xds_endpoint *endpoint)
 {
 	switch (endpoint->health_status) {
-	case ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__UNHEALTHY:
-	case ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__DRAINING:
-	case ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__TIMEOUT:
+	case XDS_CORE(HEALTH_STATUS__UNHEALTHY):
+	case XDS_CORE(HEALTH_STATUS__DRAINING):
+	case XDS_CORE(HEALTH_STATUS__TIMEOUT):
 		return false;
 	default:
 		return true;
@@ -48,11 +48,13 @@ static const char *node_host(struct job *job, const char *address)
 
 static const xds_socket_address *endpoint_address(const xds_endpoint *endpoint)
 {
-	const xds_address *address = endpoint->host_identifier_case ==
-					     ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT ?
-				     endpoint->endpoint->address : NULL;
+	const xds_address *address =
+		endpoint->host_identifier_case ==
+				ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT ?
+			endpoint->endpoint->address :
+			NULL;
 
-	if (address == NULL || address->address_case != ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_SOCKET_ADDRESS)
+	if (address == NULL || address->address_case != XDS_CORE(ADDRESS__ADDRESS_SOCKET_ADDRESS))
 		return NULL;
 	return address->socket_address;
 }
@@ -66,21 +68,24 @@ static void node_add(struct reading *r, struct up_node node)
 }
 
 /* factor: what the locality's weight makes of an endpoint's; 0: it stands for itself. */
-static void endpoint_read(struct reading *r, const xds_endpoint *endpoint, int64_t priority, double factor,
-			  const struct path *at)
+static void endpoint_read(struct reading *r, const xds_endpoint *endpoint, int64_t priority,
+			  double factor, const struct path *at)
 {
 	const xds_socket_address *socket = endpoint_address(endpoint);
 	struct up_node node = { .weight = uint32_of(endpoint->load_balancing_weight, 1) };
 	double scaled;
 
-	if (socket == NULL || socket->port_specifier_case != ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE) {
-		job_note(r->job, at, B_SKIP, "is no IP address and port number; the endpoint is left out");
+	if (socket == NULL ||
+	    socket->port_specifier_case != XDS_CORE(SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE)) {
+		job_note(r->job, at, B_SKIP,
+			 "is no IP address and port number; the endpoint is left out");
 		return;
 	}
 	node.host = node_host(r->job, socket->address);
 	node.port = socket->port_value;
 	if (node.host == NULL || node.port == 0 || node.port > 65535 || node.weight == 0) {
-		job_note(r->job, at, B_SKIP, "'%s' port %u weight %llu is no endpoint; it is left out", socket->address,
+		job_note(r->job, at, B_SKIP,
+			 "'%s' port %u weight %llu is no endpoint; it is left out", socket->address,
 			 node.port, (unsigned long long)node.weight);
 		return;
 	}
@@ -89,7 +94,7 @@ static void endpoint_read(struct reading *r, const xds_endpoint *endpoint, int64
 		node.weight = scaled < 1 ? 1 : (uint64_t)scaled;
 	}
 	node.priority = -priority;
-	if (endpoint->health_status == ENVOY__CONFIG__CORE__V3__HEALTH_STATUS__DEGRADED)
+	if (endpoint->health_status == XDS_CORE(HEALTH_STATUS__DEGRADED))
 		node.priority -= DEGRADED;
 	node_add(r, node);
 }
@@ -116,7 +121,8 @@ static double locality_heaviest(const xds_cla *cla)
 	return heaviest;
 }
 
-static void locality_read(struct reading *r, const xds_locality *locality, double heaviest, const struct path *at)
+static void locality_read(struct reading *r, const xds_locality *locality, double heaviest,
+			  const struct path *at)
 {
 	uint32_t weight = uint32_of(locality->load_balancing_weight, 0);
 	double sum = locality_sum(r, locality), factor = 0;
@@ -131,7 +137,8 @@ static void locality_read(struct reading *r, const xds_locality *locality, doubl
 		if (r->healthy_only && !usable(locality->lb_endpoints[i]))
 			r->unhealthy++;
 		else
-			endpoint_read(r, locality->lb_endpoints[i], locality->priority, factor, &here);
+			endpoint_read(r, locality->lb_endpoints[i], locality->priority, factor,
+				      &here);
 	}
 }
 
@@ -171,7 +178,8 @@ static void nodes_merge(struct up_nodes *nodes)
 	for (size_t i = 1; i < nodes->n; i++) {
 		struct up_node *last = &nodes->list[kept], *node = &nodes->list[i];
 
-		if (last->priority == node->priority && last->port == node->port && strcmp(last->host, node->host) == 0)
+		if (last->priority == node->priority && last->port == node->port &&
+		    strcmp(last->host, node->host) == 0)
 			last->weight += node->weight;
 		else
 			nodes->list[++kept] = *node;
@@ -201,8 +209,8 @@ static void nodes_reduce(struct up_nodes *nodes)
 		nodes->list[i].weight /= common;
 }
 
-void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at, const struct endpoint_options *options,
-		    struct up_nodes *ret)
+void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at,
+		    const struct endpoint_options *options, struct up_nodes *ret)
 {
 	struct reading r = { .job = job, .options = options, .healthy_only = true };
 

@@ -32,7 +32,8 @@ static bool rules_enforce(const Envoy__Config__Rbac__V3__RBAC *rules, const void
 		return true;
 	if (rules == NULL || rules->action == ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__LOG)
 		return false;
-	return rules->action != ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__DENY || rules->n_policies > 0;
+	return rules->action != ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__DENY ||
+	       rules->n_policies > 0;
 }
 
 /* Each: true when this configuration can refuse a request; else why it cannot, and how much that matters. */
@@ -45,7 +46,8 @@ static bool rbac_guards(const ProtobufCMessage *m, enum behaviour *ret_b, const 
 	return rules_enforce(rbac->rules, rbac->matcher);
 }
 
-static bool network_rbac_guards(const ProtobufCMessage *m, enum behaviour *ret_b, const char **ret_why)
+static bool network_rbac_guards(const ProtobufCMessage *m, enum behaviour *ret_b,
+				const char **ret_why)
 {
 	const network_rbac *rbac = (const network_rbac *)m;
 
@@ -68,7 +70,8 @@ static bool authz_guards(const ProtobufCMessage *m, enum behaviour *ret_b, const
 	const http_authz *authz = (const http_authz *)m;
 
 	*ret_b = B_WARN;
-	*ret_why = "external authorization is not asked: failure_mode_allow lets requests pass without it";
+	*ret_why =
+		"external authorization is not asked: failure_mode_allow lets requests pass without it";
 	return !authz->failure_mode_allow;
 }
 
@@ -77,7 +80,8 @@ static bool ratelimit_guards(const ProtobufCMessage *m, enum behaviour *ret_b, c
 	const http_ratelimit *limit = (const http_ratelimit *)m;
 
 	*ret_b = B_WARN;
-	*ret_why = "APISIX cannot ask a rate limit service; requests are not limited (failure_mode_deny is off)";
+	*ret_why =
+		"APISIX cannot ask a rate limit service; requests are not limited (failure_mode_deny is off)";
 	return limit->failure_mode_deny;
 }
 
@@ -87,9 +91,11 @@ static const struct {
 } conditional[] = {
 	{ &envoy__extensions__filters__http__rbac__v3__rbac__descriptor, rbac_guards },
 	{ &envoy__extensions__filters__network__rbac__v3__rbac__descriptor, network_rbac_guards },
-	{ &envoy__extensions__filters__http__jwt_authn__v3__jwt_authentication__descriptor, jwt_guards },
+	{ &envoy__extensions__filters__http__jwt_authn__v3__jwt_authentication__descriptor,
+	  jwt_guards },
 	{ &envoy__extensions__filters__http__ext_authz__v3__ext_authz__descriptor, authz_guards },
-	{ &envoy__extensions__filters__http__ratelimit__v3__rate_limit__descriptor, ratelimit_guards },
+	{ &envoy__extensions__filters__http__ratelimit__v3__rate_limit__descriptor,
+	  ratelimit_guards },
 };
 
 bool filter_guards(struct job *job, const pb_any *any, const struct path *at)
@@ -112,10 +118,14 @@ bool filter_guards(struct job *job, const pb_any *any, const struct path *at)
 static void guard_add(struct job *job, struct filters *filters, const xds_http_filter *filter,
 		      const char *type, const struct path *at)
 {
-	if (!job_grow(job, (void **)&filters->guards, filters->n, &filters->cap, sizeof *filters->guards))
+	if (!job_grow(job, (void **)&filters->guards, filters->n, &filters->cap,
+		      sizeof *filters->guards))
 		return;
 	filters->guards[filters->n++] = (struct guard){
-		.name = filter->name, .type = type, .off = filter->disabled, .at = path_keep(job, at),
+		.name = filter->name,
+		.type = type,
+		.off = filter->disabled,
+		.at = path_keep(job, at),
 	};
 }
 
@@ -131,8 +141,10 @@ static void discovered(struct job *job, struct filters *filters, const xds_http_
 
 		if (row == NULL || row->class != TYPE_SECURITY)
 			continue;
-		job_note(job, &here, B_CLOSED, "a filter that is discovered on its own is not read; '%s' may refuse "
-			 "requests, so its routes answer 403", row->name);
+		job_note(job, &here, B_CLOSED,
+			 "a filter that is discovered on its own is not read; '%s' may refuse "
+			 "requests, so its routes answer 403",
+			 row->name);
 		guard_add(job, filters, filter, row->name, &here);
 		return;
 	}
@@ -147,12 +159,13 @@ static void filter_read(struct job *job, struct filters *filters, const xds_http
 	const char *type;
 
 	if (filter->config_discovery != NULL &&
-	    filter->config_type_case == ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__CONFIG_TYPE_CONFIG_DISCOVERY) {
+	    filter->config_type_case == XDS_HCM(HTTP_FILTER__CONFIG_TYPE_CONFIG_DISCOVERY)) {
 		discovered(job, filters, filter, at);
 		return;
 	}
-	if (filter->config_type_case != ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__CONFIG_TYPE_TYPED_CONFIG) {
-		job_note(job, at, B_WARN, "filter '%s' has no configuration and is not translated", filter->name);
+	if (filter->config_type_case != XDS_HCM(HTTP_FILTER__CONFIG_TYPE_TYPED_CONFIG)) {
+		job_note(job, at, B_WARN, "filter '%s' has no configuration and is not translated",
+			 filter->name);
 		return;
 	}
 	type = any_type(job, filter->typed_config);
@@ -180,29 +193,62 @@ void filters_read(struct job *job, const xds_hcm *hcm, const struct path *at, st
 	}
 }
 
-/* Does this setting of one level turn the guard off? */
+/* Each: does this setting of one level turn the guard off? */
+static bool rbac_opens(const ProtobufCMessage *m)
+{
+	const http_rbac *rbac = ((const http_rbac_route *)m)->rbac;
+
+	return rbac == NULL || !rules_enforce(rbac->rules, rbac->matcher);
+}
+
+/* In both messages, `disabled` is a member of a oneof with field number 1. */
+static bool jwt_opens(const ProtobufCMessage *m)
+{
+	const http_jwt_route *jwt = (const http_jwt_route *)m;
+
+	return (int)jwt->requirement_specifier_case == 1 && jwt->disabled;
+}
+
+static bool authz_opens(const ProtobufCMessage *m)
+{
+	const http_authz_route *authz = (const http_authz_route *)m;
+
+	return (int)authz->override_case == 1 && authz->disabled;
+}
+
+static const struct {
+	const ProtobufCMessageDescriptor *type;
+	bool (*opens)(const ProtobufCMessage *m);
+} settings[] = {
+	{ &envoy__extensions__filters__http__rbac__v3__rbacper_route__descriptor, rbac_opens },
+	{ &envoy__extensions__filters__http__jwt_authn__v3__per_route_config__descriptor, jwt_opens },
+	{ &envoy__extensions__filters__http__ext_authz__v3__ext_authz_per_route__descriptor,
+	  authz_opens },
+};
+
+/* A FilterConfig may wrap the setting, once; what is wrapped deeper counts as closed. */
+static const pb_any *setting_unwrap(struct job *job, const pb_any *any, bool *ret_disabled)
+{
+	const filter_config *config = (const filter_config *)job_any(
+		job, any, &envoy__config__route__v3__filter_config__descriptor);
+
+	*ret_disabled = config != NULL && config->disabled;
+	return config != NULL ? config->config : any;
+}
+
 static bool setting_opens(struct job *job, const pb_any *any)
 {
 	const ProtobufCMessage *m;
+	bool disabled;
 
-	if ((m = job_any(job, any, &envoy__config__route__v3__filter_config__descriptor)) != NULL) {
-		const filter_config *config = (const filter_config *)m;
-
-		return config->disabled || (config->config != NULL && setting_opens(job, config->config));
+	any = setting_unwrap(job, any, &disabled);
+	if (disabled)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		m = job_any(job, any, settings[i].type);
+		if (m != NULL)
+			return settings[i].opens(m);
 	}
-	if ((m = job_any(job, any, &envoy__extensions__filters__http__rbac__v3__rbacper_route__descriptor)) != NULL) {
-		const http_rbac *rbac = ((const http_rbac_route *)m)->rbac;
-
-		return rbac == NULL || !rules_enforce(rbac->rules, rbac->matcher);
-	}
-	if ((m = job_any(job, any, &envoy__extensions__filters__http__jwt_authn__v3__per_route_config__descriptor)) != NULL)
-		return ((const http_jwt_route *)m)->requirement_specifier_case ==
-			       ENVOY__EXTENSIONS__FILTERS__HTTP__JWT_AUTHN__V3__PER_ROUTE_CONFIG__REQUIREMENT_SPECIFIER_DISABLED &&
-		       ((const http_jwt_route *)m)->disabled;
-	if ((m = job_any(job, any, &envoy__extensions__filters__http__ext_authz__v3__ext_authz_per_route__descriptor)) != NULL)
-		return ((const http_authz_route *)m)->override_case ==
-			       ENVOY__EXTENSIONS__FILTERS__HTTP__EXT_AUTHZ__V3__EXT_AUTHZ_PER_ROUTE__OVERRIDE_DISABLED &&
-		       ((const http_authz_route *)m)->disabled;
 	return false;
 }
 
@@ -234,7 +280,8 @@ static const pb_any *setting_of(struct filter_levels levels, const char *name)
 	return any;
 }
 
-const struct guard *filters_guard(struct job *job, const struct filters *filters, struct filter_levels levels)
+const struct guard *filters_guard(struct job *job, const struct filters *filters,
+				  struct filter_levels levels)
 {
 	for (size_t i = 0; i < filters->n; i++) {
 		const struct guard *guard = &filters->guards[i];
@@ -266,7 +313,8 @@ void filters_report(struct job *job, const struct filters *filters, void *const 
 		if (!is_guard(filters, entry->key))
 			walk_any(job, entry->value, &here);
 		else if (!setting_opens(job, entry->value))
-			job_note(job, &here, B_CLOSED, "the filter's settings for this place cannot be said in APISIX; "
+			job_note(job, &here, B_CLOSED,
+				 "the filter's settings for this place cannot be said in APISIX; "
 				 "what they govern answers 403");
 	}
 }

@@ -43,11 +43,11 @@ void graph_deinit(struct graph *g)
 	struct node *node, *next;
 	struct contested *c, *next_c;
 
-	HASH_ITER(hh, g->nodes, node, next) {
+	HASH_ITER (hh, g->nodes, node, next) {
 		HASH_DEL(g->nodes, node);
 		node_free(node);
 	}
-	HASH_ITER(hh, g->contested, c, next_c) {
+	HASH_ITER (hh, g->contested, c, next_c) {
 		HASH_DEL(g->contested, c);
 		free(c->list);
 		free(c);
@@ -128,10 +128,11 @@ void graph_collect(struct graph *g, struct node *node)
 {
 	const struct unit *unit = node->unit;
 
-	if (node->present || node->users.n > 0 || node->reporters.n > 0 || node->n_wanted > 0 || node->touched)
+	if (node->present || node->users.n > 0 || node->reporters.n > 0 || node->n_wanted > 0 ||
+	    node->touched)
 		return;
-	if (unit != NULL && (unit->dirty || unit->out.n_objects > 0 || unit->out.n_deps > 0 || unit->out.notes.n > 0 ||
-			     unit->n_claims > 0))
+	if (unit != NULL && (unit->dirty || unit->out.n_objects > 0 || unit->out.n_deps > 0 ||
+			     unit->out.notes.n > 0 || unit->n_claims > 0))
 		return;
 	HASH_DEL(g->nodes, node);
 	node_free(node);
@@ -239,7 +240,8 @@ int wanted_remove(struct node *node, const struct variant *v)
 		if (--node->wanted[i].count > 0)
 			return 0;
 		free(node->wanted[i].variant);
-		memmove(&node->wanted[i], &node->wanted[i + 1], (node->n_wanted - i - 1) * sizeof *node->wanted);
+		memmove(&node->wanted[i], &node->wanted[i + 1],
+			(node->n_wanted - i - 1) * sizeof *node->wanted);
 		node->n_wanted--;
 		return 1;
 	}

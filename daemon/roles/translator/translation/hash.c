@@ -18,7 +18,8 @@ static bool name_legal(const char *name)
 }
 
 /* One policy. False: it cannot be said. */
-static bool policy_key(struct job *job, const hash_policy *policy, const struct path *at, struct variant *v)
+static bool policy_key(struct job *job, const hash_policy *policy, const struct path *at,
+		       struct variant *v)
 {
 	switch (policy->policy_specifier_case) {
 	case POLICY(HEADER):
@@ -29,7 +30,9 @@ static bool policy_key(struct job *job, const hash_policy *policy, const struct 
 		v->hash_on = "cookie";
 		v->hash_key = policy->cookie->name;
 		if (policy->cookie->ttl != NULL)
-			job_note(job, at, B_WARN, "APISIX does not make the cookie; requests without it are hashed by address");
+			job_note(
+				job, at, B_WARN,
+				"APISIX does not make the cookie; requests without it are hashed by address");
 		return name_legal(v->hash_key);
 	case POLICY(CONNECTION_PROPERTIES):
 		v->hash_on = "vars";
@@ -48,7 +51,8 @@ static bool policy_key(struct job *job, const hash_policy *policy, const struct 
 static void combine(const struct variant *v, struct buf *out)
 {
 	if (strcmp(v->hash_on, "header") != 0) {
-		buf_printf(out, "$%s%s", strcmp(v->hash_on, "cookie") == 0 ? "cookie_" : "", v->hash_key);
+		buf_printf(out, "$%s%s", strcmp(v->hash_on, "cookie") == 0 ? "cookie_" : "",
+			   v->hash_key);
 		return;
 	}
 	buf_puts(out, "$http_");
@@ -56,7 +60,8 @@ static void combine(const struct variant *v, struct buf *out)
 		buf_putc(out, *p == '-' ? '_' : *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p);
 }
 
-void action_hash(struct job *job, const xds_route_action *action, const struct path *at, struct variant *variant)
+void action_hash(struct job *job, const xds_route_action *action, const struct path *at,
+		 struct variant *variant)
 {
 	struct buf combination = BUF_INIT;
 	const char *text;
@@ -67,7 +72,8 @@ void action_hash(struct job *job, const xds_route_action *action, const struct p
 		struct variant one = VARIANT_DEFAULT;
 
 		if (!policy_key(job, action->hash_policy[i], &here, &one)) {
-			job_note(job, &here, B_WARN, "requests cannot be hashed by this in APISIX; it is left out");
+			job_note(job, &here, B_WARN,
+				 "requests cannot be hashed by this in APISIX; it is left out");
 			continue;
 		}
 		used++;

@@ -16,34 +16,35 @@ struct text_match {
 	bool fold_case;
 };
 
-static enum match_result text_of(struct job *job, const xds_string_matcher *m, const struct path *at,
-				 struct text_match *ret)
+static enum match_result text_of(struct job *job, const xds_string_matcher *m,
+				 const struct path *at, struct text_match *ret)
 {
 	*ret = (struct text_match){ .kind = TEXT_NONE, .fold_case = m != NULL && m->ignore_case };
 	switch (m != NULL ? m->match_pattern_case : 0) {
-	case ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_EXACT:
+	case XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_EXACT):
 		ret->kind = TEXT_EXACT;
 		ret->text = m->exact;
 		return MATCH_OK;
-	case ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_PREFIX:
+	case XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_PREFIX):
 		ret->kind = TEXT_PREFIX;
 		ret->text = m->prefix;
 		return MATCH_OK;
-	case ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_SUFFIX:
+	case XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_SUFFIX):
 		ret->kind = TEXT_SUFFIX;
 		ret->text = m->suffix;
 		return MATCH_OK;
-	case ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_CONTAINS:
+	case XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_CONTAINS):
 		ret->kind = TEXT_CONTAINS;
 		ret->text = m->contains;
 		return MATCH_OK;
-	case ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_SAFE_REGEX:
+	case XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_SAFE_REGEX):
 		ret->kind = TEXT_REGEX;
 		ret->text = m->safe_regex->regex;
 		ret->fold_case = false;
 		return MATCH_OK;
 	default:
-		job_note(job, at, B_SKIP, "this kind of matcher cannot be said in APISIX; the route is left out");
+		job_note(job, at, B_SKIP,
+			 "this kind of matcher cannot be said in APISIX; the route is left out");
 		return MATCH_DROP;
 	}
 }
@@ -92,16 +93,20 @@ static bool text_matches_empty(const struct text_match *m)
 
 static bool header_name_legal(const char *name)
 {
-	return name[0] != '\0' && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					      "0123456789_-")] == '\0';
+	return name[0] != '\0' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789_-")] == '\0';
 }
 
 /* The variable in which nginx holds the header; NULL: it holds no such one. */
 static const char *header_var(struct job *job, const char *name)
 {
-	static const struct { const char *header, *var; } special[] = {
-		{ ":method", "request_method" }, { ":authority", "http_host" }, { "host", "http_host" },
-		{ ":path", "real_request_uri" }, { ":scheme", "scheme" },
+	static const struct {
+		const char *header, *var;
+	} special[] = {
+		{ ":method", "request_method" }, { ":authority", "http_host" },
+		{ "host", "http_host" },	 { ":path", "real_request_uri" },
+		{ ":scheme", "scheme" },
 	};
 	char *var;
 
@@ -131,8 +136,9 @@ static const char *negate(struct job *job, const char *var, const struct strs *e
 }
 
 /* Value conditions (all of `exprs`) with inversion and the meaning of an absent value. */
-static void add_values(struct job *job, struct rule *rule, const char *var, const struct strs *exprs,
-		       bool invert, bool missing_is_empty, bool empty_matches)
+static void add_values(struct job *job, struct rule *rule, const char *var,
+		       const struct strs *exprs, bool invert, bool missing_is_empty,
+		       bool empty_matches)
 {
 	struct strs either = { 0 };
 
@@ -144,7 +150,8 @@ static void add_values(struct job *job, struct rule *rule, const char *var, cons
 		strs_add(job, &either, expr_list(job, "AND", exprs));
 		strs_add(job, &rule->vars, expr_list(job, "OR", &either));
 	} else {
-		strs_add(job, &rule->vars, negate(job, var, exprs, !missing_is_empty || empty_matches));
+		strs_add(job, &rule->vars,
+			 negate(job, var, exprs, !missing_is_empty || empty_matches));
 	}
 }
 
@@ -162,28 +169,29 @@ static void range_exprs(struct job *job, const char *var, const Envoy__Type__V3_
 }
 
 /* The value matcher of a header; TEXT_NONE: only its presence counts. */
-static enum match_result header_text(struct job *job, const xds_header_matcher *m, const struct path *at,
-				     struct text_match *ret)
+static enum match_result header_text(struct job *job, const xds_header_matcher *m,
+				     const struct path *at, struct text_match *ret)
 {
 	*ret = (struct text_match){ .kind = TEXT_NONE };
 	switch (m->header_match_specifier_case) {
-	case ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_EXACT_MATCH:
+	case XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_EXACT_MATCH):
 		/* Deprecated, and empty it meant "present". */
-		*ret = (struct text_match){ m->exact_match[0] != '\0' ? TEXT_EXACT : TEXT_NONE, m->exact_match, false };
+		*ret = (struct text_match){ m->exact_match[0] != '\0' ? TEXT_EXACT : TEXT_NONE,
+					    m->exact_match, false };
 		return MATCH_OK;
-	case ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_PREFIX_MATCH:
+	case XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_PREFIX_MATCH):
 		*ret = (struct text_match){ TEXT_PREFIX, m->prefix_match, false };
 		return MATCH_OK;
-	case ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_SUFFIX_MATCH:
+	case XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_SUFFIX_MATCH):
 		*ret = (struct text_match){ TEXT_SUFFIX, m->suffix_match, false };
 		return MATCH_OK;
-	case ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_CONTAINS_MATCH:
+	case XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_CONTAINS_MATCH):
 		*ret = (struct text_match){ TEXT_CONTAINS, m->contains_match, false };
 		return MATCH_OK;
-	case ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_SAFE_REGEX_MATCH:
+	case XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_SAFE_REGEX_MATCH):
 		*ret = (struct text_match){ TEXT_REGEX, m->safe_regex_match->regex, false };
 		return MATCH_OK;
-	case ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_STRING_MATCH:
+	case XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_STRING_MATCH):
 		return text_of(job, m->string_match, at, ret);
 	default:
 		return MATCH_OK;
@@ -195,10 +203,11 @@ static const char *const route_methods[] = {
 };
 
 /* `:method` with an exact value goes where APISIX looks first. */
-static bool method_taken(const xds_header_matcher *m, const struct text_match *text, struct rule *rule)
+static bool method_taken(const xds_header_matcher *m, const struct text_match *text,
+			 struct rule *rule)
 {
-	if (strcmp(m->name, ":method") != 0 || text->kind != TEXT_EXACT || text->fold_case || m->invert_match ||
-	    rule->method != NULL)
+	if (strcmp(m->name, ":method") != 0 || text->kind != TEXT_EXACT || text->fold_case ||
+	    m->invert_match || rule->method != NULL)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(route_methods); i++)
 		if (strcmp(route_methods[i], text->text) == 0)
@@ -206,8 +215,8 @@ static bool method_taken(const xds_header_matcher *m, const struct text_match *t
 	return rule->method != NULL;
 }
 
-static enum match_result match_header(struct job *job, const xds_header_matcher *m, const struct path *at,
-				      struct rule *rule)
+static enum match_result match_header(struct job *job, const xds_header_matcher *m,
+				      const struct path *at, struct rule *rule)
 {
 	const char *var = header_var(job, m->name), *expr = NULL;
 	struct strs exprs = { 0 };
@@ -215,26 +224,32 @@ static enum match_result match_header(struct job *job, const xds_header_matcher 
 	enum match_result r;
 
 	if (m->base.n_unknown_fields > 0) {
-		job_note(job, at, B_SKIP, "has a condition that meshd does not know (field number %u); the route is left out",
-			 m->base.unknown_fields[0].tag);
+		job_note(
+			job, at, B_SKIP,
+			"has a condition that meshd does not know (field number %u); the route is left out",
+			m->base.unknown_fields[0].tag);
 		return MATCH_DROP;
 	}
 	if (var == NULL) {
-		job_note(job, at, B_SKIP, "nginx has no variable for header '%s'; the route is left out", m->name);
+		job_note(job, at, B_SKIP,
+			 "nginx has no variable for header '%s'; the route is left out", m->name);
 		return MATCH_DROP;
 	}
-	if (m->header_match_specifier_case == ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_RANGE_MATCH) {
+	if (m->header_match_specifier_case ==
+	    XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_RANGE_MATCH)) {
 		range_exprs(job, var, m->range_match, &exprs);
-		add_values(job, rule, var, &exprs, m->invert_match, m->treat_missing_header_as_empty, false);
+		add_values(job, rule, var, &exprs, m->invert_match,
+			   m->treat_missing_header_as_empty, false);
 		return MATCH_OK;
 	}
 	r = header_text(job, m, at, &text);
 	if (r != MATCH_OK || method_taken(m, &text, rule))
 		return r;
 	if (text.kind == TEXT_NONE) {
-		bool present = m->header_match_specifier_case !=
-				ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_PRESENT_MATCH ||
-			       m->present_match;
+		bool present =
+			m->header_match_specifier_case !=
+				XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_PRESENT_MATCH) ||
+			m->present_match;
 
 		add_presence(job, rule, var, present != (m->invert_match != 0));
 		return MATCH_OK;
@@ -248,8 +263,8 @@ static enum match_result match_header(struct job *job, const xds_header_matcher 
 	return MATCH_OK;
 }
 
-enum match_result match_headers(struct job *job, const xds_route_match *match, const struct path *at,
-				struct rule *rule)
+enum match_result match_headers(struct job *job, const xds_route_match *match,
+				const struct path *at, struct rule *rule)
 {
 	enum match_result r = MATCH_OK;
 
@@ -267,29 +282,33 @@ enum match_result match_query(struct job *job, const xds_route_match *match, con
 	enum match_result r = MATCH_OK;
 
 	for (size_t i = 0; i < match->n_query_parameters; i++) {
-		const Envoy__Config__Route__V3__QueryParameterMatcher *m = match->query_parameters[i];
+		const Envoy__Config__Route__V3__QueryParameterMatcher *m =
+			match->query_parameters[i];
 		struct path here = PATH_INDEX(at, "query_parameters", i);
 		const char *var = job_printf(job, "arg_%s", m->name), *expr = NULL;
 		enum match_result one = MATCH_OK;
 		struct text_match text;
 
 		if (m->query_parameter_match_specifier_case ==
-		    ENVOY__CONFIG__ROUTE__V3__QUERY_PARAMETER_MATCHER__QUERY_PARAMETER_MATCH_SPECIFIER_STRING_MATCH) {
+		    XDS_ROUTE(
+			    QUERY_PARAMETER_MATCHER__QUERY_PARAMETER_MATCH_SPECIFIER_STRING_MATCH)) {
 			one = text_of(job, m->string_match, &here, &text);
 			if (one == MATCH_OK)
 				one = text_expr(job, var, &text, &here, &expr);
 			if (one == MATCH_OK)
 				strs_add(job, &rule->vars, expr);
 		} else {
-			add_presence(job, rule, var, m->query_parameter_match_specifier_case == 0 || m->present_match);
+			add_presence(job, rule, var,
+				     m->query_parameter_match_specifier_case == 0 ||
+					     m->present_match);
 		}
 		r = match_worse(r, one);
 	}
 	return r;
 }
 
-enum match_result match_cookies(struct job *job, const xds_route_match *match, const struct path *at,
-				struct rule *rule)
+enum match_result match_cookies(struct job *job, const xds_route_match *match,
+				const struct path *at, struct rule *rule)
 {
 	enum match_result r = MATCH_OK;
 

@@ -100,8 +100,8 @@ struct cluster_facts job_facts(struct job *job, const char *cluster)
 	return job->ops->facts(job->arg, cluster);
 }
 
-ProtobufCMessage *job_decode(struct job *job, const ProtobufCMessageDescriptor *desc, const uint8_t *data,
-			     size_t size, const struct path *at)
+ProtobufCMessage *job_decode(struct job *job, const ProtobufCMessageDescriptor *desc,
+			     const uint8_t *data, size_t size, const struct path *at)
 {
 	struct pbscan_error error;
 	ProtobufCMessage *message = NULL;
@@ -112,7 +112,8 @@ ProtobufCMessage *job_decode(struct job *job, const ProtobufCMessageDescriptor *
 	if (r == -ENOMEM)
 		job->failed = true;
 	else if (at != NULL)
-		job_note(job, at, B_SKIP, "is not a valid %s: %s: %s", desc->name, error.path, error.text);
+		job_note(job, at, B_SKIP, "is not a valid %s: %s: %s", desc->name, error.path,
+			 error.text);
 	return NULL;
 }
 

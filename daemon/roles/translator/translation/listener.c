@@ -22,16 +22,16 @@ struct reader {
 	const char *name;
 	const xds_listener *listener;
 	const xds_chain *chain;
-	size_t index;			/* of the chain */
-	size_t scopes;			/* found so far */
+	size_t index; /* of the chain */
+	size_t scopes; /* found so far */
 	const char *closed;
-	struct strs vars;		/* what the chain's match says about clients */
+	struct strs vars; /* what the chain's match says about clients */
 };
 
 static const xds_socket_address *listener_address(const xds_listener *listener)
 {
 	if (listener->address == NULL ||
-	    listener->address->address_case != ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_SOCKET_ADDRESS)
+	    listener->address->address_case != XDS_CORE(ADDRESS__ADDRESS_SOCKET_ADDRESS))
 		return NULL;
 	return listener->address->socket_address;
 }
@@ -71,39 +71,41 @@ static enum port_mode port_mode_of(const xds_hcm *hcm, const xds_route_config *c
 {
 	if (config->ignore_port_in_host_matching ||
 	    (hcm->strip_port_mode_case ==
-		     ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__STRIP_PORT_MODE_STRIP_ANY_HOST_PORT &&
+		     XDS_HCM(HTTP_CONNECTION_MANAGER__STRIP_PORT_MODE_STRIP_ANY_HOST_PORT) &&
 	     hcm->strip_any_host_port))
 		return PORT_IGNORED;
 	return hcm->strip_matching_host_port ? PORT_OWN : PORT_KEPT;
 }
 
 /* The route configuration: inline, or the resource that is named. NULL: there is none; noted. */
-static const xds_route_config *route_config(struct reader *r, const xds_hcm *hcm, const struct path *at,
-					    struct path *ret_at)
+static const xds_route_config *route_config(struct reader *r, const xds_hcm *hcm,
+					    const struct path *at, struct path *ret_at)
 {
 	struct path rds = PATH_AT(at, "rds");
 	const struct resource *resource;
 	const ProtobufCMessage *m;
 
 	switch (hcm->route_specifier_case) {
-	case ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_ROUTE_CONFIG:
+	case XDS_HCM(HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_ROUTE_CONFIG):
 		*ret_at = (struct path)PATH_AT(at, "route_config");
 		return hcm->route_config;
-	case ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_RDS:
+	case XDS_HCM(HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_RDS):
 		break;
 	default:
-		job_note(r->job, at, B_SLOT, "has no routes that meshd can read; nothing of it is served");
+		job_note(r->job, at, B_SLOT,
+			 "has no routes that meshd can read; nothing of it is served");
 		return NULL;
 	}
 	resource = job_find(r->job, RT_ROUTE, hcm->rds->route_config_name);
 	if (resource == NULL) {
-		job_note(r->job, &rds, B_WARN, "route configuration '%s' is not there; nothing is served until it comes",
+		job_note(r->job, &rds, B_WARN,
+			 "route configuration '%s' is not there; nothing is served until it comes",
 			 hcm->rds->route_config_name);
 		return NULL;
 	}
 	*ret_at = (struct path)PATH_ROOT(RT_ROUTE, resource->name);
-	m = job_decode(r->job, &envoy__config__route__v3__route_configuration__descriptor, resource->body,
-		       resource->size, ret_at);
+	m = job_decode(r->job, &envoy__config__route__v3__route_configuration__descriptor,
+		       resource->body, resource->size, ret_at);
 	if (m != NULL && r->notes)
 		walk(r->job, m, ret_at);
 	return (const xds_route_config *)m;
@@ -111,7 +113,8 @@ static const xds_route_config *route_config(struct reader *r, const xds_hcm *hcm
 
 static const char *claimant_of(struct reader *r)
 {
-	return r->scopes++ == 0 ? r->name : job_printf(r->job, "%s, filter chain %zu", r->name, r->index);
+	return r->scopes++ == 0 ? r->name :
+				  job_printf(r->job, "%s, filter chain %zu", r->name, r->index);
 }
 
 /* Ids last longer than positions: a name, or nothing for the first chain. */
@@ -137,7 +140,9 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 {
 	const xds_socket_address *address = listener_address(r->listener);
 	struct path config_at;
-	struct scope scope = { .listener = r->name, .at = at, .hcm = hcm, .closed = r->closed, .vars = r->vars };
+	struct scope scope = {
+		.listener = r->name, .at = at, .hcm = hcm, .closed = r->closed, .vars = r->vars
+	};
 
 	scope.claimant = claimant_of(r);
 	scope.id = chain_id(r);
@@ -161,7 +166,11 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 static void read_stream(struct reader *r, const xds_tcp_proxy *proxy, const struct path *at)
 {
 	struct stream_chain chain = {
-		.listener = r->name, .at = at, .config = r->listener, .chain = r->chain, .proxy = proxy,
+		.listener = r->name,
+		.at = at,
+		.config = r->listener,
+		.chain = r->chain,
+		.proxy = proxy,
 		.closed = r->closed,
 	};
 
@@ -174,7 +183,8 @@ static void read_stream(struct reader *r, const xds_tcp_proxy *proxy, const stru
 }
 
 /* A filter before the last one. */
-static void read_other(struct reader *r, const Envoy__Config__Listener__V3__Filter *filter, const struct path *at)
+static void read_other(struct reader *r, const Envoy__Config__Listener__V3__Filter *filter,
+		       const struct path *at)
 {
 	const char *type = any_type(r->job, filter->typed_config);
 	const struct type_cover *row = coverage_type(type);
@@ -190,27 +200,30 @@ static void read_other(struct reader *r, const Envoy__Config__Listener__V3__Filt
 	r->closed = row->name;
 }
 
-static void read_filter(struct reader *r, const Envoy__Config__Listener__V3__Filter *filter, const struct path *at)
+static void read_filter(struct reader *r, const Envoy__Config__Listener__V3__Filter *filter,
+			const struct path *at)
 {
 	struct path here = PATH_AT(at, "typed_config");
 	const ProtobufCMessage *m;
 
-	if (filter->config_type_case != ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG ||
+	if (filter->config_type_case !=
+		    ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG ||
 	    filter->typed_config == NULL) {
 		if (filter->config_type_case != 0) {
-			job_note(r->job, at, B_CLOSED, "a network filter that is discovered on its own is not read; it may "
-				 "refuse connections, so nothing passes");
+			job_note(
+				r->job, at, B_CLOSED,
+				"a network filter that is discovered on its own is not read; it may "
+				"refuse connections, so nothing passes");
 			r->closed = "config_discovery";
 		}
 		return;
 	}
-	m = job_any(r->job, filter->typed_config,
-		    &envoy__extensions__filters__network__http_connection_manager__v3__http_connection_manager__descriptor);
+	m = job_any(r->job, filter->typed_config, XDS_HCM_DESCRIPTOR);
 	if (m != NULL) {
 		read_http(r, (const xds_hcm *)m, &here);
 		return;
 	}
-	m = job_any(r->job, filter->typed_config, &envoy__extensions__filters__network__tcp_proxy__v3__tcp_proxy__descriptor);
+	m = job_any(r->job, filter->typed_config, XDS_TCP_DESCRIPTOR);
 	if (m != NULL)
 		read_stream(r, (const xds_tcp_proxy *)m, &here);
 	else
@@ -226,7 +239,8 @@ static void read_tls(struct reader *r, const struct path *at)
 
 	if (socket == NULL || socket->typed_config == NULL)
 		return;
-	tls = (const downstream_tls *)job_any(r->job, socket->typed_config,
+	tls = (const downstream_tls *)job_any(
+		r->job, socket->typed_config,
 		&envoy__extensions__transport_sockets__tls__v3__downstream_tls_context__descriptor);
 	if (tls == NULL) {
 		if (r->notes)
@@ -234,16 +248,21 @@ static void read_tls(struct reader *r, const struct path *at)
 		return;
 	}
 	if (bool_of(tls->require_client_certificate, false)) {
-		job_note(r->job, &here, B_CLOSED, "client certificates are not verified yet, so nothing of this filter chain "
-			 "is let through");
+		job_note(
+			r->job, &here, B_CLOSED,
+			"client certificates are not verified yet, so nothing of this filter chain "
+			"is let through");
 		r->closed = "client certificates";
 	} else {
-		job_note(r->job, &here, B_WARN, "TLS is not terminated yet: the certificate is not published, the chain is "
-			 "served on APISIX's own ports");
+		job_note(
+			r->job, &here, B_WARN,
+			"TLS is not terminated yet: the certificate is not published, the chain is "
+			"served on APISIX's own ports");
 	}
 }
 
-static void read_chain(struct reader *r, const xds_chain *chain, size_t index, const struct path *at)
+static void read_chain(struct reader *r, const xds_chain *chain, size_t index,
+		       const struct path *at)
 {
 	r->chain = chain;
 	r->index = index;
@@ -257,15 +276,18 @@ static void read_chain(struct reader *r, const xds_chain *chain, size_t index, c
 	}
 }
 
-void listener_read(struct job *job, const struct resource *resource, bool notes, const struct listener_ops *ops,
-		   void *arg)
+void listener_read(struct job *job, const struct resource *resource, bool notes,
+		   const struct listener_ops *ops, void *arg)
 {
-	struct reader r = { .job = job, .ops = ops, .arg = arg, .notes = notes, .name = resource->name };
+	struct reader r = {
+		.job = job, .ops = ops, .arg = arg, .notes = notes, .name = resource->name
+	};
 	struct path root = PATH_ROOT(RT_LISTENER, resource->name);
 	struct path last = PATH_AT(&root, "default_filter_chain");
 
-	r.listener = (const xds_listener *)job_decode(job, &envoy__config__listener__v3__listener__descriptor,
-						      resource->body, resource->size, &root);
+	r.listener = (const xds_listener *)job_decode(
+		job, &envoy__config__listener__v3__listener__descriptor, resource->body,
+		resource->size, &root);
 	if (r.listener == NULL)
 		return;
 	if (notes)
@@ -276,5 +298,6 @@ void listener_read(struct job *job, const struct resource *resource, bool notes,
 		read_chain(&r, r.listener->filter_chains[i], i, &here);
 	}
 	if (r.listener->default_filter_chain != NULL)
-		read_chain(&r, r.listener->default_filter_chain, r.listener->n_filter_chains, &last);
+		read_chain(&r, r.listener->default_filter_chain, r.listener->n_filter_chains,
+			   &last);
 }

@@ -8,11 +8,13 @@
 
 #include "expr.h"
 
-static enum match_result match_grpc(struct job *job, const xds_route_match *match, struct rule *rule)
+static enum match_result match_grpc(struct job *job, const xds_route_match *match,
+				    struct rule *rule)
 {
 	if (match->grpc != NULL)
-		strs_add(job, &rule->vars, expr_op(job, "http_content_type", "~~",
-						   "\\Aapplication/grpc(?:\\+[^;]*)?(?:;.*)?\\z"));
+		strs_add(job, &rule->vars,
+			 expr_op(job, "http_content_type", "~~",
+				 "\\Aapplication/grpc(?:\\+[^;]*)?(?:;.*)?\\z"));
 	return MATCH_OK;
 }
 
@@ -21,16 +23,17 @@ uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f);
 uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f)
 {
 	switch (f->denominator) {
-	case ENVOY__TYPE__V3__FRACTIONAL_PERCENT__DENOMINATOR_TYPE__TEN_THOUSAND:
+	case XDS_TYPE(FRACTIONAL_PERCENT__DENOMINATOR_TYPE__TEN_THOUSAND):
 		return 10000;
-	case ENVOY__TYPE__V3__FRACTIONAL_PERCENT__DENOMINATOR_TYPE__MILLION:
+	case XDS_TYPE(FRACTIONAL_PERCENT__DENOMINATOR_TYPE__MILLION):
 		return 1000000;
 	default:
 		return 100;
 	}
 }
 
-static enum match_result match_fraction(struct job *job, const xds_route_match *match, const struct path *at)
+static enum match_result match_fraction(struct job *job, const xds_route_match *match,
+					const struct path *at)
 {
 	const Envoy__Config__Core__V3__RuntimeFractionalPercent *f = match->runtime_fraction;
 	struct path here = PATH_AT(at, "runtime_fraction");
@@ -46,12 +49,14 @@ static enum match_result match_fraction(struct job *job, const xds_route_match *
 		return MATCH_NEVER;
 	}
 	if (numerator < fraction_base(f->default_value))
-		job_note(job, &here, B_WARN, "a share of requests cannot be matched in APISIX; taken as 100 %%");
+		job_note(job, &here, B_WARN,
+			 "a share of requests cannot be matched in APISIX; taken as 100 %%");
 	return MATCH_OK;
 }
 
 /* What has no counterpart at all. */
-static enum match_result match_unsupported(struct job *job, const xds_route_match *match, const struct path *at)
+static enum match_result match_unsupported(struct job *job, const xds_route_match *match,
+					   const struct path *at)
 {
 	const struct {
 		const char *field;
@@ -72,15 +77,17 @@ static enum match_result match_unsupported(struct job *job, const xds_route_matc
 		r = MATCH_DROP;
 	}
 	if (match->base.n_unknown_fields > 0) {
-		job_note(job, at, B_SKIP, "has a condition that meshd does not know (field number %u); the route is left out",
-			 match->base.unknown_fields[0].tag);
+		job_note(
+			job, at, B_SKIP,
+			"has a condition that meshd does not know (field number %u); the route is left out",
+			match->base.unknown_fields[0].tag);
 		r = MATCH_DROP;
 	}
 	return r;
 }
 
-static enum match_result match_conditions(struct job *job, const xds_route_match *match, const struct path *at,
-					  struct rule *rule)
+static enum match_result match_conditions(struct job *job, const xds_route_match *match,
+					  const struct path *at, struct rule *rule)
 {
 	enum match_result r = match_headers(job, match, at, rule);
 
@@ -96,7 +103,9 @@ static enum match_result widen(struct job *job, const struct path *at, struct ru
 {
 	static struct pattern all = { .text = "/", .prefix = true };
 
-	job_note(job, at, B_CLOSED, "the route denies access, so it is kept without the conditions that cannot be said");
+	job_note(
+		job, at, B_CLOSED,
+		"the route denies access, so it is kept without the conditions that cannot be said");
 	if (rule->n_patterns == 0) {
 		rule->patterns = &all;
 		rule->n_patterns = 1;
@@ -106,8 +115,8 @@ static enum match_result widen(struct job *job, const struct path *at, struct ru
 	return MATCH_OK;
 }
 
-enum match_result match_route(struct job *job, const xds_route_match *match, const struct path *at, bool denies,
-			      struct rule *rule)
+enum match_result match_route(struct job *job, const xds_route_match *match, const struct path *at,
+			      bool denies, struct rule *rule)
 {
 	struct path here = PATH_AT(at, "match");
 	enum match_result path, rest;
@@ -118,7 +127,7 @@ enum match_result match_route(struct job *job, const xds_route_match *match, con
 		return MATCH_DROP;
 	}
 	path = match_path(job, match, &here, rule);
-	if (match->path_specifier_case == ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_CONNECT_MATCHER)
+	if (match->path_specifier_case == XDS_ROUTE(ROUTE_MATCH__PATH_SPECIFIER_CONNECT_MATCHER))
 		return MATCH_DROP;
 	rest = match_conditions(job, match, &here, rule);
 	if (path == MATCH_NEVER || rest == MATCH_NEVER)

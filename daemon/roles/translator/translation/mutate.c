@@ -18,21 +18,25 @@ struct level {
 	const struct path *at;
 };
 
-static struct header_change *change_of(struct job *job, struct header_changes *changes, const char *name)
+static struct header_change *change_of(struct job *job, struct header_changes *changes,
+				       const char *name)
 {
 	for (size_t i = 0; i < changes->n; i++)
 		if (strcasecmp(changes->list[i].name, name) == 0)
 			return &changes->list[i];
-	if (!job_grow(job, (void **)&changes->list, changes->n, &changes->cap, sizeof *changes->list))
+	if (!job_grow(job, (void **)&changes->list, changes->n, &changes->cap,
+		      sizeof *changes->list))
 		return NULL;
 	changes->list[changes->n] = (struct header_change){ .name = name };
 	return &changes->list[changes->n++];
 }
 
-static const struct operator {
+static const struct operator
+{
 	const char *name, *var;
-	bool response;		/* only there */
-} operators[] = {
+	bool response; /* only there */
+}
+operators[] = {
 	{ "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", "${server_addr}", false },
 	{ "DOWNSTREAM_LOCAL_PORT", "${server_port}", false },
 	{ "DOWNSTREAM_PEER_SUBJECT", "${ssl_client_s_dn}", false },
@@ -100,7 +104,8 @@ static const char *value_convert(struct job *job, const char *value, bool respon
 			continue;
 		}
 		end = strchr(value + 1, '%');
-		if (end == NULL || !operator_write(value + 1, (size_t)(end - value - 1), response, &b)) {
+		if (end == NULL ||
+		    !operator_write(value + 1, (size_t)(end - value - 1), response, &b)) {
 			buf_deinit(&b);
 			return NULL;
 		}
@@ -119,15 +124,17 @@ static append_action action_of(const xds_header_option *option)
 	return option->append_action;
 }
 
-static void change_value(struct job *job, struct header_change *change, append_action action, const char *value,
-			 const struct path *at)
+static void change_value(struct job *job, struct header_change *change, append_action action,
+			 const char *value, const struct path *at)
 {
 	if (action == ACTION(ADD_IF_ABSENT) && change->values.n > 0)
 		return;
 	if (action == ACTION(ADD_IF_ABSENT) && !change->replace)
-		job_note(job, at, B_WARN, "APISIX cannot look whether the header is there; it is added in any case");
+		job_note(job, at, B_WARN,
+			 "APISIX cannot look whether the header is there; it is added in any case");
 	if (action == ACTION(OVERWRITE_IF_EXISTS))
-		job_note(job, at, B_WARN, "APISIX cannot look whether the header is there; it is set in any case");
+		job_note(job, at, B_WARN,
+			 "APISIX cannot look whether the header is there; it is set in any case");
 	if (action == ACTION(OVERWRITE_IF_EXISTS) || action == ACTION(OVERWRITE_IF_EXISTS_OR_ADD)) {
 		change->replace = true;
 		change->values.n = 0;
@@ -136,8 +143,8 @@ static void change_value(struct job *job, struct header_change *change, append_a
 }
 
 /* Names that are no headers in nginx. True: taken care of. */
-static bool special(struct job *job, const xds_header_option *option, const char *value, const struct path *at,
-		    struct rewrite *rewrite)
+static bool special(struct job *job, const xds_header_option *option, const char *value,
+		    const struct path *at, struct rewrite *rewrite)
 {
 	const char *name = option->header->key;
 
@@ -145,17 +152,20 @@ static bool special(struct job *job, const xds_header_option *option, const char
 		if (strchr(value, '$') == NULL && strchr(value, '_') == NULL)
 			rewrite->host = value;
 		else
-			job_note(job, at, B_WARN, "Host cannot be made of variables in APISIX; the request's own is kept");
+			job_note(
+				job, at, B_WARN,
+				"Host cannot be made of variables in APISIX; the request's own is kept");
 		return true;
 	}
 	if (name[0] != ':')
 		return false;
-	job_note(job, at, B_WARN, "'%s' cannot be changed like a header in APISIX; it is left alone", name);
+	job_note(job, at, B_WARN,
+		 "'%s' cannot be changed like a header in APISIX; it is left alone", name);
 	return true;
 }
 
-static void level_add(struct job *job, const struct level *level, bool response, struct rewrite *rewrite,
-		      struct header_changes *changes)
+static void level_add(struct job *job, const struct level *level, bool response,
+		      struct rewrite *rewrite, struct header_changes *changes)
 {
 	for (size_t i = 0; i < level->n_add; i++) {
 		const xds_header_option *option = level->add[i];
@@ -169,7 +179,9 @@ static void level_add(struct job *job, const struct level *level, bool response,
 			continue;
 		value = value_convert(job, option->header->value, response);
 		if (value == NULL) {
-			job_note(job, &here, B_WARN, "the value has a variable that APISIX lacks; the header is not added");
+			job_note(
+				job, &here, B_WARN,
+				"the value has a variable that APISIX lacks; the header is not added");
 			continue;
 		}
 		if (!response && special(job, option, value, &here, rewrite))
@@ -188,7 +200,8 @@ static void level_remove(struct job *job, const struct level *level, struct head
 
 		if (level->remove[i][0] == ':' || strcasecmp(level->remove[i], "host") == 0 ||
 		    level->remove[i][0] == '\0') {
-			job_note(job, &here, B_WARN, "'%s' cannot be removed; it is left alone", level->remove[i]);
+			job_note(job, &here, B_WARN, "'%s' cannot be removed; it is left alone",
+				 level->remove[i]);
 			continue;
 		}
 		change = change_of(job, changes, level->remove[i]);
@@ -199,26 +212,33 @@ static void level_remove(struct job *job, const struct level *level, struct head
 	}
 }
 
-#define LEVEL(message, where, direction)                                             \
-	{ (message)->direction##_headers_to_add, (message)->n_##direction##_headers_to_add, \
-	  (message)->direction##_headers_to_remove, (message)->n_##direction##_headers_to_remove, \
-	  #direction "_headers_to_add", #direction "_headers_to_remove", (where) }
+#define LEVEL(message, where, direction)                                                           \
+	{                                                                                          \
+		(message)->direction##_headers_to_add, (message)->n_##direction##_headers_to_add,  \
+			(message)->direction##_headers_to_remove,                                  \
+			(message)->n_##direction##_headers_to_remove,                              \
+			#direction "_headers_to_add", #direction "_headers_to_remove", (where)     \
+	}
 
-void mutate(struct job *job, struct filter_levels levels, const struct path *config_at, const struct path *vhost_at,
-	    const struct path *route_at, struct rewrite *rewrite)
+void mutate(struct job *job, struct filter_levels levels, const struct path *config_at,
+	    const struct path *vhost_at, const struct path *route_at, struct rewrite *rewrite)
 {
 	const struct level request[] = {
-		LEVEL(levels.route, route_at, request), LEVEL(levels.vhost, vhost_at, request),
+		LEVEL(levels.route, route_at, request),
+		LEVEL(levels.vhost, vhost_at, request),
 		LEVEL(levels.config, config_at, request),
 	};
 	const struct level response[] = {
-		LEVEL(levels.route, route_at, response), LEVEL(levels.vhost, vhost_at, response),
+		LEVEL(levels.route, route_at, response),
+		LEVEL(levels.vhost, vhost_at, response),
 		LEVEL(levels.config, config_at, response),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(request); i++) {
 		/* The level that is evaluated last has the last word. */
-		size_t at = levels.config->most_specific_header_mutations_wins ? ARRAY_SIZE(request) - 1 - i : i;
+		size_t at = levels.config->most_specific_header_mutations_wins ?
+				    ARRAY_SIZE(request) - 1 - i :
+				    i;
 
 		level_remove(job, &request[at], &rewrite->request);
 		level_add(job, &request[at], false, rewrite, &rewrite->request);

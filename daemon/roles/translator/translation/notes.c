@@ -13,12 +13,9 @@ static const struct {
 	const char *name;
 	enum mesh_severity severity;
 } behaviours[_B_MAX] = {
-	[B_INFO] = { "info", MESH_SEV_INFO },
-	[B_WARN] = { "warn", MESH_SEV_WARN },
-	[B_SLOT] = { "slot", MESH_SEV_ERROR },
-	[B_CLOSED] = { "closed", MESH_SEV_ERROR },
-	[B_SKIP] = { "skip", MESH_SEV_ERROR },
-	[B_NACK] = { "nack", MESH_SEV_ERROR },
+	[B_INFO] = { "info", MESH_SEV_INFO },  [B_WARN] = { "warn", MESH_SEV_WARN },
+	[B_SLOT] = { "slot", MESH_SEV_ERROR }, [B_CLOSED] = { "closed", MESH_SEV_ERROR },
+	[B_SKIP] = { "skip", MESH_SEV_ERROR }, [B_NACK] = { "nack", MESH_SEV_ERROR },
 };
 
 const char *behaviour_name(enum behaviour b)
@@ -67,7 +64,8 @@ static bool notes_grow(struct notes *notes)
 	return true;
 }
 
-void notes_vadd(struct notes *notes, const struct path *at, enum behaviour b, const char *fmt, va_list ap)
+void notes_vadd(struct notes *notes, const struct path *at, enum behaviour b, const char *fmt,
+		va_list ap)
 {
 	const struct path *root = path_root(at);
 	struct buf text = BUF_INIT;
@@ -92,8 +90,11 @@ void notes_vadd(struct notes *notes, const struct path *at, enum behaviour b, co
 		return;
 	}
 	notes->list[notes->n++] = (struct note){
-		.type = root->type, .behaviour = b, .name = block,
-		.field = block + field, .reason = block + reason,
+		.type = root->type,
+		.behaviour = b,
+		.name = block,
+		.field = block + field,
+		.reason = block + reason,
 	};
 }
 

@@ -15,7 +15,7 @@
 
 struct kept {
 	UT_hash_handle hh;
-	uint8_t *value;		/* owned */
+	uint8_t *value; /* owned */
 	size_t size;
 	char key[];
 };
@@ -24,15 +24,15 @@ struct kept {
 struct said {
 	UT_hash_handle hh;
 	struct buf lines;
-	char key[];		/* type, name */
+	char key[]; /* type, name */
 };
 
 struct offline {
-	struct resource_table *table;		/* owned */
-	struct translation *translation;	/* owned */
+	struct resource_table *table; /* owned */
+	struct translation *translation; /* owned */
 	struct kept *objects;
 	struct said *findings;
-	struct buf own;				/* lines about duplicates and refusals */
+	struct buf own; /* lines about duplicates and refusals */
 	struct offline_counts counts;
 	bool failed;
 };
@@ -42,7 +42,8 @@ static struct resource *op_find(void *arg, enum rt type, const char *name)
 	return resource_table_find(((struct offline *)arg)->table, type, name);
 }
 
-static int op_each(void *arg, enum rt type, int (*fn)(struct resource *r, void *fn_arg), void *fn_arg)
+static int op_each(void *arg, enum rt type, int (*fn)(struct resource *r, void *fn_arg),
+		   void *fn_arg)
 {
 	return resource_table_each(((struct offline *)arg)->table, type, fn, fn_arg);
 }
@@ -103,7 +104,8 @@ static void line_write(struct buf *out, const struct mesh_finding *f)
 	buf_putc(out, '\n');
 }
 
-static void op_findings(void *arg, enum rt type, const char *name, const struct mesh_finding *findings, size_t n)
+static void op_findings(void *arg, enum rt type, const char *name,
+			const struct mesh_finding *findings, size_t n)
 {
 	struct offline *o = arg;
 	struct said *said;
@@ -137,7 +139,11 @@ int offline_new(const struct translation_options *options, struct offline **ret_
 {
 	static const struct translation_options plain = { .capture = false };
 	static const struct translation_ops ops = {
-		.find = op_find, .each = op_each, .put = op_put, .del = op_del, .findings = op_findings,
+		.find = op_find,
+		.each = op_each,
+		.put = op_put,
+		.del = op_del,
+		.findings = op_findings,
 	};
 	_cleanup_(offline_freep) struct offline *o = calloc(1, sizeof *o);
 	int r;
@@ -163,12 +169,12 @@ struct offline *offline_free(struct offline *o)
 		return NULL;
 	translation_free(o->translation);
 	resource_table_free(o->table);
-	HASH_ITER(hh, o->objects, kept, next_kept) {
+	HASH_ITER (hh, o->objects, kept, next_kept) {
 		HASH_DEL(o->objects, kept);
 		free(kept->value);
 		free(kept);
 	}
-	HASH_ITER(hh, o->findings, said, next_said) {
+	HASH_ITER (hh, o->findings, said, next_said) {
 		HASH_DEL(o->findings, said);
 		buf_deinit(&said->lines);
 		free(said);
@@ -183,12 +189,17 @@ void offline_freep(struct offline **o)
 	*o = offline_free(*o);
 }
 
-static int own_finding(struct offline *o, const struct resource *r, enum behaviour b, const char *reason)
+static int own_finding(struct offline *o, const struct resource *r, enum behaviour b,
+		       const char *reason)
 {
 	line_write(&o->own, &(struct mesh_finding){
-		.severity = behaviour_severity(b), .type = rt_info(r->type)->message, .name = r->name, .field = "",
-		.behaviour = behaviour_name(b), .reason = reason,
-	});
+				    .severity = behaviour_severity(b),
+				    .type = rt_info(r->type)->message,
+				    .name = r->name,
+				    .field = "",
+				    .behaviour = behaviour_name(b),
+				    .reason = reason,
+			    });
 	return buf_error(&o->own);
 }
 
@@ -237,7 +248,7 @@ int offline_objects(const struct offline *o, const char *prefix, struct buf *out
 
 	if (list == NULL)
 		return -ENOMEM;
-	HASH_ITER(hh, o->objects, kept, next)
+	HASH_ITER (hh, o->objects, kept, next)
 		list[i++] = kept;
 	qsort(list, n, sizeof(*list), compare_kept);
 	for (i = 0; i < n; i++) {
@@ -261,7 +272,7 @@ int offline_findings(const struct offline *o, struct buf *out)
 
 	if (list == NULL)
 		return -ENOMEM;
-	HASH_ITER(hh, o->findings, said, next)
+	HASH_ITER (hh, o->findings, said, next)
 		list[i++] = said;
 	qsort(list, n, sizeof(*list), compare_said);
 	buf_append(out, o->own.data, o->own.len);

@@ -53,7 +53,8 @@ static struct entry *entries_new(const struct order_rule *rules, size_t n, size_
 			entries[total++] = (struct entry){ rules[i].patterns[k], i };
 	qsort(entries, total, sizeof *entries, compare_entries);
 	for (size_t i = 0; i < total; i++) {
-		if (i + 1 < total && pattern_compare(&entries[i].pattern, &entries[i + 1].pattern) == 0)
+		if (i + 1 < total &&
+		    pattern_compare(&entries[i].pattern, &entries[i + 1].pattern) == 0)
 			continue;
 		entries[kept++] = entries[i];
 	}
@@ -84,7 +85,7 @@ static bool steals(const struct entry *q, const struct pattern *p, size_t rule)
 }
 
 struct uris {
-	struct pattern *list;	/* owned */
+	struct pattern *list; /* owned */
 	size_t n, cap;
 };
 
@@ -103,8 +104,8 @@ static int uris_add(struct uris *uris, struct pattern p)
 	return 0;
 }
 
-static int close_rule(const struct order_rule *rule, size_t i, const struct entry *entries, size_t n,
-		      struct uris *uris)
+static int close_rule(const struct order_rule *rule, size_t i, const struct entry *entries,
+		      size_t n, struct uris *uris)
 {
 	for (size_t k = 0; k < rule->n_patterns; k++) {
 		const struct pattern *p = &rule->patterns[k];
@@ -139,8 +140,9 @@ static int rule_finish(struct order_rule *rule, struct uris *uris, struct arena 
 static void priorities(struct order_rule *rules, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		rules[i].priority = i + 1 == n && rules[i].last ? -1 :
-				    (int)(n - i < INT_MAX ? n - i : INT_MAX);
+		rules[i].priority = i + 1 == n && rules[i].last ?
+					    -1 :
+					    (int)(n - i < INT_MAX ? n - i : INT_MAX);
 }
 
 static int linear(struct order_rule *rules, size_t n, struct arena *arena)

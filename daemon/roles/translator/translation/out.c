@@ -116,7 +116,8 @@ void out_dep(struct out *out, enum rt type, const char *name)
 		if (out->deps[i - 1].type == type && strcmp(out->deps[i - 1].name, name) == 0)
 			return;
 	dep.name = strdup(name);
-	if (dep.name == NULL || !grow((void **)&out->deps, out->n_deps, &out->cap_deps, sizeof dep)) {
+	if (dep.name == NULL ||
+	    !grow((void **)&out->deps, out->n_deps, &out->cap_deps, sizeof dep)) {
 		free(dep.name);
 		out->failed = true;
 		return;
@@ -203,8 +204,8 @@ static void objects_finish(struct out *out)
 			out->objects[++kept] = *object;
 			continue;
 		}
-		notes_add(&out->notes, &at, B_SKIP, "the id of '%s' is taken by another object; rename one",
-			  object->key);
+		notes_add(&out->notes, &at, B_SKIP,
+			  "the id of '%s' is taken by another object; rename one", object->key);
 		object_deinit(object);
 	}
 	out->n_objects = kept + 1;

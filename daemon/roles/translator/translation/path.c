@@ -72,7 +72,9 @@ static const char *path_normal(struct job *job, const char *text, const struct p
 		p += low >= 0 ? 2 : 0;
 	}
 	if (changed)
-		job_note(job, at, B_INFO, "is compared with the decoded path: nginx decodes %%XX and merges slashes");
+		job_note(
+			job, at, B_INFO,
+			"is compared with the decoded path: nginx decodes %%XX and merges slashes");
 	if (buf_error(&b) == 0 && b.len > 0 && !utf8_is_string(b.data, b.len)) {
 		buf_deinit(&b);
 		return NULL;
@@ -131,7 +133,8 @@ static enum match_result path_regex(struct job *job, const xds_regex *regex, con
 	rule->path = "";
 	add_pattern(job, rule, "/", true);
 	if (regex_check(regex->regex, why, sizeof why) != 0) {
-		job_note(job, &here, B_SLOT, "%s; the route answers 503 for every path in its place", why);
+		job_note(job, &here, B_SLOT,
+			 "%s; the route answers 503 for every path in its place", why);
 		return MATCH_SLOT;
 	}
 	strs_add(job, &rule->vars, expr_op(job, "uri", "~~", regex_full(job, regex->regex)));
@@ -143,19 +146,23 @@ static enum match_result path_literal(struct job *job, const char *text, enum pa
 				      const struct path *at, struct rule *rule)
 {
 	static void (*const forms[])(struct job *, struct rule *) = {
-		[PATH_PREFIX] = path_prefix, [PATH_EXACT] = path_exact, [PATH_SEPARATED] = path_separated,
+		[PATH_PREFIX] = path_prefix,
+		[PATH_EXACT] = path_exact,
+		[PATH_SEPARATED] = path_separated,
 	};
 
 	if (kind == PATH_PREFIX && text[0] == '\0')
 		text = "/";
 	if (text[0] != '/' || strpbrk(text, "?#") != NULL) {
-		job_note(job, at, B_INFO, "'%s' is no path that a request can have; the route is left out", text);
+		job_note(job, at, B_INFO,
+			 "'%s' is no path that a request can have; the route is left out", text);
 		return MATCH_NEVER;
 	}
 	rule->path_kind = kind;
 	rule->path = path_normal(job, text, at);
 	if (rule->path == NULL) {
-		job_note(job, at, B_SKIP, "'%s' is not UTF-8 once decoded; the route is left out", text);
+		job_note(job, at, B_SKIP, "'%s' is not UTF-8 once decoded; the route is left out",
+			 text);
 		return MATCH_DROP;
 	}
 	forms[kind](job, rule);
@@ -169,24 +176,26 @@ enum match_result match_path(struct job *job, const xds_route_match *match, cons
 
 	rule->fold_case = !bool_of(match->case_sensitive, true);
 	switch (match->path_specifier_case) {
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_PREFIX:
+	case XDS_ROUTE(ROUTE_MATCH__PATH_SPECIFIER_PREFIX):
 		here.field = "prefix";
 		return path_literal(job, match->prefix, PATH_PREFIX, &here, rule);
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_PATH:
+	case XDS_ROUTE(ROUTE_MATCH__PATH_SPECIFIER_PATH):
 		here.field = "path";
 		return path_literal(job, match->path, PATH_EXACT, &here, rule);
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_PATH_SEPARATED_PREFIX:
+	case XDS_ROUTE(ROUTE_MATCH__PATH_SPECIFIER_PATH_SEPARATED_PREFIX):
 		here.field = "path_separated_prefix";
 		return path_literal(job, match->path_separated_prefix, PATH_SEPARATED, &here, rule);
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_SAFE_REGEX:
+	case XDS_ROUTE(ROUTE_MATCH__PATH_SPECIFIER_SAFE_REGEX):
 		return path_regex(job, match->safe_regex, at, rule);
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_CONNECT_MATCHER:
+	case XDS_ROUTE(ROUTE_MATCH__PATH_SPECIFIER_CONNECT_MATCHER):
 		here.field = "connect_matcher";
-		job_note(job, &here, B_SKIP, "nginx answers CONNECT with 405; the route is left out");
+		job_note(job, &here, B_SKIP,
+			 "nginx answers CONNECT with 405; the route is left out");
 		return MATCH_DROP;
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_PATH_MATCH_POLICY:
+	case XDS_ROUTE(ROUTE_MATCH__PATH_SPECIFIER_PATH_MATCH_POLICY):
 		here.field = "path_match_policy";
-		job_note(job, &here, B_SKIP, "path templates are not translated; the route is left out");
+		job_note(job, &here, B_SKIP,
+			 "path templates are not translated; the route is left out");
 		return MATCH_DROP;
 	default:
 		job_note(job, &here, B_SKIP, "names no path; the route is left out");

@@ -22,16 +22,18 @@ static unsigned redirect_code(const redirect_action *r)
 /* The scheme that it sets, or NULL. */
 static const char *redirect_scheme(const redirect_action *r)
 {
-	if (r->scheme_rewrite_specifier_case ==
-	    ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__SCHEME_REWRITE_SPECIFIER_SCHEME_REDIRECT)
+	switch (r->scheme_rewrite_specifier_case) {
+	case XDS_ROUTE(REDIRECT_ACTION__SCHEME_REWRITE_SPECIFIER_SCHEME_REDIRECT):
 		return r->scheme_redirect;
-	return r->scheme_rewrite_specifier_case ==
-			       ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__SCHEME_REWRITE_SPECIFIER_HTTPS_REDIRECT &&
-		       r->https_redirect ? "https" : NULL;
+	case XDS_ROUTE(REDIRECT_ACTION__SCHEME_REWRITE_SPECIFIER_HTTPS_REDIRECT):
+		return r->https_redirect ? "https" : NULL;
+	default:
+		return NULL;
+	}
 }
 
-static void redirect_write(struct job *job, struct rule *rule, const redirect_action *r, const char *uri,
-			   const char *const regex[2], bool has_query)
+static void redirect_write(struct job *job, struct rule *rule, const redirect_action *r,
+			   const char *uri, const char *const regex[2], bool has_query)
 {
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
@@ -59,24 +61,29 @@ static const char *redirect_port(struct job *job, const redirect_action *r)
 }
 
 /* The whole Location, for a path that is literal or kept. */
-static void redirect_uri(struct job *job, const redirect_action *r, const struct path *at, struct rule *rule)
+static void redirect_uri(struct job *job, const redirect_action *r, const struct path *at,
+			 struct rule *rule)
 {
 	const char *scheme = redirect_scheme(r);
 	bool replaced = r->path_rewrite_specifier_case ==
-			ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_PATH_REDIRECT;
+			XDS_ROUTE(REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_PATH_REDIRECT);
 	const char *path = replaced && r->path_redirect[0] != '\0' ? r->path_redirect : "$uri";
-	const char *host = r->host_redirect[0] != '\0' ? r->host_redirect :
-			   scheme != NULL || r->port_redirect > 0 ? "$host" : "$http_host";
+	const char *host = r->host_redirect[0] != '\0'		  ? r->host_redirect :
+			   scheme != NULL || r->port_redirect > 0 ? "$host" :
+								    "$http_host";
 
-	if ((r->host_redirect[0] != '\0' && strchr(host, '$') != NULL) || (replaced && strchr(path, '$') != NULL)) {
-		rule_refuse(job, rule, at, B_SLOT, "APISIX takes a dollar sign in a redirect for a variable; "
+	if ((r->host_redirect[0] != '\0' && strchr(host, '$') != NULL) ||
+	    (replaced && strchr(path, '$') != NULL)) {
+		rule_refuse(job, rule, at, B_SLOT,
+			    "APISIX takes a dollar sign in a redirect for a variable; "
 			    "the route answers 503");
 		return;
 	}
 	if (path[0] != '/' && path[0] != '$')
 		path = job_printf(job, "/%s", path);
-	redirect_write(job, rule, r, job_printf(job, "%s://%s%s%s", scheme != NULL ? scheme : "$scheme", host,
-						redirect_port(job, r), path),
+	redirect_write(job, rule, r,
+		       job_printf(job, "%s://%s%s%s", scheme != NULL ? scheme : "$scheme", host,
+				  redirect_port(job, r), path),
 		       NULL, replaced && strchr(path, '?') != NULL);
 }
 
@@ -87,18 +94,20 @@ static const char *redirect_literal(struct job *job, const redirect_action *r)
 
 	if (r->host_redirect[0] == '\0')
 		return scheme == NULL && r->port_redirect == 0 ? "" : NULL;
-	return job_printf(job, "%s%s//%s%s", scheme != NULL ? scheme : "", scheme != NULL ? ":" : "",
-			  subst_escape(job, r->host_redirect), redirect_port(job, r));
+	return job_printf(job, "%s%s//%s%s", scheme != NULL ? scheme : "",
+			  scheme != NULL ? ":" : "", subst_escape(job, r->host_redirect),
+			  redirect_port(job, r));
 }
 
-static void redirect_regex(struct job *job, const redirect_action *r, const struct path *at, struct rule *rule,
-			   const char *regex, const char *subst)
+static void redirect_regex(struct job *job, const redirect_action *r, const struct path *at,
+			   struct rule *rule, const char *regex, const char *subst)
 {
 	const char *before = redirect_literal(job, r);
 	const char *pair[2];
 
 	if (regex == NULL || before == NULL) {
-		rule_refuse(job, rule, at, B_SLOT, "APISIX cannot change scheme or port and a part of the path at once "
+		rule_refuse(job, rule, at, B_SLOT,
+			    "APISIX cannot change scheme or port and a part of the path at once "
 			    "without a literal host; the route answers 503");
 		return;
 	}
@@ -108,27 +117,30 @@ static void redirect_regex(struct job *job, const redirect_action *r, const stru
 	rule->no_upstream = true;
 }
 
-static void redirect_prefix(struct job *job, const redirect_action *r, const struct path *at, struct rule *rule)
+static void redirect_prefix(struct job *job, const redirect_action *r, const struct path *at,
+			    struct rule *rule)
 {
 	const char *to = subst_escape(job, r->prefix_rewrite);
 
 	if (rule->path_kind == PATH_EXACT)
 		redirect_regex(job, r, at, rule, "\\A(?s).*\\z", to);
 	else
-		redirect_regex(job, r, at, rule, rewrite_prefix(job, rule), job_printf(job, "%s$1", to));
+		redirect_regex(job, r, at, rule, rewrite_prefix(job, rule),
+			       job_printf(job, "%s$1", to));
 }
 
-void action_redirect(struct job *job, const xds_redirect *r, const struct path *at, struct rule *rule)
+void action_redirect(struct job *job, const xds_redirect *r, const struct path *at,
+		     struct rule *rule)
 {
 	struct path here = PATH_AT(at, "redirect");
 	struct path there = PATH_AT(&here, "regex_rewrite");
 	const char *regex, *subst;
 
 	switch (r->path_rewrite_specifier_case) {
-	case ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_PREFIX_REWRITE:
+	case XDS_ROUTE(REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_PREFIX_REWRITE):
 		redirect_prefix(job, r, &here, rule);
 		return;
-	case ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_REGEX_REWRITE:
+	case XDS_ROUTE(REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_REGEX_REWRITE):
 		if (rewrite_regex(job, r->regex_rewrite, &there, rule, &regex, &subst))
 			redirect_regex(job, r, &here, rule, regex, subst);
 		return;

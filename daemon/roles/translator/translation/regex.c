@@ -22,7 +22,8 @@ static bool group_legal(const char *p)
 		return p[1] == '<';
 	if (*p == '<')
 		return p[1] != '=' && p[1] != '!';
-	return *p != '\0' && p[strspn(p, "imsU-")] != '\0' && strchr(":)", p[strspn(p, "imsU-")]) != NULL;
+	return *p != '\0' && p[strspn(p, "imsU-")] != '\0' &&
+	       strchr(":)", p[strspn(p, "imsU-")]) != NULL;
 }
 
 /* One past the class that starts at p, or NULL when it never ends. */
@@ -114,7 +115,8 @@ int regex_check(const char *re, char *ret_why, size_t why_size)
 		snprintf(ret_why, why_size, "regex '%.100s': %s", re, wrong);
 		return 1;
 	}
-	code = pcre2_compile((PCRE2_SPTR)re, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &error, &offset, NULL);
+	code = pcre2_compile((PCRE2_SPTR)re, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &error, &offset,
+			     NULL);
 	if (code != NULL) {
 		pcre2_code_free(code);
 		return 0;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_STATIC_LINKING_ONLY	/* the state on the stack */
+#define XXH_STATIC_LINKING_ONLY /* the state on the stack */
 #include <xxhash.h>
 
 #include "unit.h"
@@ -29,10 +29,11 @@ static int collect(const struct node *node, struct notes *all)
 			struct path root = PATH_ROOT(node->type, node->name);
 			struct path at = PATH_AT(&root, notes->list[i].field);
 
-			if (notes->list[i].type != node->type || strcmp(notes->list[i].name, node->name) != 0)
+			if (notes->list[i].type != node->type ||
+			    strcmp(notes->list[i].name, node->name) != 0)
 				continue;
-			notes_add(all, notes->list[i].field[0] != '\0' ? &at : &root, notes->list[i].behaviour, "%s",
-				  notes->list[i].reason);
+			notes_add(all, notes->list[i].field[0] != '\0' ? &at : &root,
+				  notes->list[i].behaviour, "%s", notes->list[i].reason);
 		}
 		all->dropped += notes->dropped;
 	}
@@ -46,9 +47,11 @@ static uint64_t notes_hash(const struct notes *notes)
 
 	XXH3_64bits_reset(&state);
 	for (size_t i = 0; i < notes->n; i++) {
-		XXH3_64bits_update(&state, &notes->list[i].behaviour, sizeof notes->list[i].behaviour);
+		XXH3_64bits_update(&state, &notes->list[i].behaviour,
+				   sizeof notes->list[i].behaviour);
 		XXH3_64bits_update(&state, notes->list[i].field, strlen(notes->list[i].field) + 1);
-		XXH3_64bits_update(&state, notes->list[i].reason, strlen(notes->list[i].reason) + 1);
+		XXH3_64bits_update(&state, notes->list[i].reason,
+				   strlen(notes->list[i].reason) + 1);
 	}
 	hash = XXH3_64bits_digest(&state);
 	return notes->n == 0 ? 0 : hash != 0 ? hash : 1;
@@ -63,8 +66,11 @@ static int hand_on(struct translation *t, struct node *node, const struct notes 
 	for (size_t i = 0; i < notes->n; i++)
 		findings[i] = (struct mesh_finding){
 			.severity = behaviour_severity(notes->list[i].behaviour),
-			.type = rt_info(node->type)->message, .name = node->name, .field = notes->list[i].field,
-			.behaviour = behaviour_name(notes->list[i].behaviour), .reason = notes->list[i].reason,
+			.type = rt_info(node->type)->message,
+			.name = node->name,
+			.field = notes->list[i].field,
+			.behaviour = behaviour_name(notes->list[i].behaviour),
+			.reason = notes->list[i].reason,
 		};
 	t->ops.findings(t->arg, node->type, node->name, findings, notes->n);
 	free(findings);

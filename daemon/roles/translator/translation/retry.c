@@ -8,9 +8,9 @@
 
 #include "action.h"
 
-#define ROUTE_TIMEOUT_MS 15000		/* Envoy's default */
-#define STREAM_IDLE_MS 300000		/* stream_idle_timeout's default */
-#define UNLIMITED_MS INT64_C(604800000)	/* a week stands for "never" */
+#define ROUTE_TIMEOUT_MS 15000 /* Envoy's default */
+#define STREAM_IDLE_MS 300000 /* stream_idle_timeout's default */
+#define UNLIMITED_MS INT64_C(604800000) /* a week stands for "never" */
 #define RETRIES_MAX 1000
 
 enum retry_cover { RETRY_FULL, RETRY_PART, RETRY_NONE };
@@ -19,15 +19,19 @@ static const struct {
 	const char *condition;
 	enum retry_cover cover;
 } conditions[] = {
-	{ "connect-failure", RETRY_FULL }, { "refused-stream", RETRY_FULL }, { "reset", RETRY_FULL },
+	{ "connect-failure", RETRY_FULL },
+	{ "refused-stream", RETRY_FULL },
+	{ "reset", RETRY_FULL },
 	{ "reset-before-request", RETRY_FULL },
-	{ "5xx", RETRY_PART }, { "gateway-error", RETRY_PART },
+	{ "5xx", RETRY_PART },
+	{ "gateway-error", RETRY_PART },
 };
 
 static enum retry_cover cover_of(const char *text, size_t len)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(conditions); i++)
-		if (strlen(conditions[i].condition) == len && memcmp(conditions[i].condition, text, len) == 0)
+		if (strlen(conditions[i].condition) == len &&
+		    memcmp(conditions[i].condition, text, len) == 0)
 			return conditions[i].cover;
 	return RETRY_NONE;
 }
@@ -49,10 +53,11 @@ static bool retries_at_all(const char *retry_on, bool *ret_partly)
 	return any;
 }
 
-void action_retries(struct job *job, const xds_vhost *vhost, const xds_route_action *action, const struct path *at,
-		    struct variant *variant)
+void action_retries(struct job *job, const xds_vhost *vhost, const xds_route_action *action,
+		    const struct path *at, struct variant *variant)
 {
-	const xds_retry *retry = action->retry_policy != NULL ? action->retry_policy : vhost->retry_policy;
+	const xds_retry *retry = action->retry_policy != NULL ? action->retry_policy :
+								vhost->retry_policy;
 	struct path policy = PATH_AT(at, "retry_policy");
 	struct path here = PATH_AT(&policy, "retry_on");
 	int64_t timeout = duration_ms(action->timeout, ROUTE_TIMEOUT_MS);
@@ -64,12 +69,16 @@ void action_retries(struct job *job, const xds_vhost *vhost, const xds_route_act
 		variant->retries = uint32_of(retry->num_retries, 1);
 		if (variant->retries > RETRIES_MAX)
 			variant->retries = RETRIES_MAX;
-		if (variant->retries > 0 && duration_ms(retry->per_try_timeout, 0) > 0 && timeout > 0)
-			variant->retry_timeout_ms = (uint32_t)(timeout < UINT32_MAX ? timeout : UINT32_MAX);
+		if (variant->retries > 0 && duration_ms(retry->per_try_timeout, 0) > 0 &&
+		    timeout > 0)
+			variant->retry_timeout_ms = (uint32_t)(timeout < UINT32_MAX ? timeout :
+										      UINT32_MAX);
 	}
 	if (partly && action->retry_policy != NULL)
-		job_note(job, &here, B_WARN, "nginx retries after failed connections, resets and timeouts only; "
-			 "the other conditions of '%s' do not count", retry->retry_on);
+		job_note(job, &here, B_WARN,
+			 "nginx retries after failed connections, resets and timeouts only; "
+			 "the other conditions of '%s' do not count",
+			 retry->retry_on);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -77,12 +86,14 @@ static int64_t least(int64_t a, int64_t b)
 	return b > 0 && b < a ? b : a;
 }
 
-void action_timeouts(const struct scope *scope, const xds_vhost *vhost, const xds_route_action *action,
-		     struct rule *rule)
+void action_timeouts(const struct scope *scope, const xds_vhost *vhost,
+		     const xds_route_action *action, struct rule *rule)
 {
-	const xds_retry *retry = action->retry_policy != NULL ? action->retry_policy : vhost->retry_policy;
+	const xds_retry *retry = action->retry_policy != NULL ? action->retry_policy :
+								vhost->retry_policy;
 	int64_t total = duration_ms(action->timeout, ROUTE_TIMEOUT_MS);
-	int64_t idle = duration_ms(action->idle_timeout, duration_ms(scope->hcm->stream_idle_timeout, STREAM_IDLE_MS));
+	int64_t idle = duration_ms(action->idle_timeout,
+				   duration_ms(scope->hcm->stream_idle_timeout, STREAM_IDLE_MS));
 
 	rule->io_ms = total > 0 ? total : least(UNLIMITED_MS, idle);
 	if (retry != NULL)

@@ -26,7 +26,8 @@ const char *rewrite_prefix(struct job *job, const struct rule *rule)
 {
 	if (rule->path_kind == PATH_REGEX)
 		return NULL;
-	return job_printf(job, "%s\\A%s((?s).*)\\z", rule->fold_case ? "(?i)" : "", regex_quote(job, rule->path));
+	return job_printf(job, "%s\\A%s((?s).*)\\z", rule->fold_case ? "(?i)" : "",
+			  regex_quote(job, rule->path));
 }
 
 /* RE2's substitution (\1, \\) as ngx.re.sub's (${1}, $$). */
@@ -47,8 +48,8 @@ static const char *subst_convert(struct job *job, const char *text)
 	return job_take(job, &b);
 }
 
-bool rewrite_regex(struct job *job, const xds_regex_rewrite *r, const struct path *at, struct rule *rule,
-		   const char **ret_regex, const char **ret_subst)
+bool rewrite_regex(struct job *job, const xds_regex_rewrite *r, const struct path *at,
+		   struct rule *rule, const char **ret_regex, const char **ret_subst)
 {
 	const char *re = r->pattern != NULL ? r->pattern->regex : "";
 	char why[256];
@@ -64,7 +65,8 @@ bool rewrite_regex(struct job *job, const xds_regex_rewrite *r, const struct pat
 	return true;
 }
 
-static void path_replace(struct job *job, const char *to, const struct path *at, struct rewrite *rewrite)
+static void path_replace(struct job *job, const char *to, const struct path *at,
+			 struct rewrite *rewrite)
 {
 	if (to[0] != '/') {
 		job_note(job, at, B_WARN, "a path must begin with a slash; one is put in front");
@@ -73,8 +75,8 @@ static void path_replace(struct job *job, const char *to, const struct path *at,
 	rewrite->uri = text_escape(job, to);
 }
 
-static bool rewrite_by_prefix(struct job *job, const char *to, const struct path *at, struct rule *rule,
-			      struct rewrite *rewrite)
+static bool rewrite_by_prefix(struct job *job, const char *to, const struct path *at,
+			      struct rule *rule, struct rewrite *rewrite)
 {
 	if (rule->path_kind == PATH_EXACT || rule->path_kind == PATH_REGEX) {
 		path_replace(job, to, at, rewrite);
@@ -85,8 +87,8 @@ static bool rewrite_by_prefix(struct job *job, const char *to, const struct path
 	return true;
 }
 
-bool rewrite_path(struct job *job, const xds_route_action *action, const struct path *at, struct rule *rule,
-		  struct rewrite *rewrite)
+bool rewrite_path(struct job *job, const xds_route_action *action, const struct path *at,
+		  struct rule *rule, struct rewrite *rewrite)
 {
 	struct path here = PATH_AT(at, "prefix_rewrite");
 
@@ -94,16 +96,19 @@ bool rewrite_path(struct job *job, const xds_route_action *action, const struct 
 		return rewrite_by_prefix(job, action->prefix_rewrite, &here, rule, rewrite);
 	if (action->regex_rewrite != NULL) {
 		here.field = "regex_rewrite";
-		return rewrite_regex(job, action->regex_rewrite, &here, rule, &rewrite->regex, &rewrite->subst);
+		return rewrite_regex(job, action->regex_rewrite, &here, rule, &rewrite->regex,
+				     &rewrite->subst);
 	}
 	here.field = "path_rewrite_policy";
 	if (action->path_rewrite_policy != NULL) {
-		rule_refuse(job, rule, &here, B_SLOT, "path templates are not translated; the route answers 503");
+		rule_refuse(job, rule, &here, B_SLOT,
+			    "path templates are not translated; the route answers 503");
 		return false;
 	}
 	here.field = "path_rewrite";
 	if (action->path_rewrite[0] != '\0' && strchr(action->path_rewrite, '%') != NULL) {
-		rule_refuse(job, rule, &here, B_SLOT, "a path made of variables is not translated; the route answers 503");
+		rule_refuse(job, rule, &here, B_SLOT,
+			    "a path made of variables is not translated; the route answers 503");
 		return false;
 	}
 	if (action->path_rewrite[0] != '\0')
@@ -125,8 +130,8 @@ static bool host_plain(const char *host)
 	return digits > 0 && digits <= 5 && host[name + 1 + digits] == '\0';
 }
 
-static void host_literal(struct job *job, const char *host, const struct path *at, struct variant *variant,
-			 struct rewrite *rewrite)
+static void host_literal(struct job *job, const char *host, const struct path *at,
+			 struct variant *variant, struct rewrite *rewrite)
 {
 	if (host[0] == '\0')
 		return;
@@ -135,30 +140,34 @@ static void host_literal(struct job *job, const char *host, const struct path *a
 	else if (host[strspn(host, HOST_CHARS "_[]:")] == '\0')
 		variant->upstream_host = host;
 	else
-		job_note(job, at, B_WARN, "'%s' is no host that APISIX takes; the request's own is kept", host);
+		job_note(job, at, B_WARN,
+			 "'%s' is no host that APISIX takes; the request's own is kept", host);
 }
 
-void rewrite_host(struct job *job, const xds_route_action *action, const struct path *at, struct variant *variant,
-		  struct rewrite *rewrite)
+void rewrite_host(struct job *job, const xds_route_action *action, const struct path *at,
+		  struct variant *variant, struct rewrite *rewrite)
 {
 	struct path here = PATH_AT(at, "host_rewrite_literal");
 
 	switch (action->host_rewrite_specifier_case) {
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL:
+	case XDS_ROUTE(ROUTE_ACTION__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL):
 		host_literal(job, action->host_rewrite_literal, &here, variant, rewrite);
 		return;
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_AUTO_HOST_REWRITE:
+	case XDS_ROUTE(ROUTE_ACTION__HOST_REWRITE_SPECIFIER_AUTO_HOST_REWRITE):
 		here.field = "auto_host_rewrite";
 		if (!bool_of(action->auto_host_rewrite, false))
 			return;
 		variant->pass_node = true;
-		job_note(job, &here, B_WARN, "Host becomes the node's address, with its port unless that is 80 or 443");
+		job_note(job, &here, B_WARN,
+			 "Host becomes the node's address, with its port unless that is 80 or 443");
 		return;
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER__NOT_SET:
+	case XDS_ROUTE(ROUTE_ACTION__HOST_REWRITE_SPECIFIER__NOT_SET):
 		return;
 	default:
 		here.field = "host_rewrite_specifier";
-		job_note(job, &here, B_WARN, "this way to rewrite Host cannot be said in APISIX; the request's own is kept");
+		job_note(
+			job, &here, B_WARN,
+			"this way to rewrite Host cannot be said in APISIX; the request's own is kept");
 	}
 }
 
@@ -176,7 +185,8 @@ static void write_values(struct json *j, const struct header_change *change)
 }
 
 /* "add" or "set" of the request: an object of names. */
-static void write_request_part(struct json *j, const struct header_changes *changes, const char *part, bool replace)
+static void write_request_part(struct json *j, const struct header_changes *changes,
+			       const char *part, bool replace)
 {
 	bool open = false;
 
@@ -260,7 +270,8 @@ static bool addable(const struct header_change *change)
 	return true;
 }
 
-static void write_response_add(struct job *job, struct json *j, const struct header_changes *changes)
+static void write_response_add(struct job *job, struct json *j,
+			       const struct header_changes *changes)
 {
 	bool open = false;
 
@@ -275,13 +286,15 @@ static void write_response_add(struct job *job, struct json *j, const struct hea
 			open = true;
 		}
 		for (size_t k = 0; k < change->values.n; k++)
-			json_str(j, job_printf(job, "%s: %s", change->name, change->values.list[k]));
+			json_str(j,
+				 job_printf(job, "%s: %s", change->name, change->values.list[k]));
 	}
 	if (open)
 		json_arr_close(j);
 }
 
-static void write_response_set(struct job *job, struct json *j, const struct header_changes *changes)
+static void write_response_set(struct job *job, struct json *j,
+			       const struct header_changes *changes)
 {
 	bool open = false;
 

@@ -16,7 +16,7 @@
 struct place {
 	const struct scope *scope;
 	const xds_vhost *vhost;
-	const char *tag;		/* tells the lists of one virtual host apart */
+	const char *tag; /* tells the lists of one virtual host apart */
 	struct strs hosts;
 	struct strs vars;
 };
@@ -24,8 +24,13 @@ struct place {
 static void place_id(const struct place *place, const struct rule *rule, char ret_id[ID_SIZE])
 {
 	const char *parts[] = {
-		"route", place->scope->listener, place->scope->id, place->scope->config->name,
-		place->vhost->name, place->tag, rule->key,
+		"route",
+		place->scope->listener,
+		place->scope->id,
+		place->scope->config->name,
+		place->vhost->name,
+		place->tag,
+		rule->key,
 	};
 
 	id_make(ret_id, rule->name, parts, ARRAY_SIZE(parts));
@@ -37,10 +42,16 @@ static void write_rule(struct job *job, const struct place *place, const struct 
 	char id[ID_SIZE];
 
 	place_id(place, rule, id);
-	emit_route(job, rule, &(struct route_place){
-		.id = id, .hosts = &place->hosts, .vars = &place->vars, .uris = order->uris,
-		.n_uris = order->n_uris, .linear = linear, .priority = order->priority,
-	});
+	emit_route(job, rule,
+		   &(struct route_place){
+			   .id = id,
+			   .hosts = &place->hosts,
+			   .vars = &place->vars,
+			   .uris = order->uris,
+			   .n_uris = order->n_uris,
+			   .linear = linear,
+			   .priority = order->priority,
+		   });
 }
 
 static struct order_rule *order_new(struct job *job, const struct rule *const *rules, size_t n)
@@ -49,13 +60,16 @@ static struct order_rule *order_new(struct job *job, const struct rule *const *r
 
 	for (size_t i = 0; order != NULL && i < n; i++)
 		order[i] = (struct order_rule){
-			.patterns = rules[i]->patterns, .n_patterns = rules[i]->n_patterns, .last = rules[i]->last,
+			.patterns = rules[i]->patterns,
+			.n_patterns = rules[i]->n_patterns,
+			.last = rules[i]->last,
 		};
 	return order;
 }
 
 /* One list: rules in Envoy's order, each with the place where it is published. */
-static void write_list(struct job *job, const struct place *const *places, const struct rule *const *rules, size_t n)
+static void write_list(struct job *job, const struct place *const *places,
+		       const struct rule *const *rules, size_t n)
 {
 	struct order_rule *order = order_new(job, rules, n);
 	int r;
@@ -102,10 +116,12 @@ static void hosts_add(struct job *job, struct strs *hosts, const char *host)
 }
 
 /* All hosts that need no condition: one group. */
-static bool group_plain(struct job *job, const struct domain *domains, size_t n, struct place *place)
+static bool group_plain(struct job *job, const struct domain *domains, size_t n,
+			struct place *place)
 {
 	for (size_t i = 0; i < n; i++)
-		if ((domains[i].class == DOMAIN_EXACT || domains[i].class == DOMAIN_SUFFIX) && domains[i].regex == NULL)
+		if ((domains[i].class == DOMAIN_EXACT || domains[i].class == DOMAIN_SUFFIX) &&
+		    domains[i].regex == NULL)
 			hosts_add(job, &place->hosts, domains[i].host);
 	place->tag = "";
 	place_vars(job, place, NULL);
@@ -113,7 +129,8 @@ static bool group_plain(struct job *job, const struct domain *domains, size_t n,
 }
 
 /* All exact hosts with a condition: one group, the condition lists them all. */
-static bool group_exact(struct job *job, const struct domain *domains, size_t n, struct place *place)
+static bool group_exact(struct job *job, const struct domain *domains, size_t n,
+			struct place *place)
 {
 	struct buf b = BUF_INIT;
 	const char *regex;
@@ -177,7 +194,7 @@ struct hostless_entry {
 	struct place place;
 	struct rule *rules;
 	size_t n_rules;
-	size_t index;			/* as it came: by listener, scope, virtual host */
+	size_t index; /* as it came: by listener, scope, virtual host */
 };
 
 /* The scope lives on the caller's stack. */
@@ -210,9 +227,11 @@ void hostless_add(struct hostless *list, const struct scope *given)
 				continue;
 			if (rules == NULL)
 				rules = vhost_rules(job, scope, v, &n_rules);
-			if (rules == NULL || !job_grow(job, (void **)&list->entries, list->n, &list->cap, sizeof entry))
+			if (rules == NULL || !job_grow(job, (void **)&list->entries, list->n,
+						       &list->cap, sizeof entry))
 				return;
-			entry.place = (struct place){ .scope = scope, .vhost = scope->config->virtual_hosts[v],
+			entry.place = (struct place){ .scope = scope,
+						      .vhost = scope->config->virtual_hosts[v],
 						      .tag = domains[i].text };
 			place_vars(job, &entry.place, domain_condition(job, &domains[i]));
 			entry.rules = rules;
@@ -239,14 +258,19 @@ static int compare_entries(const void *a, const void *b)
 }
 
 /* Nobody has "*": what no virtual host wants gets Envoy's 404. */
-static void write_nobody(struct job *job, const struct path *at, struct rule *rule, struct place *place)
+static void write_nobody(struct job *job, const struct path *at, struct rule *rule,
+			 struct place *place)
 {
 	static const struct pattern all = { .text = "/", .prefix = true };
 	static const xds_vhost no_vhost = { .name = (char *)"" };
 	static const xds_route_config no_config = { .name = (char *)"" };
 	static const struct scope no_scope = { .listener = "", .id = "", .config = &no_config };
 
-	*rule = (struct rule){ .key = "no-virtual-host", .name = "no virtual host", .at = at, .path = "", .last = true };
+	*rule = (struct rule){ .key = "no-virtual-host",
+			       .name = "no virtual host",
+			       .at = at,
+			       .path = "",
+			       .last = true };
 	rule->patterns = arena_memdup(job->arena, &all, sizeof all);
 	rule->n_patterns = rule->patterns != NULL;
 	job->failed |= rule->patterns == NULL;

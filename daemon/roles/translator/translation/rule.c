@@ -18,9 +18,11 @@ void rule_plugin(struct job *job, struct rule *rule, const char *name, const cha
 		rule->plugins[i].json = json;
 		return;
 	}
-	if (!job_grow(job, (void **)&rule->plugins, rule->n_plugins, &rule->cap_plugins, sizeof *rule->plugins))
+	if (!job_grow(job, (void **)&rule->plugins, rule->n_plugins, &rule->cap_plugins,
+		      sizeof *rule->plugins))
 		return;
-	memmove(&rule->plugins[i + 1], &rule->plugins[i], (rule->n_plugins - i) * sizeof *rule->plugins);
+	memmove(&rule->plugins[i + 1], &rule->plugins[i],
+		(rule->n_plugins - i) * sizeof *rule->plugins);
 	rule->plugins[i] = (struct plugin){ name, json };
 	rule->n_plugins++;
 }
@@ -53,7 +55,8 @@ void rule_abort(struct job *job, struct rule *rule, unsigned status, const char 
 	rule_plugin(job, rule, "fault-injection", job_take(job, &b));
 }
 
-void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum behaviour b, const char *fmt, ...)
+void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum behaviour b,
+		 const char *fmt, ...)
 {
 	va_list ap;
 

@@ -22,7 +22,7 @@ struct scope {
 	enum port_mode port_mode;
 	uint32_t port;			/* of the listener; 0: unknown */
 	bool dotted;			/* a domain with a dot at its end stands alone: all names need conditions */
-	struct strs vars;		/* what tells the listener's requests from others; empty while hosts alone decide */
+	struct strs vars;		/* what tells its requests from those of others; often empty */
 	struct filters filters;
 	const char *closed;		/* why nobody may pass, or NULL */
 };

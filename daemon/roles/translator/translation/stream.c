@@ -14,16 +14,16 @@
 #include "json.h"
 #include "scope.h"
 
-#define TCP_IDLE_MS INT64_C(3600000)	/* Envoy's default */
+#define TCP_IDLE_MS INT64_C(3600000) /* Envoy's default */
 #define UNLIMITED_MS INT64_C(604800000)
 
 struct endpoint_address {
-	const char *address;	/* NULL: any */
+	const char *address; /* NULL: any */
 	uint32_t port;
 };
 
 struct addresses {
-	struct endpoint_address *list;	/* in the arena */
+	struct endpoint_address *list; /* in the arena */
 	size_t n, cap;
 };
 
@@ -39,35 +39,38 @@ static bool is_ip(const char *address)
 	return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
 }
 
-static void address_add(struct job *job, struct addresses *addresses, const xds_address *address, uint32_t port,
-			const struct path *at)
+static void address_add(struct job *job, struct addresses *addresses, const xds_address *address,
+			uint32_t port, const struct path *at)
 {
 	const xds_socket_address *socket;
 
-	if (address == NULL || address->address_case != ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_SOCKET_ADDRESS) {
+	if (address == NULL || address->address_case != XDS_CORE(ADDRESS__ADDRESS_SOCKET_ADDRESS)) {
 		job_note(job, at, B_SKIP, "is no IP address and port; APISIX cannot listen there");
 		return;
 	}
 	socket = address->socket_address;
-	if (socket->protocol == ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PROTOCOL__UDP) {
+	if (socket->protocol == XDS_CORE(SOCKET_ADDRESS__PROTOCOL__UDP)) {
 		job_note(job, at, B_SKIP, "UDP is not translated");
 		return;
 	}
 	port = port > 0 ? port : socket->port_value;
 	if (port == 0 || port > 65535 || (!wildcard(socket->address) && !is_ip(socket->address))) {
-		job_note(job, at, B_SKIP, "'%s' port %u is no address that a stream route can have", socket->address, port);
+		job_note(job, at, B_SKIP, "'%s' port %u is no address that a stream route can have",
+			 socket->address, port);
 		return;
 	}
-	if (!job_grow(job, (void **)&addresses->list, addresses->n, &addresses->cap, sizeof *addresses->list))
+	if (!job_grow(job, (void **)&addresses->list, addresses->n, &addresses->cap,
+		      sizeof *addresses->list))
 		return;
 	addresses->list[addresses->n++] = (struct endpoint_address){
-		.address = wildcard(socket->address) ? NULL : socket->address, .port = port,
+		.address = wildcard(socket->address) ? NULL : socket->address,
+		.port = port,
 	};
 }
 
 /* The exact addresses that the chain's match names take the place of the listener's. */
-static bool prefix_addresses(struct job *job, const struct stream_chain *chain, uint32_t port, const struct path *at,
-			     struct addresses *addresses)
+static bool prefix_addresses(struct job *job, const struct stream_chain *chain, uint32_t port,
+			     const struct path *at, struct addresses *addresses)
 {
 	const Envoy__Config__Listener__V3__FilterChainMatch *m = chain->chain->filter_chain_match;
 
@@ -82,11 +85,13 @@ static bool prefix_addresses(struct job *job, const struct stream_chain *chain, 
 			job_note(job, at, B_SKIP, "'%s/%u' is no address range", address, len);
 			continue;
 		}
-		if (!job_grow(job, (void **)&addresses->list, addresses->n, &addresses->cap, sizeof *addresses->list))
+		if (!job_grow(job, (void **)&addresses->list, addresses->n, &addresses->cap,
+			      sizeof *addresses->list))
 			return true;
 		if (len < (v6 ? 128u : 32u))
 			address = job_printf(job, "%s/%u", address, len);
-		addresses->list[addresses->n++] = (struct endpoint_address){ .address = address, .port = port };
+		addresses->list[addresses->n++] = (struct endpoint_address){ .address = address,
+									     .port = port };
 	}
 	return true;
 }
@@ -109,7 +114,8 @@ static struct addresses chain_addresses(struct job *job, const struct stream_cha
 	for (size_t i = 0; i < chain->config->n_additional_addresses; i++) {
 		struct path here = PATH_INDEX(&root, "additional_addresses", i);
 
-		address_add(job, &addresses, chain->config->additional_addresses[i]->address, port, &here);
+		address_add(job, &addresses, chain->config->additional_addresses[i]->address, port,
+			    &here);
 	}
 	return addresses;
 }
@@ -121,8 +127,9 @@ static struct strs chain_clients(struct job *job, const struct stream_chain *cha
 	struct strs clients = { 0 };
 
 	for (size_t i = 0; m != NULL && i < m->n_source_prefix_ranges; i++)
-		strs_add(job, &clients, job_printf(job, "%s/%u", m->source_prefix_ranges[i]->address_prefix,
-						   uint32_of(m->source_prefix_ranges[i]->prefix_len, 0)));
+		strs_add(job, &clients,
+			 job_printf(job, "%s/%u", m->source_prefix_ranges[i]->address_prefix,
+				    uint32_of(m->source_prefix_ranges[i]->prefix_len, 0)));
 	if (clients.n == 0)
 		strs_add(job, &clients, NULL);
 	return clients;
@@ -133,9 +140,11 @@ static struct claim address_claim(struct job *job, const struct stream_chain *ch
 {
 	return (struct claim){
 		.node = job_printf(job, "tcp %u", address->port),
-		.part = address->address == NULL && client == NULL ? "" :
-			job_printf(job, "%s %s", address->address != NULL ? address->address : "*",
-				   client != NULL ? client : "*"),
+		.part = address->address == NULL && client == NULL ?
+				"" :
+				job_printf(job, "%s %s",
+					   address->address != NULL ? address->address : "*",
+					   client != NULL ? client : "*"),
 		.claimant = chain->claimant,
 	};
 }
@@ -151,14 +160,16 @@ size_t stream_claims(struct job *job, const struct stream_chain *chain, struct c
 		return 0;
 	for (size_t i = 0; i < addresses.n; i++)
 		for (size_t k = 0; k < clients.n; k++)
-			claims[n++] = address_claim(job, chain, &addresses.list[i], clients.list[k]);
+			claims[n++] = address_claim(job, chain, &addresses.list[i],
+						    clients.list[k]);
 	*ret_claims = claims;
 	return n;
 }
 
 static struct variant stream_variant(const struct stream_chain *chain)
 {
-	struct variant v = { .stream = true, .idle_ms = duration_ms(chain->proxy->idle_timeout, TCP_IDLE_MS) };
+	struct variant v = { .stream = true,
+			     .idle_ms = duration_ms(chain->proxy->idle_timeout, TCP_IDLE_MS) };
 	uint32_t attempts = uint32_of(chain->proxy->max_connect_attempts, 1);
 
 	if (v.idle_ms == 0 || v.idle_ms > UNLIMITED_MS)
@@ -166,7 +177,7 @@ static struct variant stream_variant(const struct stream_chain *chain)
 	v.retries = attempts > 1 ? (attempts < 1000 ? attempts - 1 : 999) : 0;
 	for (size_t i = 0; i < chain->proxy->n_hash_policy; i++) {
 		if (chain->proxy->hash_policy[i]->policy_specifier_case !=
-		    ENVOY__TYPE__V3__HASH_POLICY__POLICY_SPECIFIER_SOURCE_IP)
+		    XDS_TYPE(HASH_POLICY__POLICY_SPECIFIER_SOURCE_IP))
 			continue;
 		v.hash_on = "vars";
 		v.hash_key = "remote_addr";
@@ -174,22 +185,25 @@ static struct variant stream_variant(const struct stream_chain *chain)
 	return v;
 }
 
-static struct variant variant_for(struct job *job, const char *cluster, const struct variant *wanted,
-				  const struct path *at)
+static struct variant variant_for(struct job *job, const char *cluster,
+				  const struct variant *wanted, const struct path *at)
 {
 	struct cluster_facts facts = job_facts(job, cluster);
 	struct variant v = *wanted;
 
 	if (!facts.exists)
-		job_note(job, at, B_WARN, "cluster '%s' is not there; connections are closed until it comes", cluster);
+		job_note(job, at, B_WARN,
+			 "cluster '%s' is not there; connections are closed until it comes",
+			 cluster);
 	if (!facts.hashes)
 		v.hash_on = v.hash_key = NULL;
 	return v;
 }
 
 /* The stream subsystem has traffic-split too (TRANSLATION.md 3.3). */
-static const char *weighted(struct job *job, const struct stream_chain *chain, const struct variant *wanted,
-			    const struct path *at, const char **ret_upstream_id)
+static const char *weighted(struct job *job, const struct stream_chain *chain,
+			    const struct variant *wanted, const struct path *at,
+			    const char **ret_upstream_id)
 {
 	const Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedCluster *w =
 		chain->proxy->weighted_clusters;
@@ -217,17 +231,20 @@ static const char *weighted(struct job *job, const struct stream_chain *chain, c
 	json_arr_close(&j);
 	buf_puts(&b, "}]}}");
 	if (n == 20 && w->n_clusters > 20)
-		job_note(job, at, B_WARN, "APISIX splits between 20 upstreams at most; the others get nothing");
+		job_note(job, at, B_WARN,
+			 "APISIX splits between 20 upstreams at most; the others get nothing");
 	return job_take(job, &b);
 }
 
-static void write_place(struct job *job, const struct stream_chain *chain, struct stream_place *place)
+static void write_place(struct job *job, const struct stream_chain *chain,
+			struct stream_place *place)
 {
 	char port[16];
 	char id[ID_SIZE];
 	const char *parts[] = {
-		"stream", chain->listener, chain->id, place->server_addr != NULL ? place->server_addr : "*", port,
-		place->remote_addr != NULL ? place->remote_addr : "*",
+		"stream",  chain->listener,
+		chain->id, place->server_addr != NULL ? place->server_addr : "*",
+		port,	   place->remote_addr != NULL ? place->remote_addr : "*",
 	};
 
 	snprintf(port, sizeof port, "%u", place->server_port);
@@ -243,12 +260,15 @@ static void write_all(struct job *job, const struct stream_chain *chain, struct 
 
 	for (size_t i = 0; i < addresses.n; i++) {
 		for (size_t k = 0; k < clients.n; k++) {
-			struct claim claim = address_claim(job, chain, &addresses.list[i], clients.list[k]);
+			struct claim claim = address_claim(job, chain, &addresses.list[i],
+							   clients.list[k]);
 			const char *owner = job->ops->owner(job->arg, &claim);
 
 			if (owner != NULL) {
-				job_note(job, chain->at, B_WARN, "port %u is listener '%s''s: stream routes must not overlap",
-					 addresses.list[i].port, owner);
+				job_note(
+					job, chain->at, B_WARN,
+					"port %u is listener '%s''s: stream routes must not overlap",
+					addresses.list[i].port, owner);
 				continue;
 			}
 			place->server_addr = addresses.list[i].address;
@@ -273,11 +293,11 @@ void stream_write(struct job *job, const struct stream_chain *chain)
 		return;
 	}
 	switch (chain->proxy->cluster_specifier_case) {
-	case ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__CLUSTER_SPECIFIER_CLUSTER:
+	case XDS_TCP(CLUSTER_SPECIFIER_CLUSTER):
 		v = variant_for(job, chain->proxy->cluster, &wanted, &here);
 		place.upstream_id = job_upstream(job, chain->proxy->cluster, &v);
 		break;
-	case ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS:
+	case XDS_TCP(CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS):
 		here.field = "weighted_clusters";
 		place.plugins = weighted(job, chain, &wanted, &here, &place.upstream_id);
 		break;

@@ -11,8 +11,8 @@
 
 #include "unit.h"
 
-int translation_new(const struct translation_options *options, const struct translation_ops *ops, void *arg,
-		    struct translation **ret_translation)
+int translation_new(const struct translation_options *options, const struct translation_ops *ops,
+		    void *arg, struct translation **ret_translation)
 {
 	_cleanup_(translation_freep) struct translation *t = calloc(1, sizeof *t);
 
@@ -143,7 +143,8 @@ static int do_pass(struct translation *t, unsigned kinds, size_t *budget)
 static bool work_left(const struct translation *t, unsigned kinds, bool urgent)
 {
 	for (size_t i = 0; i < t->graph.work.n; i++)
-		if (urgent ? t->graph.work.list[i]->urgent : wanted_now(t->graph.work.list[i], kinds))
+		if (urgent ? t->graph.work.list[i]->urgent :
+			     wanted_now(t->graph.work.list[i], kinds))
 			return true;
 	return false;
 }
@@ -168,7 +169,7 @@ int translation_replay(struct translation *t)
 	struct node *node, *next;
 	int r = 0;
 
-	HASH_ITER(hh, t->graph.nodes, node, next) {
+	HASH_ITER (hh, t->graph.nodes, node, next) {
 		node->notes_hash = 0;
 		if (r == 0)
 			r = graph_touch(&t->graph, node);
@@ -183,7 +184,8 @@ int translation_replay(struct translation *t)
 
 static int compare_objects(const void *a, const void *b)
 {
-	return strcmp((*(const struct object *const *)a)->key, (*(const struct object *const *)b)->key);
+	return strcmp((*(const struct object *const *)a)->key,
+		      (*(const struct object *const *)b)->key);
 }
 
 /* The objects of all units; the caller frees the list. */
@@ -193,7 +195,7 @@ static const struct object **objects_all(const struct translation *t, size_t *re
 	const struct node *node, *next;
 	size_t n = t->graph.hostless->out.n_objects;
 
-	HASH_ITER(hh, t->graph.nodes, node, next)
+	HASH_ITER (hh, t->graph.nodes, node, next)
 		n += node->unit != NULL ? node->unit->out.n_objects : 0;
 	list = calloc(n + 1, sizeof(*list));
 	if (list == NULL)
@@ -201,7 +203,7 @@ static const struct object **objects_all(const struct translation *t, size_t *re
 	n = 0;
 	for (size_t i = 0; i < t->graph.hostless->out.n_objects; i++)
 		list[n++] = &t->graph.hostless->out.objects[i];
-	HASH_ITER(hh, t->graph.nodes, node, next)
+	HASH_ITER (hh, t->graph.nodes, node, next)
 		for (size_t i = 0; node->unit != NULL && i < node->unit->out.n_objects; i++)
 			list[n++] = &node->unit->out.objects[i];
 	qsort(list, n, sizeof(*list), compare_objects);

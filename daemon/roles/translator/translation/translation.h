@@ -82,14 +82,15 @@ int translation_run(struct translation *t, unsigned kinds, size_t max_units);
 int translation_replay(struct translation *t);
 
 /* Every object: key, size of its value, what it was made from. Sorted by key. fn non-zero ends the walk. */
-typedef int (*translation_object_fn)(const char *key, size_t size, const struct translation_origin *origins,
-				     size_t n_origins, void *arg);
+typedef int (*translation_object_fn)(const char *key, size_t size,
+				     const struct translation_origin *origins, size_t n_origins, void *arg);
 int translation_objects(const struct translation *t, translation_object_fn fn, void *arg);
 
 /*
  * What a resource must fulfil to be accepted, and what it asks for (TRANSLATION.md 9.1; XDS.md 4.2).
- * 0; 1 refused, with the reason in `ret_why` (to be NACKed by name).  `need` is called for every resource that this
- * one names and that must be subscribed to (RDS, EDS, SDS, ECDS): timeout_ms is initial_fetch_timeout (-1: default, 0: for ever).
+ * 0; 1 refused, with the reason in `ret_why` (to be NACKed by name); -ENOMEM.  `need` (may be NULL) is called
+ * for every resource that this one names and that must be subscribed to (RDS, EDS, SDS, ECDS); timeout_ms is
+ * its initial_fetch_timeout (-1: default, 0: for ever).
  */
 typedef void (*translation_need_fn)(void *arg, enum rt type, const char *name, int64_t timeout_ms);
 int translation_check(const struct resource *r, translation_need_fn need, void *arg, char *ret_why,

@@ -34,7 +34,12 @@ static const struct job_ops job_ops = { .find = op_find, .facts = op_facts, .own
 static struct job job_of(struct translation *t, struct arena *arena, struct out *out)
 {
 	return (struct job){
-		.options = &t->options, .coverage = t->coverage, .ops = &job_ops, .arg = t, .arena = arena, .out = out,
+		.options = &t->options,
+		.coverage = t->coverage,
+		.ops = &job_ops,
+		.arg = t,
+		.arena = arena,
+		.out = out,
 	};
 }
 
@@ -76,15 +81,15 @@ static int scan_cluster(struct translation *t, struct unit *unit)
 
 	if (r < 0)
 		return r;
-	changed = !node->facts_known || facts.exists != node->facts.exists || facts.hashes != node->facts.hashes ||
-		  facts.connect_ms != node->facts.connect_ms;
+	changed = !node->facts_known || facts.exists != node->facts.exists ||
+		  facts.hashes != node->facts.hashes || facts.connect_ms != node->facts.connect_ms;
 	node->facts = facts;
 	node->facts_known = true;
 	return changed ? units_mark(&t->graph, &node->users, false) : 0;
 }
 
 struct scan {
-	struct claim *claims;	/* owned */
+	struct claim *claims; /* owned */
 	size_t n;
 	bool failed;
 };
@@ -97,14 +102,17 @@ static void scan_add(struct scan *scan, const struct claim *claim)
 
 static void scan_http(struct job *job, const struct scope *scope, void *arg)
 {
-	struct claim here = { .node = CLAIM_SCOPE, .part = scope->claimant, .claimant = scope->claimant };
+	struct claim here = { .node = CLAIM_SCOPE,
+			      .part = scope->claimant,
+			      .claimant = scope->claimant };
 	const xds_route_config *config = scope->config;
 
 	scan_add(arg, &here);
 	for (size_t v = 0; v < config->n_virtual_hosts; v++) {
 		for (size_t i = 0; i < config->virtual_hosts[v]->n_domains; i++) {
-			struct domain d = domain_parse(job, config->virtual_hosts[v]->domains[i], scope->port_mode,
-						       scope->port, scope->dotted);
+			struct domain d = domain_parse(job, config->virtual_hosts[v]->domains[i],
+						       scope->port_mode, scope->port,
+						       scope->dotted);
 			struct claim claim = domain_claim(job, &d, scope->claimant);
 
 			if (d.class != DOMAIN_NEVER)
@@ -198,7 +206,7 @@ static int hostless_units(struct translation *t, struct unit_list *ret)
 	const struct contested *c, *next;
 	int r = 0;
 
-	HASH_ITER(hh, t->graph.contested, c, next) {
+	HASH_ITER (hh, t->graph.contested, c, next) {
 		if (strncmp(c->name, CLAIM_ANY, strlen(CLAIM_ANY)) != 0)
 			continue;
 		for (size_t i = 0; i < c->n && r == 0; i++)
@@ -237,7 +245,8 @@ static void write_cluster(struct translation *t, struct job *job, struct unit *u
 	for (size_t i = 0; variants != NULL && i < node->n_wanted; i++)
 		variants[i] = node->wanted[i].variant;
 	if (variants != NULL)
-		cluster_write(job, node->name, t->ops.find(t->arg, RT_CLUSTER, node->name), variants, node->n_wanted);
+		cluster_write(job, node->name, t->ops.find(t->arg, RT_CLUSTER, node->name),
+			      variants, node->n_wanted);
 }
 
 static int translate(struct translation *t, struct unit *unit, struct out *out)
@@ -262,13 +271,15 @@ static void difference(struct translation *t, const struct unit *unit, struct ou
 	size_t i = 0, k = 0;
 
 	while (i < old->n_objects || k < out->n_objects) {
-		int order = i == old->n_objects ? 1 : k == out->n_objects ? -1 :
-			    strcmp(old->objects[i].key, out->objects[k].key);
+		int order = i == old->n_objects ? 1 :
+			    k == out->n_objects ? -1 :
+						  strcmp(old->objects[i].key, out->objects[k].key);
 
 		if (order < 0)
 			t->ops.del(t->arg, old->objects[i].key);
 		else if (order > 0 || unit->forget || old->objects[i].hash != out->objects[k].hash)
-			t->ops.put(t->arg, out->objects[k].key, out->objects[k].value, out->objects[k].size);
+			t->ops.put(t->arg, out->objects[k].key, out->objects[k].value,
+				   out->objects[k].size);
 		i += order <= 0;
 		k += order >= 0;
 	}
@@ -303,7 +314,8 @@ static int edges(struct translation *t, struct unit *unit, const struct out *out
 
 		if (cluster == NULL)
 			return -ENOMEM;
-		r = add ? wanted_add(node, out->refs[i].variant) : wanted_remove(node, out->refs[i].variant);
+		r = add ? wanted_add(node, out->refs[i].variant) :
+			  wanted_remove(node, out->refs[i].variant);
 		if (r <= 0)
 			continue;
 		cluster->urgent = true;
@@ -356,8 +368,9 @@ int unit_do(struct translation *t, struct unit *unit)
 		r = edges(t, unit, &unit->out, false);
 	if (r == 0)
 		r = reporters(t, unit, &unit->out, false);
-	if (r == 0 && (edges(t, unit, &(struct out){ .deps = out.deps, .n_deps = out.n_deps }, true) < 0 ||
-		       reporters(t, unit, &out, true) < 0))
+	if (r == 0 &&
+	    (edges(t, unit, &(struct out){ .deps = out.deps, .n_deps = out.n_deps }, true) < 0 ||
+	     reporters(t, unit, &out, true) < 0))
 		r = -ENOMEM;
 	out_deinit(&unit->out);
 	unit->out = out;

@@ -61,8 +61,8 @@ struct variant *variant_copy(const struct variant *v)
 	struct variant *copy;
 	char *at;
 
-	copy = malloc(sizeof *copy + strlen(text_of(v->upstream_host)) + strlen(text_of(v->hash_on)) +
-		      strlen(text_of(v->hash_key)) + 3);
+	copy = malloc(sizeof *copy + strlen(text_of(v->upstream_host)) +
+		      strlen(text_of(v->hash_on)) + strlen(text_of(v->hash_key)) + 3);
 	if (copy == NULL)
 		return NULL;
 	*copy = *v;

@@ -22,7 +22,8 @@ static bool has_twin(const xds_vhost *vhost, const char *domain)
 	size_t len = strlen(domain);
 
 	for (size_t i = 0; i < vhost->n_domains; i++)
-		if (strlen(vhost->domains[i]) == len - 1 && strncasecmp(vhost->domains[i], domain, len - 1) == 0)
+		if (strlen(vhost->domains[i]) == len - 1 &&
+		    strncasecmp(vhost->domains[i], domain, len - 1) == 0)
 			return true;
 	return false;
 }
@@ -39,12 +40,14 @@ bool scope_dotted(const xds_route_config *config)
 	for (size_t v = 0; v < config->n_virtual_hosts; v++)
 		for (size_t i = 0; i < config->virtual_hosts[v]->n_domains; i++)
 			if (is_dotted(config->virtual_hosts[v]->domains[i]) &&
-			    !has_twin(config->virtual_hosts[v], config->virtual_hosts[v]->domains[i]))
+			    !has_twin(config->virtual_hosts[v],
+				      config->virtual_hosts[v]->domains[i]))
 				return true;
 	return false;
 }
 
-struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t index, size_t *ret_n)
+struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t index,
+			     size_t *ret_n)
 {
 	const xds_vhost *vhost = scope->config->virtual_hosts[index];
 	struct domain *domains = job_alloc(job, vhost->n_domains, sizeof *domains);
@@ -53,24 +56,28 @@ struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t 
 
 	for (size_t i = 0; domains != NULL && i < vhost->n_domains; i++) {
 		struct path here = PATH_INDEX(&at, "domains", i);
-		struct domain d = domain_parse(job, vhost->domains[i], scope->port_mode, scope->port, scope->dotted);
+		struct domain d = domain_parse(job, vhost->domains[i], scope->port_mode,
+					       scope->port, scope->dotted);
 		struct claim claim;
 		const char *owner;
 
 		/* nginx takes the dot away: without conditions the twin serves both. */
-		if (scope->port_mode == PORT_IGNORED && !scope->dotted && is_dotted(vhost->domains[i]) &&
-		    has_twin(vhost, vhost->domains[i]))
+		if (scope->port_mode == PORT_IGNORED && !scope->dotted &&
+		    is_dotted(vhost->domains[i]) && has_twin(vhost, vhost->domains[i]))
 			continue;
 		if (d.class == DOMAIN_NEVER) {
-			job_note(job, &here, B_INFO, "'%s' matches no request, since ports are ignored here",
+			job_note(job, &here, B_INFO,
+				 "'%s' matches no request, since ports are ignored here",
 				 vhost->domains[i]);
 			continue;
 		}
 		claim = domain_claim(job, &d, scope->claimant);
 		owner = job->ops->owner(job->arg, &claim);
 		if (owner != NULL)
-			job_note(job, &here, B_WARN, "'%s' belongs to listener '%s': hosts alone decide while "
-				 "capture is off", vhost->domains[i], owner);
+			job_note(job, &here, B_WARN,
+				 "'%s' belongs to listener '%s': hosts alone decide while "
+				 "capture is off",
+				 vhost->domains[i], owner);
 		else
 			domains[n++] = d;
 	}
@@ -97,7 +104,8 @@ static const char *route_key(struct job *job, const xds_vhost *vhost, size_t ind
 		at = buf_extend(&packed, size);
 		if (at != NULL && size > 0)
 			protobuf_c_message_pack(&route->match->base, at);
-		hash = XXH3_64bits(packed.data != NULL ? packed.data : (const uint8_t *)"", packed.len);
+		hash = XXH3_64bits(packed.data != NULL ? packed.data : (const uint8_t *)"",
+				   packed.len);
 		buf_deinit(&packed);
 	}
 	return job_printf(job, "match %016llx", (unsigned long long)hash);
@@ -118,32 +126,34 @@ static void keys_number(struct job *job, struct rule *rules, size_t n)
 	}
 }
 
-static void act(struct job *job, const struct scope *scope, const xds_vhost *vhost, const xds_route *route,
-		const struct path *vhost_at, const struct path *at, struct rule *rule)
+static void act(struct job *job, const struct scope *scope, const xds_vhost *vhost,
+		const xds_route *route, const struct path *vhost_at, const struct path *at,
+		struct rule *rule)
 {
 	struct filter_levels levels = { scope->config, vhost, route };
 	struct rewrite rewrite = { 0 };
 
 	mutate(job, levels, scope->config_at, vhost_at, at, &rewrite);
 	switch (route->action_case) {
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE:
+	case XDS_ROUTE(ROUTE__ACTION_ROUTE):
 		action_route(job, scope, vhost, route, at, rule, &rewrite);
 		break;
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_REDIRECT:
+	case XDS_ROUTE(ROUTE__ACTION_REDIRECT):
 		action_redirect(job, route->redirect, at, rule);
 		break;
-	case ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_DIRECT_RESPONSE:
+	case XDS_ROUTE(ROUTE__ACTION_DIRECT_RESPONSE):
 		action_direct(job, route->direct_response, at, rule);
 		break;
 	default:
-		rule_refuse(job, rule, at, B_SLOT, "the route has no action that can be said in APISIX; it answers 503");
+		rule_refuse(job, rule, at, B_SLOT,
+			    "the route has no action that can be said in APISIX; it answers 503");
 	}
 	rewrite_write_response(job, &rewrite, rule);
 }
 
 /* False: nothing to publish. */
-static bool route_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost, size_t index,
-		       const struct path *vhost_at, struct rule *rule)
+static bool route_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost,
+		       size_t index, const struct path *vhost_at, struct rule *rule)
 {
 	const xds_route *route = vhost->routes[index];
 	struct path at = PATH_INDEX(vhost_at, "routes", index);
@@ -154,7 +164,8 @@ static bool route_rule(struct job *job, const struct scope *scope, const xds_vho
 
 	rule->key = route_key(job, vhost, index);
 	rule->name = job_printf(job, "%s/%s/%s", scope->listener, vhost->name,
-				route->name[0] != '\0' ? route->name : job_printf(job, "%zu", index));
+				route->name[0] != '\0' ? route->name :
+							 job_printf(job, "%zu", index));
 	rule->at = path_keep(job, &at);
 	filters_report(job, &scope->filters, (void *const *)route->typed_per_filter_config,
 		       route->n_typed_per_filter_config, &at);
@@ -172,8 +183,8 @@ static bool route_rule(struct job *job, const struct scope *scope, const xds_vho
 
 static const struct pattern everything = { .text = "/", .prefix = true };
 
-static void fixed_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost, const struct path *at,
-		       const char *key, unsigned status, struct rule *rule)
+static void fixed_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost,
+		       const struct path *at, const char *key, unsigned status, struct rule *rule)
 {
 	rule->key = key;
 	rule->name = job_printf(job, "%s/%s/%s", scope->listener, vhost->name, key);
@@ -189,15 +200,16 @@ static void fixed_rule(struct job *job, const struct scope *scope, const xds_vho
 }
 
 /* require_tls: all plaintext requests are sent to https first. */
-static bool tls_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost, const struct path *at,
-		     struct rule *rule)
+static bool tls_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost,
+		     const struct path *at, struct rule *rule)
 {
 	struct path here = PATH_AT(at, "require_tls");
 
-	if (vhost->require_tls == ENVOY__CONFIG__ROUTE__V3__VIRTUAL_HOST__TLS_REQUIREMENT_TYPE__NONE)
+	if (vhost->require_tls == XDS_ROUTE(VIRTUAL_HOST__TLS_REQUIREMENT_TYPE__NONE))
 		return false;
-	if (vhost->require_tls == ENVOY__CONFIG__ROUTE__V3__VIRTUAL_HOST__TLS_REQUIREMENT_TYPE__EXTERNAL_ONLY) {
-		job_note(job, &here, B_WARN, "APISIX cannot tell external requests; plaintext is not redirected");
+	if (vhost->require_tls == XDS_ROUTE(VIRTUAL_HOST__TLS_REQUIREMENT_TYPE__EXTERNAL_ONLY)) {
+		job_note(job, &here, B_WARN,
+			 "APISIX cannot tell external requests; plaintext is not redirected");
 		return false;
 	}
 	fixed_rule(job, scope, vhost, at, "require-tls", 503, rule);
@@ -222,7 +234,8 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 		       vhost->n_typed_per_filter_config, &at);
 	n += tls_rule(job, scope, vhost, &at, &rules[n]);
 	if (vhost->matcher != NULL)
-		job_note(job, &matcher, B_SLOT, "matcher trees cannot be said in APISIX; the virtual host answers 503");
+		job_note(job, &matcher, B_SLOT,
+			 "matcher trees cannot be said in APISIX; the virtual host answers 503");
 	for (size_t i = 0; vhost->matcher == NULL && i < vhost->n_routes; i++) {
 		if (route_rule(job, scope, vhost, i, &at, &rules[n]))
 			n++;
@@ -230,7 +243,8 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 			rules[n] = (struct rule){ .key = NULL };
 	}
 	keys_number(job, rules, n);
-	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404, &rules[n]);
+	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404,
+		   &rules[n]);
 	rules[n].last = true;
 	*ret_n = n + 1;
 	return rules;

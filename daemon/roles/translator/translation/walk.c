@@ -88,10 +88,13 @@ static const char *entry_key(const ProtobufCMessage *entry)
 {
 	const ProtobufCFieldDescriptor *key = &entry->descriptor->fields[0];
 
-	return key->type == PROTOBUF_C_TYPE_STRING ? *(const char *const *)member(entry, key->offset) : "";
+	return key->type == PROTOBUF_C_TYPE_STRING ?
+		       *(const char *const *)member(entry, key->offset) :
+		       "";
 }
 
-static void walk_entry(struct walk *w, const ProtobufCMessage *entry, const char *field, const struct path *at)
+static void walk_entry(struct walk *w, const ProtobufCMessage *entry, const char *field,
+		       const struct path *at)
 {
 	const ProtobufCFieldDescriptor *value = &entry->descriptor->fields[1];
 	struct path here = PATH_KEY(at, field, entry_key(entry));
@@ -101,11 +104,12 @@ static void walk_entry(struct walk *w, const ProtobufCMessage *entry, const char
 		walk_message(w, *message, &here);
 }
 
-static void walk_repeated(struct walk *w, const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
-			  const struct path *at)
+static void walk_repeated(struct walk *w, const ProtobufCMessage *message,
+			  const ProtobufCFieldDescriptor *field, const struct path *at)
 {
 	size_t n = *(const size_t *)member(message, field->quantifier_offset);
-	const ProtobufCMessage *const *list = *(const ProtobufCMessage *const *const *)member(message, field->offset);
+	const ProtobufCMessage *const *list =
+		*(const ProtobufCMessage *const *const *)member(message, field->offset);
 	bool map = registry_is_map(field);
 
 	for (size_t i = 0; i < n; i++) {
@@ -118,8 +122,8 @@ static void walk_repeated(struct walk *w, const ProtobufCMessage *message, const
 	}
 }
 
-static void walk_used(struct walk *w, const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
-		      const struct path *at)
+static void walk_used(struct walk *w, const ProtobufCMessage *message,
+		      const ProtobufCFieldDescriptor *field, const struct path *at)
 {
 	struct path here = PATH_AT(at, field->name);
 
@@ -128,10 +132,12 @@ static void walk_used(struct walk *w, const ProtobufCMessage *message, const Pro
 	if (field->label == PROTOBUF_C_LABEL_REPEATED)
 		walk_repeated(w, message, field, at);
 	else
-		walk_message(w, *(const ProtobufCMessage *const *)member(message, field->offset), &here);
+		walk_message(w, *(const ProtobufCMessage *const *)member(message, field->offset),
+			     &here);
 }
 
-static void walk_field(struct walk *w, const ProtobufCMessage *message, unsigned i, const struct path *at)
+static void walk_field(struct walk *w, const ProtobufCMessage *message, unsigned i,
+		       const struct path *at)
 {
 	const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
 	const struct cover *row = coverage_field(w->job->coverage, message->descriptor, i);
@@ -166,7 +172,8 @@ static void walk_message(struct walk *w, const ProtobufCMessage *message, const 
 	const ProtobufCMessageDescriptor *desc = message->descriptor;
 
 	if (w->depth >= WALK_DEPTH) {
-		job_note(w->job, at, B_WARN, "is nested deeper than %d levels and not looked into", WALK_DEPTH);
+		job_note(w->job, at, B_WARN, "is nested deeper than %d levels and not looked into",
+			 WALK_DEPTH);
 		return;
 	}
 	if (desc == &google__protobuf__any__descriptor) {
@@ -205,7 +212,8 @@ static void walk_in_any(struct walk *w, const pb_any *any, const struct path *at
 		job_note(w->job, at, row->behaviour, "%s", row->reason);
 	} else if (desc == NULL || type != any->type_url) {
 		job_note(w->job, at, B_WARN, "'%s' is not translated", type);
-	} else if ((inside = job_decode(w->job, desc, any->value.data, any->value.len, at)) != NULL) {
+	} else if ((inside = job_decode(w->job, desc, any->value.data, any->value.len, at)) !=
+		   NULL) {
 		w->depth++;
 		walk_message(w, inside, at);
 		w->depth--;

@@ -55,6 +55,22 @@ typedef Envoy__Config__Endpoint__V3__ClusterLoadAssignment xds_cla;
 typedef Envoy__Config__Endpoint__V3__LocalityLbEndpoints xds_locality;
 typedef Envoy__Config__Endpoint__V3__LbEndpoint xds_endpoint;
 
+/* Enumerators, without the package in front: XDS_ROUTE(ROUTE__ACTION_ROUTE). */
+#define XDS_CORE(name) ENVOY__CONFIG__CORE__V3__##name
+#define XDS_ROUTE(name) ENVOY__CONFIG__ROUTE__V3__##name
+#define XDS_CLUSTER(name) ENVOY__CONFIG__CLUSTER__V3__CLUSTER__##name
+#define XDS_MATCHER(name) ENVOY__TYPE__MATCHER__V3__##name
+#define XDS_TYPE(name) ENVOY__TYPE__V3__##name
+#define XDS_HCM(name) ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__##name
+#define XDS_TCP(name) ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__##name
+#define XDS_UPSTREAM_HTTP(name) ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__##name
+#define XDS_LB_COMMON(name) ENVOY__EXTENSIONS__LOAD_BALANCING_POLICIES__COMMON__V3__##name
+
+/* Descriptors of the two filters that end a chain. */
+#define XDS_HCM_DESCRIPTOR \
+	(&envoy__extensions__filters__network__http_connection_manager__v3__http_connection_manager__descriptor)
+#define XDS_TCP_DESCRIPTOR (&envoy__extensions__filters__network__tcp_proxy__v3__tcp_proxy__descriptor)
+
 /* Milliseconds, rounded up so that a positive duration stays positive; `absent` when there is none. */
 static inline int64_t duration_ms(const pb_duration *d, int64_t absent)
 {
