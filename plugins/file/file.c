@@ -113,16 +113,17 @@ static int publish(struct source *s)
 	return deliver_offer(&s->deliver, &set, incomplete);
 }
 
-/* One step: look, or read one file, or, when there is nothing to read, publish. */
+/* One step: look, or read one file, or, when there is nothing left to read, publish. */
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct source *s = arg;
-	int r = s->look ? look(s) : files_read_next(&s->files);
+	bool looked = s->look;
+	int r = looked ? look(s) : files_read_next(&s->files);
 
-	if (r == 0 && !s->look && files_pending(&s->files) == 0)
-		r = publish(s);
-	else if (r >= 0)
+	if (r > 0 || (r == 0 && looked))
 		next_turn(s);
+	else if (r == 0)
+		r = publish(s);
 	if (r < 0)
 		fail(s, r);
 }

@@ -294,24 +294,18 @@ static int file_read(struct file *file, size_t max_size)
 
 int files_read_next(struct files *f)
 {
+	size_t at;
 	int r;
 
 	for (size_t i = 0; i < f->n; i++) {
-		if (!f->list[i]->dirty)
+		at = (f->next + i) % f->n;
+		if (!f->list[at]->dirty)
 			continue;
-		r = file_read(f->list[i], f->max_size);
+		f->next = at + 1;
+		r = file_read(f->list[at], f->max_size);
 		return r < 0 ? r : 1;
 	}
 	return 0;
-}
-
-size_t files_pending(const struct files *f)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < f->n; i++)
-		n += f->list[i]->dirty;
-	return n;
 }
 
 int files_set(const struct files *f, struct set *ret_set)

@@ -30,6 +30,7 @@ struct files {
 	struct file **list; /* owned; sorted by path */
 	size_t n;
 	size_t max_size;
+	size_t next; /* where the search for marked files goes on */
 	char **missing; /* owned: configured paths that were not there at the start, nor since */
 	size_t n_missing;
 	bool scanned;	 /* at least once */
@@ -52,9 +53,6 @@ void files_mark_all(struct files *f);
 
 /* Reads the next marked file. 1: one was read; 0: none is left; -ENOMEM. */
 int files_read_next(struct files *f);
-
-/* How many are still marked. */
-size_t files_pending(const struct files *f);
 
 /* What all good contents make together. 0 or -ENOMEM. */
 int files_set(const struct files *f, struct set *ret_set);
