@@ -43,7 +43,8 @@ def throw(family, address, data):
     H2 + RANDOM.randbytes(4096),
     H2 + struct.pack(">I", 0xFFFFFF00) + b"\xff" * 100,
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + RANDOM.randbytes(400),
-])
+], ids=["zeros", "random", "version", "two-lengths", "length-and-chunked", "huge-length", "huge-chunk", "long-line",
+        "many-headers", "h2-random", "h2-huge-frame", "tls"])
 def test_garbage_on_the_etcd_port(meshd, data):
     before = meshd.objects()
     pids = {role: w["pid"] for role, w in meshd.workers().items()}
@@ -63,7 +64,7 @@ def test_garbage_on_the_etcd_port(meshd, data):
     struct.pack("<I", 65536) + RANDOM.randbytes(65536),
     struct.pack("<I", 6) + b"\x0a\x04a\x00bc",
     RANDOM.randbytes(200000),
-])
+], ids=["nothing", "one-byte", "ones", "bad-message", "huge-size", "full-random", "nul-in-text", "random"])
 def test_garbage_on_the_control_socket(meshd, data):
     pids = {role: w["pid"] for role, w in meshd.workers().items()}
     for _ in range(3):

@@ -81,7 +81,7 @@ def test_kill_everything_and_start_again(meshd):
         meshd.start()
         assert wait_for(meshd.objects, "an answer") == before
         watch = meshd.etcd.watch(revision + 1)
-        wait_for(lambda: meshd.counters("translator").get("commits_acknowledged", 0) >= 1, "a whole publication")
+        wait_for(lambda: (c := meshd.counters("translator"))["commits"] >= 1 and c["lag"] == 0, "a publication")
         assert meshd.objects() == before and meshd.etcd.revision() == revision
         assert watch.events() == [] and not any(r.get("canceled") for r in watch.results())
         watch.close()

@@ -137,8 +137,10 @@ class Daemon:
         return {row["name"]: row["value"] for row in self.ctl_json("status").get(table, [])}
 
     def kill_worker(self, role, sig=signal.SIGKILL):
-        """Kills a worker and waits until its successor is ready; returns the new process id."""
-        before = self.workers()[role]
+        """Kills a worker that has been ready for a while (an early death is held against it: restarts back
+        off) and waits until its successor is ready; returns the new process id."""
+        before = wait_for(lambda: (w := self.workers()[role])["state"] == "ready" and w["uptime_s"] >= 2 and w,
+                          f"a settled {role}")
         os.kill(before["pid"], sig)
 
         def back():
