@@ -170,6 +170,65 @@ static void test_client_certificates_close(void **unused)
 	mesh_close(&m);
 }
 
+static char *with_plugins(const char *const *plugins, bool findings)
+{
+	struct translation_options options = { .apisix_plugins = plugins };
+	char *text = mesh_routes("[{name: x, match: {prefix: /x}, route: {cluster: a, prefix_rewrite: /y}}]");
+	struct mesh m;
+	char *output;
+
+	mesh_open(&m, &options);
+	mesh_add(&m, text);
+	mesh_run(&m);
+	output = findings ? mesh_text(&m, true) :
+			    json_dumps(mesh_object(&m, "routes", "x"), JSON_COMPACT);
+	mesh_close(&m);
+	free(text);
+	return output;
+}
+
+static void test_plugins_must_be_enabled(void **unused)
+{
+	static const char *const few[] = { "fault-injection", NULL }, *const none[] = { NULL };
+	char *route = with_plugins(few, false), *said = with_plugins(few, true);
+
+	assert_non_null(strstr(route, "\"http_status\":503"));
+	assert_null(strstr(route, "upstream_id"));
+	assert_non_null(strstr(said, "'proxy-rewrite', which is not enabled"));
+	free(route);
+	free(said);
+	/* Not even the refusal can be said by a plugin: an upstream without nodes says it. */
+	route = with_plugins(none, false);
+	assert_null(strstr(route, "plugins"));
+	assert_non_null(strstr(route, "\"upstream\":{\"nodes\":[]"));
+	free(route);
+}
+
+static void test_what_nothing_reaches_is_not_served(void **unused)
+{
+	static const char *const addresses[] = {
+		"address: {pipe: {path: /x}}",
+		"address: {socket_address: {protocol: UDP, address: 0.0.0.0, port_value: 9080}}",
+		"use_original_dst: true, address: {socket_address: {address: 0.0.0.0, port_value: 1}}",
+		"internal_listener: {}",
+	};
+
+	for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+		char text[1024];
+		struct mesh m;
+
+		snprintf(text, sizeof text,
+			 "- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: l, %s, "
+			 "filter_chains: [{filters: [{typed_config: {\"@type\": type.googleapis.com/"
+			 "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: a}}]}]}\n",
+			 addresses[i]);
+		mesh_make(&m, text);
+		assert_int_equal(json_object_size(m.objects), 0);
+		assert_true(json_array_size(m.findings) > 0);
+		mesh_close(&m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +237,8 @@ int main(void)
 		cmocka_unit_test(test_routes_turn_guards_off_and_on),
 		cmocka_unit_test(test_connections_are_guarded_too),
 		cmocka_unit_test(test_client_certificates_close),
+		cmocka_unit_test(test_plugins_must_be_enabled),
+		cmocka_unit_test(test_what_nothing_reaches_is_not_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,27 @@ static void read_chain(struct reader *r, const xds_chain *chain, size_t index,
 	}
 }
 
+/* Can requests or connections for this listener reach APISIX at all? */
+static bool listener_serves(struct job *job, const xds_listener *listener, const struct path *root)
+{
+	const xds_socket_address *address = listener_address(listener);
+	struct path here = PATH_AT(root, "address"), original = PATH_AT(root, "use_original_dst");
+
+	if (listener->api_listener != NULL || listener->listener_specifier_case != 0)
+		return false;
+	if (address == NULL || address->protocol == XDS_CORE(SOCKET_ADDRESS__PROTOCOL__UDP)) {
+		job_note(job, &here, B_SKIP, "is no TCP address; nothing of this listener is served");
+		return false;
+	}
+	if (bool_of(listener->use_original_dst, false) && !job->options->capture) {
+		job_note(job, &original, B_WARN,
+			 "takes connections that were redirected; without capture there are none, "
+			 "so nothing of it is served");
+		return false;
+	}
+	return true;
+}
+
 void listener_read(struct job *job, const struct resource *resource, bool notes,
 		   const struct listener_ops *ops, void *arg)
 {
@@ -292,6 +313,8 @@ void listener_read(struct job *job, const struct resource *resource, bool notes,
 		return;
 	if (notes)
 		walk(job, &r.listener->base, &root);
+	if (!listener_serves(job, r.listener, &root))
+		return;
 	for (size_t i = 0; i < r.listener->n_filter_chains; i++) {
 		struct path here = PATH_INDEX(&root, "filter_chains", i);
 

@@ -51,6 +51,9 @@ void rule_abort(struct job *job, struct rule *rule, unsigned status, const char 
 void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum behaviour b, const char *fmt, ...)
 	_printf_(5, 6);
 
+/* A plugin that is not enabled in APISIX is silently not run (TRANSLATION.md 0.21): 503 instead. */
+void rule_check(struct job *job, struct rule *rule, const struct path *at);
+
 /* Text in which APISIX replaces $variables, so that it comes out as it is (TRANSLATION.md 0.22). */
 const char *text_escape(struct job *job, const char *text);
 

@@ -26,7 +26,8 @@ struct translation;
 
 struct translation_options {
 	bool capture;			/* routes carry address identities (DESIGN 5); off: hosts alone decide */
-	const char *const *apisix_plugins;	/* enabled in APISIX; NULL: the list of TRANSLATION.md 10 */
+	/* Enabled in APISIX, NULL at the end; borrowed as long as the translation lives. NULL: all that it uses. */
+	const char *const *apisix_plugins;
 	bool no_closure;		/* only for the test which shows that without it the order is lost */
 };
 

@@ -178,6 +178,7 @@ static bool route_rule(struct job *job, const struct scope *scope, const xds_vho
 		rule_abort(job, rule, 503, "");
 	else
 		act(job, scope, vhost, route, vhost_at, &at, rule);
+	rule_check(job, rule, &at);
 	return true;
 }
 
@@ -197,6 +198,7 @@ static void fixed_rule(struct job *job, const struct scope *scope, const xds_vho
 		job->failed = true;
 	}
 	rule_abort(job, rule, status, "");
+	rule_check(job, rule, at);
 }
 
 /* require_tls: all plaintext requests are sent to https first. */
@@ -217,6 +219,7 @@ static bool tls_rule(struct job *job, const struct scope *scope, const xds_vhost
 	rule_plugin(job, rule, "redirect", "{\"http_to_https\":true}");
 	rule->no_upstream = true;
 	strs_add(job, &rule->vars, "[\"scheme\",\"==\",\"http\"]");
+	rule_check(job, rule, &here);
 	return true;
 }
 
