@@ -122,6 +122,8 @@ static int compare_value(const struct mesh_blob *a, const struct mesh_blob *b)
 static int by_target(const struct mesh_kv *a, const struct mesh_kv *b, int64_t target)
 {
 	switch (target) {
+	case TARGET_KEY:
+		return compare(a->key, a->key_size, b->key, b->key_size);
 	case TARGET_VERSION:
 		return compare_int(a->version, b->version);
 	case TARGET_CREATE:
@@ -135,6 +137,8 @@ static int by_target(const struct mesh_kv *a, const struct mesh_kv *b, int64_t t
 	}
 }
 
+/* What is equal stays in key order, also when sorting downwards. etcd does the same as long as its sort
+ * is an insertion sort (12 kvs); beyond that its order of equals is that of chance. */
 static int order(const void *pa, const void *pb, void *arg)
 {
 	const struct range_request *req = arg;
@@ -142,7 +146,7 @@ static int order(const void *pa, const void *pb, void *arg)
 	int r = by_target(a, b, req->sort_target);
 
 	if (r == 0)
-		r = compare(a->key, a->key_size, b->key, b->key_size);
+		return compare(a->key, a->key_size, b->key, b->key_size);
 	return req->sort_order == SORT_DESCEND ? -r : r;
 }
 
@@ -150,7 +154,8 @@ static void encode_sorted(struct walk *w)
 {
 	int64_t n = w->taken;
 
-	qsort_r(w->kvs, (size_t)n, sizeof *w->kvs, order, (void *)w->req);
+	if (n > 0) /* nothing may lie nowhere */
+		qsort_r(w->kvs, (size_t)n, sizeof *w->kvs, order, (void *)w->req);
 	w->taken = 0;
 	for (int64_t i = 0; i < n && (w->limit < 0 || i < w->limit); i++)
 		encode(w, &w->kvs[i]);
