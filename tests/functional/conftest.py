@@ -15,6 +15,7 @@ import tempfile
 import pytest
 
 from lib.daemon import Daemon
+from lib.twins import Twins
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -86,4 +87,13 @@ def meshd_once():
     yield daemon
     problems = daemon.finish()
     shutil.rmtree(path, ignore_errors=True)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="session")
+def twins():
+    """A meshd and a real etcd with the same content and history (lib/twins.py)."""
+    pair = Twins()
+    yield pair
+    problems = pair.close()
     assert not problems, "\n".join(problems)
