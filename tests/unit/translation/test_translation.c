@@ -335,6 +335,35 @@ static void test_objects_know_their_origin(void **unused)
 	mesh_close(&m);
 }
 
+/* What a route's id is made of: a new route in front leaves the others' ids alone. */
+static void test_ids_outlive_positions(void **unused)
+{
+	static const char *const old = "[{name: x, match: {prefix: /x}, route: {cluster: a}},"
+				       "{match: {prefix: /y}, route: {cluster: a}},"
+				       "{match: {prefix: /y}, route: {cluster: b}}]";
+	static const char *const new = "[{match: {prefix: /n}, route: {cluster: a}},"
+				       "{name: x, match: {prefix: /xx}, route: {cluster: a}},"
+				       "{match: {prefix: /y}, route: {cluster: c}},"
+				       "{match: {prefix: /y}, route: {cluster: b}}]";
+	char *text = mesh_routes(old);
+	struct mesh a, b;
+	const char *key;
+	json_t *value;
+	size_t same = 0;
+
+	mesh_make(&a, text);
+	free(text);
+	text = mesh_routes(new);
+	mesh_make(&b, text);
+	free(text);
+	json_object_foreach(a.objects, key, value)
+		same += strncmp(key, "routes/", 7) == 0 && json_object_get(b.objects, key) != NULL;
+	/* "x", which matches something else now; both /y; the catch-all. */
+	assert_int_equal(same, 4);
+	mesh_close(&a);
+	mesh_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_replay_puts_all_again),
 		cmocka_unit_test(test_slices_end_in_the_same),
 		cmocka_unit_test(test_objects_know_their_origin),
+		cmocka_unit_test(test_ids_outlive_positions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "json.h"
 
 #define TRAFFIC_SPLIT_MAX 20
+#define TARGETS_MAX 1000	/* clusters of one route that are looked at */
 
 struct target {
 	const char *cluster;
@@ -89,7 +90,7 @@ static struct target *targets_new(struct job *job, const xds_weighted *weighted,
 	struct target *targets = job_alloc(job, weighted->n_clusters, sizeof *targets);
 	size_t n = 0;
 
-	for (size_t i = 0; targets != NULL && i < weighted->n_clusters; i++) {
+	for (size_t i = 0; targets != NULL && i < weighted->n_clusters && n < TARGETS_MAX; i++) {
 		const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *c =
 			weighted->clusters[i];
 		struct path here = PATH_INDEX(at, "clusters", i);

@@ -109,15 +109,21 @@ static void read_custom(struct job *job, const xds_cluster *cluster, const struc
 			struct upstream *up)
 {
 	struct path here = PATH_AT(at, "cluster_type");
+	struct path there = PATH_AT(&here, "typed_config");
 	const Envoy__Config__Cluster__V3__Cluster__CustomClusterType *type = cluster->cluster_type;
+	const ProtobufCMessage *dns;
 
-	if (job_any(job, type->typed_config,
-		    &envoy__extensions__clusters__dns__v3__dns_cluster__descriptor) != NULL)
-		read_inline(job, cluster, at, up);
-	else
+	dns = job_any(job, type->typed_config,
+		      &envoy__extensions__clusters__dns__v3__dns_cluster__descriptor);
+	if (dns == NULL) {
 		job_note(job, &here, B_SKIP,
 			 "cluster type '%s' is not translated; requests get 503",
 			 type->typed_config != NULL ? type->typed_config->type_url : type->name);
+		return;
+	}
+	walk(job, dns, &there);
+	job_note(job, &here, B_INFO, "APISIX resolves the name to one address at a time");
+	read_inline(job, cluster, at, up);
 }
 
 static void read_nodes(struct job *job, const xds_cluster *cluster, const struct path *at,

@@ -8,6 +8,9 @@
 
 #include "rewrite.h"
 
+/* Envoy takes no more headers in one list. */
+#define CHANGES_MAX 1000
+
 /* The mutations of one level in one direction. */
 struct level {
 	xds_header_option *const *add;
@@ -167,7 +170,7 @@ static bool special(struct job *job, const xds_header_option *option, const char
 static void level_add(struct job *job, const struct level *level, bool response,
 		      struct rewrite *rewrite, struct header_changes *changes)
 {
-	for (size_t i = 0; i < level->n_add; i++) {
+	for (size_t i = 0; i < level->n_add && i < CHANGES_MAX; i++) {
 		const xds_header_option *option = level->add[i];
 		struct path here = PATH_INDEX(level->at, level->add_field, i);
 		const char *value;
@@ -175,6 +178,8 @@ static void level_add(struct job *job, const struct level *level, bool response,
 
 		if (option->header == NULL || option->header->key[0] == '\0')
 			continue;
+		if (option->header->raw_value.len > 0)
+			job_note(job, &here, B_WARN, "raw values are not read; the header is not added");
 		if (option->header->value[0] == '\0' && !option->keep_empty_value)
 			continue;
 		value = value_convert(job, option->header->value, response);
@@ -194,7 +199,7 @@ static void level_add(struct job *job, const struct level *level, bool response,
 
 static void level_remove(struct job *job, const struct level *level, struct header_changes *changes)
 {
-	for (size_t i = 0; i < level->n_remove; i++) {
+	for (size_t i = 0; i < level->n_remove && i < CHANGES_MAX; i++) {
 		struct path here = PATH_INDEX(level->at, level->remove_field, i);
 		struct header_change *change;
 

@@ -53,13 +53,26 @@ static bool retries_at_all(const char *retry_on, bool *ret_partly)
 	return any;
 }
 
+void action_retries_note(struct job *job, const xds_retry *retry, const struct path *at)
+{
+	struct path policy = PATH_AT(at, "retry_policy");
+	struct path here = PATH_AT(&policy, "retry_on");
+	bool partly = false;
+
+	if (retry != NULL)
+		retries_at_all(retry->retry_on, &partly);
+	if (partly)
+		job_note(job, &here, B_WARN,
+			 "nginx retries after failed connections, resets and timeouts only; "
+			 "the other conditions of '%s' do not count",
+			 retry->retry_on);
+}
+
 void action_retries(struct job *job, const xds_vhost *vhost, const xds_route_action *action,
 		    const struct path *at, struct variant *variant)
 {
 	const xds_retry *retry = action->retry_policy != NULL ? action->retry_policy :
 								vhost->retry_policy;
-	struct path policy = PATH_AT(at, "retry_policy");
-	struct path here = PATH_AT(&policy, "retry_on");
 	int64_t timeout = duration_ms(action->timeout, ROUTE_TIMEOUT_MS);
 	bool partly;
 
@@ -74,11 +87,7 @@ void action_retries(struct job *job, const xds_vhost *vhost, const xds_route_act
 			variant->retry_timeout_ms = (uint32_t)(timeout < UINT32_MAX ? timeout :
 										      UINT32_MAX);
 	}
-	if (partly && action->retry_policy != NULL)
-		job_note(job, &here, B_WARN,
-			 "nginx retries after failed connections, resets and timeouts only; "
-			 "the other conditions of '%s' do not count",
-			 retry->retry_on);
+	action_retries_note(job, action->retry_policy, at);
 }
 
 static int64_t least(int64_t a, int64_t b)

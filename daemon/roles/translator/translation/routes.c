@@ -107,12 +107,23 @@ static void place_vars(struct job *job, struct place *place, const char *conditi
 		strs_add(job, &place->vars, condition);
 }
 
-static void hosts_add(struct job *job, struct strs *hosts, const char *host)
+static int compare_hosts(const void *a, const void *b)
 {
-	for (size_t i = 0; i < hosts->n; i++)
-		if (strcmp(hosts->list[i], host) == 0)
-			return;
-	strs_add(job, hosts, host);
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* `hosts` must not name one twice; their order says nothing. */
+static void hosts_finish(struct strs *hosts)
+{
+	size_t kept = 0;
+
+	if (hosts->n == 0)
+		return;
+	qsort(hosts->list, hosts->n, sizeof(*hosts->list), compare_hosts);
+	for (size_t i = 1; i < hosts->n; i++)
+		if (strcmp(hosts->list[kept], hosts->list[i]) != 0)
+			hosts->list[++kept] = hosts->list[i];
+	hosts->n = kept + 1;
 }
 
 /* All hosts that need no condition: one group. */
@@ -122,7 +133,8 @@ static bool group_plain(struct job *job, const struct domain *domains, size_t n,
 	for (size_t i = 0; i < n; i++)
 		if ((domains[i].class == DOMAIN_EXACT || domains[i].class == DOMAIN_SUFFIX) &&
 		    domains[i].regex == NULL)
-			hosts_add(job, &place->hosts, domains[i].host);
+			strs_add(job, &place->hosts, domains[i].host);
+	hosts_finish(&place->hosts);
 	place->tag = "";
 	place_vars(job, place, NULL);
 	return place->hosts.n > 0;
@@ -138,10 +150,11 @@ static bool group_exact(struct job *job, const struct domain *domains, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		if (domains[i].class != DOMAIN_EXACT || domains[i].regex == NULL)
 			continue;
-		hosts_add(job, &place->hosts, domains[i].host);
+		strs_add(job, &place->hosts, domains[i].host);
 		buf_printf(&b, "%s%s", b.len > 0 ? "|" : "", domains[i].regex);
 	}
 	regex = job_take(job, &b);
+	hosts_finish(&place->hosts);
 	place->tag = "exact";
 	place_vars(job, place, expr_op(job, "http_host", "~*", regex));
 	return place->hosts.n > 0;

@@ -27,6 +27,9 @@ struct scope {
 	const char *closed;		/* why nobody may pass, or NULL */
 };
 
+/* keys.c: identities of a virtual host's routes, in their order. In the arena; NULL: out of memory. */
+const char **vhost_keys(struct job *job, const xds_vhost *vhost);
+
 /* A virtual host's rules in Envoy's order, the catch-all last. In the arena; NULL: out of memory. */
 struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t vhost, size_t *ret_n);
 

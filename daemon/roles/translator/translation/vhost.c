@@ -5,8 +5,6 @@
  */
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "action.h"
 #include "match.h"
 #include "scope.h"
@@ -16,11 +14,16 @@ struct path vhost_path(const struct scope *scope, size_t vhost)
 	return (struct path)PATH_INDEX(scope->config_at, "virtual_hosts", vhost);
 }
 
+/* Longer lists are not searched for twins; all their domains get conditions then. */
+#define TWINS_MAX 2000
+
 /* Does a domain with a dot at its end have its twin without one in the same list? */
 static bool has_twin(const xds_vhost *vhost, const char *domain)
 {
 	size_t len = strlen(domain);
 
+	if (vhost->n_domains > TWINS_MAX)
+		return false;
 	for (size_t i = 0; i < vhost->n_domains; i++)
 		if (strlen(vhost->domains[i]) == len - 1 &&
 		    strncasecmp(vhost->domains[i], domain, len - 1) == 0)
@@ -85,47 +88,6 @@ struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t 
 	return domains;
 }
 
-/* A rule's identity: its name when that is unique here, else what it matches and how many before it match the same. */
-static const char *route_key(struct job *job, const xds_vhost *vhost, size_t index)
-{
-	const xds_route *route = vhost->routes[index];
-	XXH64_hash_t hash = 0;
-	struct buf packed = BUF_INIT;
-	uint8_t *at;
-	bool unique = route->name[0] != '\0';
-
-	for (size_t i = 0; i < vhost->n_routes && unique; i++)
-		unique = i == index || strcmp(vhost->routes[i]->name, route->name) != 0;
-	if (unique)
-		return job_printf(job, "name %s", route->name);
-	if (route->match != NULL) {
-		size_t size = protobuf_c_message_get_packed_size(&route->match->base);
-
-		at = buf_extend(&packed, size);
-		if (at != NULL && size > 0)
-			protobuf_c_message_pack(&route->match->base, at);
-		hash = XXH3_64bits(packed.data != NULL ? packed.data : (const uint8_t *)"",
-				   packed.len);
-		buf_deinit(&packed);
-	}
-	return job_printf(job, "match %016llx", (unsigned long long)hash);
-}
-
-/* The same key again gets a number. */
-static void keys_number(struct job *job, struct rule *rules, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		size_t before = 0;
-
-		if (strncmp(rules[i].key, "match ", 6) != 0)
-			continue;
-		for (size_t k = 0; k < i; k++)
-			before += strncmp(rules[k].key, rules[i].key, strlen("match ") + 16) == 0;
-		if (before > 0)
-			rules[i].key = job_printf(job, "%s %zu", rules[i].key, before);
-	}
-}
-
 static void act(struct job *job, const struct scope *scope, const xds_vhost *vhost,
 		const xds_route *route, const struct path *vhost_at, const struct path *at,
 		struct rule *rule)
@@ -151,9 +113,18 @@ static void act(struct job *job, const struct scope *scope, const xds_vhost *vho
 	rewrite_write_response(job, &rewrite, rule);
 }
 
+/* For a route without a name: its path, which, unlike its position, is its own. */
+static const char *path_name(const struct rule *rule)
+{
+	if (rule->path_kind == PATH_REGEX)
+		return "regex";
+	return rule->path[0] == '/' && rule->path[1] != '\0' ? rule->path + 1 : "all";
+}
+
 /* False: nothing to publish. */
 static bool route_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost,
-		       size_t index, const struct path *vhost_at, struct rule *rule)
+		       size_t index, const char *key, const struct path *vhost_at,
+		       struct rule *rule)
 {
 	const xds_route *route = vhost->routes[index];
 	struct path at = PATH_INDEX(vhost_at, "routes", index);
@@ -162,16 +133,15 @@ static bool route_rule(struct job *job, const struct scope *scope, const xds_vho
 	bool closed = guard != NULL || scope->closed != NULL;
 	enum match_result r;
 
-	rule->key = route_key(job, vhost, index);
-	rule->name = job_printf(job, "%s/%s/%s", scope->listener, vhost->name,
-				route->name[0] != '\0' ? route->name :
-							 job_printf(job, "%zu", index));
+	rule->key = key;
 	rule->at = path_keep(job, &at);
 	filters_report(job, &scope->filters, (void *const *)route->typed_per_filter_config,
 		       route->n_typed_per_filter_config, &at);
 	r = match_route(job, route->match, &at, closed || action_denies(route), rule);
 	if (r == MATCH_DROP || r == MATCH_NEVER)
 		return false;
+	rule->name = job_printf(job, "%s/%s/%s", scope->listener, vhost->name,
+				route->name[0] != '\0' ? route->name : path_name(rule));
 	if (closed)
 		rule_abort(job, rule, 403, "");
 	else if (r == MATCH_SLOT)
@@ -229,10 +199,12 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 	struct path at = vhost_path(scope, index);
 	struct path matcher = PATH_AT(&at, "matcher");
 	struct rule *rules = job_alloc(job, vhost->n_routes + 2, sizeof *rules);
+	const char **keys = vhost_keys(job, vhost);
 	size_t n = 0;
 
-	if (rules == NULL)
+	if (rules == NULL || keys == NULL)
 		return NULL;
+	action_retries_note(job, vhost->retry_policy, &at);
 	filters_report(job, &scope->filters, (void *const *)vhost->typed_per_filter_config,
 		       vhost->n_typed_per_filter_config, &at);
 	n += tls_rule(job, scope, vhost, &at, &rules[n]);
@@ -240,12 +212,11 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 		job_note(job, &matcher, B_SLOT,
 			 "matcher trees cannot be said in APISIX; the virtual host answers 503");
 	for (size_t i = 0; vhost->matcher == NULL && i < vhost->n_routes; i++) {
-		if (route_rule(job, scope, vhost, i, &at, &rules[n]))
+		if (route_rule(job, scope, vhost, i, keys[i], &at, &rules[n]))
 			n++;
 		else
 			rules[n] = (struct rule){ .key = NULL };
 	}
-	keys_number(job, rules, n);
 	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404,
 		   &rules[n]);
 	rules[n].last = true;
