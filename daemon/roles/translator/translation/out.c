@@ -71,6 +71,13 @@ void out_object(struct out *out, const char *kind, const char *id, const struct 
 {
 	struct object object = { .size = value->len };
 
+	if (out->n_objects >= OUT_OBJECTS_MAX) {
+		if (out->n_left_out++ == 0)
+			notes_add(&out->notes, origins[0], B_SKIP,
+				  "more than %d objects come from one resource; the rest is left out",
+				  OUT_OBJECTS_MAX);
+		return;
+	}
 	if (out->failed || buf_error(value) < 0 || n_origins == 0 ||
 	    !object_fill(&object, kind, id, origins, n_origins)) {
 		out->failed = true;

@@ -38,6 +38,9 @@ struct dep {
 	char *name;				/* owned */
 };
 
+/* More objects than this from one unit are left out: some lists multiply (domains by routes). */
+#define OUT_OBJECTS_MAX 500000
+
 struct out {
 	struct object *objects;			/* owned, like the other lists */
 	size_t n_objects, cap_objects;
@@ -45,6 +48,7 @@ struct out {
 	size_t n_refs, cap_refs;
 	struct dep *deps;
 	size_t n_deps, cap_deps;
+	size_t n_left_out;
 	struct notes notes;
 	bool failed;
 };
