@@ -141,6 +141,40 @@ static void check_listeners(struct load *l)
 	}
 }
 
+/* Is it set to something that would have to do something? */
+static bool asks_for_more(const struct conf_entry *e)
+{
+	static const char *const nothing[] = { "", "{}", "[]", "false", "off" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
+		if (strcmp(e->text, nothing[i]) == 0)
+			return false;
+	return true;
+}
+
+/* Options whose part of meshd does not exist yet: better refused than taken and without effect. */
+static void check_unsupported(struct load *l)
+{
+	static const struct {
+		const char *path, *what;
+	} rows[] = {
+		{ "capture.enabled", "capturing traffic" },
+		{ "proxy.manage", "managing APISIX" },
+		{ "admin.listen", "serving metrics and health" },
+		{ "translator.overlay[0]", "an overlay" },
+		{ "translator.max_drop", "a limit of what one update may remove" },
+		{ "translator.features", "choosing what becomes of a feature" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct conf_entry *e = conf_find(l->conf, rows[i].path);
+
+		if (e != NULL && asks_for_more(e))
+			cross_error(l, e, "%s is not supported by this version of meshd; remove the line",
+				    rows[i].what);
+	}
+}
+
 /* capture.exempt_user is the proxy's user unless something else is said. */
 static void complete_exempt_user(struct load *l)
 {
@@ -160,7 +194,7 @@ static void complete_exempt_user(struct load *l)
 void cross_check(struct load *l)
 {
 	static void (*const rules[])(struct load *l) = {
-		check_debounce, check_prefix, check_networks, check_listeners, complete_exempt_user,
+		check_debounce, check_prefix, check_networks, check_listeners, check_unsupported, complete_exempt_user,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules) && l->error == 0; i++)

@@ -156,8 +156,9 @@ static void test_by_descriptor(void **state)
 static const char good[] =
 	"node: {id: \"a-${env:MESHD_TEST_X}-$${b}\", metadata: {k: [1, yes, '${env:MESHD_TEST_X}', 2.50, ~]}}\n"
 	"source: {options: {paths: /one, tls: {cert: /c}, users: [{name: a}, {name: b, quota: 3MB}], free: [x]}}\n"
-	"translator: {debounce: 1000ms, max_debounce: 60s, max_drop: 5, overlay: [/a, /b]}\n"
-	"proxy: {manage: True, user: www}\n"
+	"translator: {debounce: 1000ms, max_debounce: 60s, max_drop: off, apisix_plugins: [a, b], "
+	"features: {}}\n"
+	"proxy: {manage: False, user: www}\n"
 	"frontend: {options: {listen: ['localhost:1', '[::0001]:2', 'unix:/s']}}\n"
 	"capture:\n";
 
@@ -173,9 +174,9 @@ static void test_good_values(void **state)
 		{ "source.options.free", "[\"x\"]" },
 		{ "translator.debounce", "1s" },
 		{ "translator.max_debounce", "1m" },
-		{ "translator.max_drop", "5" },
-		{ "translator.overlay[1]", "/b" },
-		{ "proxy.manage", "true" },
+		{ "translator.max_drop", "off" },
+		{ "translator.apisix_plugins[1]", "b" },
+		{ "proxy.manage", "false" },
 		{ "capture.exempt_user", "www" },
 		{ "frontend.options.listen[0]", "127.0.0.1:1" },
 		{ "frontend.options.listen[1]", "[::1]:2" },
