@@ -40,10 +40,12 @@ static int source_open(struct mesh_host *host, void **ret_ctx)
 	return 0;
 }
 
+#ifndef FAULT_START
 static int source_start(void *ctx)
 {
 	return 0;
 }
+#endif
 
 static void source_close(void *ctx)
 {
