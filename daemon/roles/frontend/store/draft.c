@@ -57,7 +57,7 @@ static int draft_grow(struct draft *d)
 	return 0;
 }
 
-int draft_put(struct keyspace *ks, const void *key, size_t size, struct blob *value)
+int draft_put(struct keyspace *ks, const void *key, size_t size, struct blob *value, bool always)
 {
 	struct draft *d = &ks->draft;
 	struct index_entry *entry;
@@ -80,6 +80,7 @@ int draft_put(struct keyspace *ks, const void *key, size_t size, struct blob *va
 		.value = blob_ref(value),
 		.entry = entry,
 		.order = (uint32_t)d->count,
+		.always = always,
 	};
 	d->count++;
 	return 0;
@@ -180,7 +181,7 @@ static bool item_differs(const struct draft *d, size_t i)
 
 	if (item->entry == NULL || item->value == NULL)
 		return item->entry != NULL || item->value != NULL;
-	return !blob_equal(item->entry->kv.value, item->value);
+	return item->always || !blob_equal(item->entry->kv.value, item->value);
 }
 
 /* Adds a deletion for each key of the range that the first `sorted` items do not name. */

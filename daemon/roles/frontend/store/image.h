@@ -5,7 +5,7 @@
  * one buffer, and nothing of it is used before checksum, bounds, order and numbers are verified.
  *
  * Little endian: header (88 bytes: magic, version, size, revisions, counts, checksum of these),
- * blobs (size, bytes), keys (key blob, value blob, three numbers), transactions (revision, time,
+ * blobs (size, bytes, since version 2 a lease if the size says so), keys (key blob, value blob, three numbers), transactions (revision, time,
  * events), XXH3-64 of everything before.  A blob that several places share is written once.
  */
 #ifndef STORE_IMAGE_H
@@ -19,7 +19,8 @@
 #include "keyspace.h"
 #include "note.h"
 
-#define IMAGE_VERSION 1u
+#define IMAGE_VERSION 2u
+#define IMAGE_VERSION_OLDEST 1u
 #define IMAGE_SIZE_MAX (1ull << 30)
 
 /* Which values may be written to disk. fn NULL: all. */

@@ -10,6 +10,7 @@
 #define IMAGE_CHECK_AT 80u		/* XXH3-64 of the header's bytes before it */
 #define IMAGE_TRAILER_SIZE 8u
 #define IMAGE_BLOB_SIZE 4u		/* and the bytes */
+#define IMAGE_BLOB_LEASED (1u << 31)	/* in the size: 8 bytes with a lease follow */
 #define IMAGE_KEY_SIZE 32u
 #define IMAGE_TXN_SIZE 20u		/* and the events */
 #define IMAGE_EVENT_SIZE 36u

@@ -62,7 +62,7 @@ static int read_head(struct image *im, const uint8_t *data, size_t size)
 		return image_bad(im, "it is too short");
 	if (memcmp(data, IMAGE_MAGIC, 8) != 0)
 		return image_bad(im, "it does not begin like one");
-	if (fetch_u32(data + 8) != IMAGE_VERSION) {
+	if (fetch_u32(data + 8) < IMAGE_VERSION_OLDEST || fetch_u32(data + 8) > IMAGE_VERSION) {
 		note_add(im->note,
 			 "the object store's file is of version %" PRIu32 ", this meshd reads %u",
 			 fetch_u32(data + 8), IMAGE_VERSION);
@@ -84,13 +84,14 @@ static int read_head(struct image *im, const uint8_t *data, size_t size)
 
 static int read_blob(struct image *im)
 {
-	uint32_t size = read_u32(&im->in);
+	uint32_t word = read_u32(&im->in), size = word & ~IMAGE_BLOB_LEASED;
 	const uint8_t *data = read_bytes(&im->in, size);
+	int64_t lease = word != size ? (int64_t)read_u64(&im->in) : 0;
 	struct blob *b;
 
-	if (data == NULL || size > BLOB_SIZE_MAX)
+	if (data == NULL || im->in.bad || size > BLOB_SIZE_MAX)
 		return image_bad(im, "a value runs over its end");
-	b = blob_new(data, size);
+	b = blob_new_leased(data, size, lease);
 	if (b == NULL)
 		return -ENOMEM;
 	im->blobs[im->n_blobs++] = b;

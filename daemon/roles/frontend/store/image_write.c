@@ -97,7 +97,8 @@ static int plan(struct image_writer *w)
 	for (size_t i = 0; i < s->n_txns && r == 0; i++)
 		r = plan_txn(w, s->txns[i]);
 	for (size_t i = 0; i < w->blobs.count; i++)
-		w->size += IMAGE_BLOB_SIZE + w->blobs.list[i]->size;
+		w->size += IMAGE_BLOB_SIZE + w->blobs.list[i]->size +
+			   (w->blobs.list[i]->leased ? sizeof(uint64_t) : 0);
 	return r == 0 && w->size > IMAGE_SIZE_MAX ? -EFBIG : r;
 }
 
@@ -126,11 +127,13 @@ static void write_header(struct image_writer *w, size_t item)
 static void write_blob(struct image_writer *w, size_t item)
 {
 	const struct blob *b = w->blobs.list[item];
-	uint8_t size[4];
+	uint8_t size[4], lease[8];
 
-	store_u32(size, (uint32_t)b->size);
+	store_u32(size, (uint32_t)b->size | (b->leased ? IMAGE_BLOB_LEASED : 0));
 	sink_bytes(w->sink, size, sizeof size);
 	sink_bytes(w->sink, b->data, b->size);
+	store_u64(lease, (uint64_t)blob_lease(b));
+	sink_bytes(w->sink, lease, b->leased ? sizeof lease : 0);
 }
 
 static void write_key(struct image_writer *w, size_t item)

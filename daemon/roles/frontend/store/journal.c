@@ -244,6 +244,9 @@ int journal_walk(const struct journal *j, int (*fn)(const struct journal_record 
 	return 0;
 }
 
+/* In a value's size: the id of its lease follows the bytes. */
+#define LEASED (1u << 31)
+
 bool journal_next_change(struct journal_record *record, struct journal_change *ret_change)
 {
 	struct reader *p = &record->payload;
@@ -260,8 +263,13 @@ bool journal_next_change(struct journal_record *record, struct journal_change *r
 		c.version = read_u64(p);
 	}
 	c.key = read_bytes(p, c.key_size);
-	if (c.value_size != UINT32_MAX)
+	if (c.value_size != UINT32_MAX) {
+		bool leased = (c.value_size & LEASED) != 0;
+
+		c.value_size &= ~LEASED;
 		c.value = read_bytes(p, c.value_size);
+		c.lease = leased ? (int64_t)read_u64(p) : 0;
+	}
 	if (p->bad)
 		return false;
 	*ret_change = c;
@@ -363,6 +371,24 @@ int journal_skip(struct journal *j, uint64_t revision)
 #define CHANGE_SIZE 8u
 #define KEEP_SIZE (CHANGE_SIZE + 24u)
 
+static size_t value_payload(const struct blob *value)
+{
+	return value == NULL ? 0 : value->size + (value->leased ? sizeof(uint64_t) : 0);
+}
+
+static uint32_t value_word(const struct blob *value)
+{
+	return value == NULL ? UINT32_MAX : (uint32_t)value->size | (value->leased ? LEASED : 0);
+}
+
+static uint8_t *store_value(uint8_t *p, const struct blob *value)
+{
+	if (value == NULL)
+		return p;
+	p = store_bytes(p, value->data, value->size);
+	return value->leased ? store_u64(p, (uint64_t)blob_lease(value)) : p;
+}
+
 static size_t txn_payload(const struct txn *t)
 {
 	size_t size = 0;
@@ -370,7 +396,7 @@ static size_t txn_payload(const struct txn *t)
 	for (uint32_t i = 0; i < t->count; i++) {
 		const struct event *e = &t->events[i];
 
-		size += CHANGE_SIZE + e->key->size + (e->value != NULL ? e->value->size : 0);
+		size += CHANGE_SIZE + e->key->size + value_payload(e->value);
 	}
 	return size;
 }
@@ -378,9 +404,9 @@ static size_t txn_payload(const struct txn *t)
 static uint8_t *store_change(uint8_t *p, const struct event *e)
 {
 	p = store_u32(p, (uint32_t)e->key->size);
-	p = store_u32(p, e->value != NULL ? (uint32_t)e->value->size : UINT32_MAX);
+	p = store_u32(p, value_word(e->value));
 	p = store_bytes(p, e->key->data, e->key->size);
-	return e->value != NULL ? store_bytes(p, e->value->data, e->value->size) : p;
+	return store_value(p, e->value);
 }
 
 int journal_append(struct journal *j, const struct txn *t, uint64_t previous, size_t spare)
@@ -407,18 +433,18 @@ int journal_append(struct journal *j, const struct txn *t, uint64_t previous, si
 
 size_t journal_keep_cost(const struct kv *kv)
 {
-	return KEEP_SIZE + kv->key->size + kv->value->size;
+	return KEEP_SIZE + kv->key->size + value_payload(kv->value);
 }
 
 static uint8_t *store_keep(uint8_t *p, const struct kv *kv)
 {
 	p = store_u32(p, (uint32_t)kv->key->size);
-	p = store_u32(p, (uint32_t)kv->value->size);
+	p = store_u32(p, value_word(kv->value));
 	p = store_u64(p, kv->create_revision);
 	p = store_u64(p, kv->mod_revision);
 	p = store_u64(p, kv->version);
 	p = store_bytes(p, kv->key->data, kv->key->size);
-	return store_bytes(p, kv->value->data, kv->value->size);
+	return store_value(p, kv->value);
 }
 
 int journal_keep(struct journal *j, uint64_t revision, const struct kv *kvs, uint32_t count)

@@ -63,6 +63,7 @@ struct journal_record {
 struct journal_change {
 	const uint8_t *key, *value;	/* value NULL: deletion */
 	uint32_t key_size, value_size;
+	int64_t lease;		/* of the value; 0: none */
 	uint64_t create_revision, mod_revision, version;	/* KEEP only */
 };
 

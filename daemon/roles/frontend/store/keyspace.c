@@ -102,12 +102,18 @@ int ks_txn_begin(struct keyspace *ks)
 int ks_txn_put(struct keyspace *ks, const void *key, size_t size, struct blob *value)
 {
 	assert(value != NULL);
-	return draft_put(ks, key, size, value);
+	return draft_put(ks, key, size, value, false);
 }
 
 int ks_txn_delete(struct keyspace *ks, const void *key, size_t size)
 {
-	return draft_put(ks, key, size, NULL);
+	return draft_put(ks, key, size, NULL, false);
+}
+
+int ks_txn_write(struct keyspace *ks, const void *key, size_t size, struct blob *value)
+{
+	assert(value != NULL);
+	return draft_put(ks, key, size, value, true);
 }
 
 int ks_txn_replace(struct keyspace *ks, const struct ks_range *range)

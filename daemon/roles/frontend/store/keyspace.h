@@ -5,7 +5,7 @@
  * hook (store.h sets it) makes a transaction durable before anybody sees it.
  * Revision rules are etcd's (etcd API reference, "Revisions"): one revision per transaction,
  * create_revision, mod_revision and version per key; with one addition: a transaction that changes
- * nothing takes no revision and makes no event.
+ * nothing takes no revision and makes no event (but for ks_txn_write()).
  */
 #ifndef STORE_KEYSPACE_H
 #define STORE_KEYSPACE_H
@@ -84,6 +84,8 @@ size_t ks_history_count(const struct keyspace *ks);
 int ks_txn_begin(struct keyspace *ks);
 int ks_txn_put(struct keyspace *ks, const void *key, size_t size, struct blob *value);
 int ks_txn_delete(struct keyspace *ks, const void *key, size_t size);
+/* A put that counts even if it changes nothing, as a client's does in etcd. */
+int ks_txn_write(struct keyspace *ks, const void *key, size_t size, struct blob *value);
 /*
  * Resynchronisation: every key in the range that this transaction does not put is deleted.
  * The range's bytes are copied. May be called for several ranges. -ENOMEM, -EINVAL.

@@ -15,6 +15,7 @@ struct draft_item {
 	struct index_entry *entry;	/* in the map: borrowed; `fresh`: owned until it is in the map */
 	uint32_t order;			/* of two on one key the higher one counts */
 	bool fresh;			/* the entry was made for this transaction */
+	bool always;			/* counts even if nothing differs */
 };
 
 struct draft_range {
@@ -43,7 +44,7 @@ struct keyspace {
 };
 
 /* draft.c */
-int draft_put(struct keyspace *ks, const void *key, size_t size, struct blob *value);
+int draft_put(struct keyspace *ks, const void *key, size_t size, struct blob *value, bool always);
 int draft_replace(struct keyspace *ks, const struct ks_range *range);
 void draft_reset(struct draft *d);
 /* Sorts, resolves the ranges, and leaves only what truly differs from the map. -ENOMEM. */

@@ -37,7 +37,8 @@ static int repeat_keep(struct recovery *rc, struct journal_record *record)
 
 	while (journal_next_change(record, &c)) {
 		_cleanup_(blob_unrefp) struct blob *key = blob_new(c.key, c.key_size);
-		_cleanup_(blob_unrefp) struct blob *value = blob_new(c.value, c.value_size);
+		_cleanup_(blob_unrefp) struct blob *value =
+			blob_new_leased(c.value, c.value_size, c.lease);
 		const struct kv kv = {
 			.key = key,
 			.value = value,
@@ -63,8 +64,8 @@ static int repeat_change(struct keyspace *ks, const struct journal_change *c)
 
 	if (c->value == NULL)
 		return ks_txn_delete(ks, c->key, c->key_size);
-	value = blob_new(c->value, c->value_size);
-	return value != NULL ? ks_txn_put(ks, c->key, c->key_size, value) : -ENOMEM;
+	value = blob_new_leased(c->value, c->value_size, c->lease);
+	return value != NULL ? ks_txn_write(ks, c->key, c->key_size, value) : -ENOMEM;
 }
 
 /* 0: repeated. Positive: the record does not fit to what is there. */
