@@ -79,7 +79,7 @@ static int64_t host_compacted(struct mesh_host *host)
 	return (int64_t)ks_compacted(store_keys(frontend_of(host)->store)) + 1;
 }
 
-static struct mesh_kv public_kv(const struct kv *kv)
+struct mesh_kv host_kv(const struct kv *kv)
 {
 	return (struct mesh_kv){
 		.key = kv->key->data,
@@ -88,6 +88,7 @@ static struct mesh_kv public_kv(const struct kv *kv)
 		.create_revision = (int64_t)kv->create_revision,
 		.mod_revision = (int64_t)kv->mod_revision,
 		.version = (int64_t)kv->version,
+		.lease = blob_lease(kv->value),
 	};
 }
 
@@ -104,7 +105,7 @@ struct range_walk {
 static int range_step(const struct kv *kv, void *arg)
 {
 	const struct range_walk *walk = arg;
-	struct mesh_kv public = public_kv(kv);
+	struct mesh_kv public = host_kv(kv);
 
 	return walk->fn(&public, walk->arg);
 }
@@ -134,9 +135,9 @@ static struct mesh_event public_event(const struct event *e, uint64_t revision)
 	struct kv kv;
 
 	if (event_kv(e, revision, &kv))
-		out.kv = public_kv(&kv);
+		out.kv = host_kv(&kv);
 	if (event_prev(e, &kv))
-		out.prev = public_kv(&kv);
+		out.prev = host_kv(&kv);
 	return out;
 }
 
@@ -219,6 +220,8 @@ const struct mesh_host_ops *frontend_host_ops(void)
 		ops.store_owned = host_owned;
 		ops.blob_ref = host_blob_ref;
 		ops.blob_unref = host_blob_unref;
+		client_host_ops(&ops);
+		lease_host_ops(&ops);
 	}
 	return &ops;
 }

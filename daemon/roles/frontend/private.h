@@ -3,7 +3,8 @@
  * What the files of the frontend role share.
  *
  * role.c is the life of the worker, host.c what the plugin may call, sink.c what the translator
- * publishes, saver.c when the store goes to disk, access.c who may read secrets.
+ * publishes, client.c what clients write, lease.c their leases, saver.c when the store goes to disk,
+ * access.c who may read secrets.
  */
 #ifndef FRONTEND_PRIVATE_H
 #define FRONTEND_PRIVATE_H
@@ -42,6 +43,25 @@ struct access {
 	size_t n_uids;
 };
 
+/* ---- client.c and lease.c: what clients write, beside the mesh's directories ---- */
+#define CLIENT_KEYS_MAX 1000u
+#define CLIENT_BYTES_MAX (4u << 20)	/* keys and values */
+#define LEASES_MAX 1000u
+
+struct lease {
+	int64_t id, ttl;		/* ttl in seconds */
+	uint64_t ends_ms;		/* on the monotonic clock */
+};
+
+struct client {
+	size_t keys, bytes;		/* what is there */
+	struct lease *leases;		/* owned, in the order in which they end */
+	size_t n_leases, room;
+	struct loop_timer expiry;
+	int64_t last_id;		/* newest id that we chose */
+	uint64_t writes, refused, expired;
+};
+
 struct frontend {
 	struct mesh_host host;		/* first: what the plugin holds */
 	struct worker *worker;		/* borrowed */
@@ -52,6 +72,7 @@ struct frontend {
 	const char *prefix;		/* borrowed from the configuration */
 	struct access access;
 	struct sink sink;
+	struct client client;
 
 	struct store *store;		/* owned */
 	struct ks_observer observer;
@@ -74,6 +95,24 @@ int sink_placeholders(struct frontend *f);
 const struct mesh_host_ops *frontend_host_ops(void);
 /* The transaction in the plugin's form; valid until the next call. NULL: no memory. */
 const struct mesh_txn *host_txn(struct frontend *f, const struct txn *t, struct mesh_txn *ret_txn);
+
+/* The public form of a key, borrowed. */
+struct mesh_kv host_kv(const struct kv *kv);
+
+/* Before the plugin starts: keys whose leases ended with the last worker go. 0 or negative errno. */
+int client_start(struct frontend *f);
+void client_host_ops(struct mesh_host_ops *ops);
+/* Every key that is not the mesh's, in order; what fn ended with. */
+int client_walk(struct frontend *f, ks_kv_fn fn, void *arg);
+/* Counts what is there, after changes that were not counted. */
+void client_count(struct frontend *f);
+
+int lease_init(struct frontend *f);
+void lease_deinit(struct frontend *f);
+void lease_host_ops(struct mesh_host_ops *ops);
+const struct lease *lease_find(const struct frontend *f, int64_t id);
+/* One transaction that deletes the keys of this lease (0: of every lease). As ks_txn_commit(). */
+int lease_delete_keys(struct frontend *f, int64_t id);
 
 int saver_init(struct frontend *f);
 void saver_deinit(struct frontend *f);

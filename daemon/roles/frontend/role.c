@@ -165,6 +165,7 @@ static struct frontend *frontend_free(struct frontend *f)
 	if (f->plugin != NULL && f->ctx != NULL)
 		f->plugin->desc->close(f->ctx);
 	saver_deinit(f);
+	lease_deinit(f);
 	sink_clear(&f->sink);
 	store_free(f->store);
 	fd_close(f->dirfd);
@@ -182,7 +183,11 @@ static int open_all(struct frontend *f)
 	if (r == 0)
 		r = open_state_dir(f);
 	if (r == 0)
+		r = lease_init(f);
+	if (r == 0)
 		r = open_store(f, &report);
+	if (r == 0)
+		r = client_start(f);
 	if (r == 0)
 		r = open_plugin(f);
 	if (r < 0)
@@ -243,6 +248,7 @@ static void frontend_stop(void *ctx, unsigned grace_ms)
 	f->started = false;
 	loop_timer_cancel(&f->save);
 	loop_timer_cancel(&f->tick);
+	loop_timer_cancel(&f->client.expiry);
 	ks_unobserve(store_keys(f->store), &f->observer);
 	r = store_close(TAKE(f->store), frontend_now_ms());
 	if (r < 0)
@@ -290,6 +296,12 @@ static void ctl_status(void *ctx, struct ctl_reply *reply, int argc, char **argv
 	row(reply, "history_transactions", ks_history_count(ks));
 	row(reply, "history_bytes", ks_history_bytes(ks));
 	row(reply, "journal_percent", store_pressure(f->store));
+	row(reply, "client_keys", f->client.keys);
+	row(reply, "client_bytes", f->client.bytes);
+	row(reply, "client_writes", f->client.writes);
+	row(reply, "client_refused", f->client.refused);
+	row(reply, "leases", f->client.n_leases);
+	row(reply, "leases_expired", f->client.expired);
 	row(reply, "commits", f->sink.commits);
 	row(reply, "commits_without_change", f->sink.unchanged);
 	if (f->started && f->plugin->desc->frontend->stats != NULL)

@@ -124,6 +124,23 @@ enum {
 	MESH_FUTURE = 2,		/* the asked revision has not happened yet */
 	MESH_BUSY = 3,			/* taken, but deliver no more until resume() */
 	MESH_READ_ONLY = 4,		/* the mesh owns this key */
+	MESH_NO_SPACE = 5,		/* the client space is full */
+	MESH_NO_LEASE = 6,		/* there is no such lease */
+	MESH_LEASE_EXISTS = 7,		/* there is one with this id already */
+	MESH_TOO_LARGE = 8,		/* a key or a value is longer than the store takes */
+};
+
+/* One change of a client's transaction, see store_write(). */
+struct mesh_change {
+	const uint8_t *key, *value;	/* value NULL: the key is deleted */
+	size_t key_size, value_size;
+	int64_t lease;			/* of a put; 0: none */
+};
+
+/* A lease of the client space; times in seconds. */
+struct mesh_lease {
+	int64_t id;			/* never 0 */
+	int64_t ttl, remaining;		/* as granted, and until it ends unless it is renewed */
 };
 
 struct mesh_host;
@@ -132,6 +149,7 @@ struct mesh_diag;			/* collects what is wrong with a configuration */
 
 typedef int (*mesh_kv_fn)(const struct mesh_kv *kv, void *arg);		/* non-zero ends the walk */
 typedef int (*mesh_txn_fn)(const struct mesh_txn *txn, void *arg);	/* non-zero ends the walk */
+typedef int (*mesh_lease_fn)(const struct mesh_lease *lease, void *arg);	/* non-zero ends the walk */
 
 struct mesh_host_ops {
 	uint32_t abi, size;
@@ -175,6 +193,35 @@ struct mesh_host_ops {
 	void (*blob_unref)(const struct mesh_blob *blob);
 	/* May a local peer with this uid read secrets?  root, meshd's own user, the proxy's user, or allow_uids. */
 	bool (*uid_allowed)(struct mesh_host *host, uint32_t uid);
+
+	/*
+	 * Frontends: the client space, every key that store_owned() denies.  It shares the mesh's key
+	 * space, revisions and history, is bounded, and outlives the worker; leases (etcd's) do not:
+	 * their keys are deleted when the next worker starts.  Nothing here may be called from within a
+	 * walk or from committed().  What a walk handed out stays as it was through a write.
+	 */
+	/* The revision that the next store_write() will take. */
+	int64_t (*store_next)(struct mesh_host *host);
+	/*
+	 * All changes (n > 0, each key once) as one transaction; committed() is called from inside.  A put
+	 * counts even if it changes nothing, a deletion of what is not there does not.  After any other
+	 * outcome than 0 nothing has changed.  0, MESH_READ_ONLY, MESH_NO_SPACE, MESH_NO_LEASE,
+	 * MESH_TOO_LARGE, or a negative errno.
+	 */
+	int (*store_write)(struct mesh_host *host, const struct mesh_change *changes, size_t n);
+	/*
+	 * Leases: when one ends (its time, lease_revoke()) its keys are deleted in one transaction.
+	 * grant: id 0 lets the host choose; ttl is raised to its minimum; what came of it is written to
+	 * *ret_lease. MESH_LEASE_EXISTS, MESH_NO_SPACE, -ENOMEM.  The others: 0 or MESH_NO_LEASE.
+	 */
+	int (*lease_grant)(struct mesh_host *host, int64_t id, int64_t ttl, struct mesh_lease *ret_lease);
+	int (*lease_revoke)(struct mesh_host *host, int64_t id);	/* or a negative errno: it goes on */
+	int (*lease_renew)(struct mesh_host *host, int64_t id, struct mesh_lease *ret_lease);
+	int (*lease_get)(struct mesh_host *host, int64_t id, struct mesh_lease *ret_lease);
+	/* The keys that have it, in order; the callback's value. */
+	int (*lease_keys)(struct mesh_host *host, int64_t id, mesh_kv_fn fn, void *arg);
+	/* All of them, the one that ends first at first; the callback's value. */
+	int (*lease_walk)(struct mesh_host *host, mesh_lease_fn fn, void *arg);
 };
 
 /* A host's own structure begins with this, so the inline helpers below need no casts. */
