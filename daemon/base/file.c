@@ -172,13 +172,18 @@ int file_write_atomic(const char *path, const void *data, size_t size, mode_t mo
 static int make_parents(const char *path)
 {
 	_cleanup_free_ char *p = strdup(path);
+	int r;
 
 	if (p == NULL)
 		return error_origin(-ENOMEM);
 	for (char *s = strchr(p + 1, '/'); s != NULL; s = strchr(s + 1, '/')) {
 		*s = 0;
-		if (mkdir(p, 0755) < 0 && errno != EEXIST)
-			return error_origin(-errno);
+		r = mkdir(p, 0755) < 0 ? -errno : 0;
+		/* Whoever is to use the folder within must get there, whatever our umask is. */
+		if (r == 0 && chmod(p, 0755) < 0)
+			r = -errno;
+		if (r < 0 && r != -EEXIST)
+			return error_origin(r);
 		*s = '/';
 	}
 	return 0;

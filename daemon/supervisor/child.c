@@ -214,6 +214,8 @@ static void start(struct child *c)
 	c->wanted_end = c->reconfigured = false;
 	c->detail[0] = 0;
 	c->state = CHILD_STARTING;
+	if (c->role->sandbox->write_state)
+		state_dir_keep(c->sup);
 	r = start_process(c);
 	if (r < 0) {
 		log_err_errno(r, "cannot start %s", name_of(c));
@@ -329,6 +331,15 @@ static void take_slice(struct child *c, struct conf *slice)
 	}
 }
 
+/* Whoever reloads has mended something: what kept failing is tried again now, not in up to 30 s. */
+static void try_again(struct child *c)
+{
+	if (c->state != CHILD_WAITING)
+		return;
+	c->restart = (struct restart)RESTART_INIT;
+	schedule(c, 0);
+}
+
 int child_configure(struct child *c)
 {
 	struct conf *slice = NULL;
@@ -346,6 +357,7 @@ int child_configure(struct child *c)
 		conf_free(slice);
 	else
 		take_slice(c, slice);
+	try_again(c);
 	return 0;
 }
 

@@ -105,6 +105,7 @@ struct supervisor {
 	struct child children[_ROLE_MAX];
 	struct arrow arrows[ROLE_ARROWS];
 	struct listen_set listens;
+	int state_fd;			/* owned: the lock on state_dir */
 	struct control control;
 	struct check *first_check;	/* owned */
 	struct reload reload;
@@ -154,10 +155,19 @@ bool check_on_exit(struct check *check, pid_t pid, int wait_status);
 
 /* ---- reload.c ---- */
 void reload_start(struct supervisor *sup, struct ctl_reply *reply);
+/* Goes on with a reload that was asked for while it could not be begun. */
+void reload_resume(struct supervisor *sup);
 void reload_deinit(struct supervisor *sup);
 /* Addresses of the frontend in `conf`, bound; 0 or 1 with reasons in `why`. */
 int reload_listens(const struct conf *conf, const struct listen_set *old, struct listen_set *ret_set,
 		   struct buf *why);
+
+/* ---- state-dir.c ---- */
+/* Makes, checks and locks state_dir; logs what is wrong and how to right it.  0 or negative errno. */
+int state_dir_open(struct supervisor *sup);
+/* Makes it again if it has gone: before a worker starts that writes there. */
+void state_dir_keep(struct supervisor *sup);
+void state_dir_close(struct supervisor *sup);
 
 /* ---- notify.c: systemd, see sd_notify(3) ---- */
 void notify_state(struct supervisor *sup);

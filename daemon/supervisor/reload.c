@@ -125,10 +125,15 @@ static void on_checked(struct supervisor *sup, struct conf *conf, const char *te
 	buf_deinit(&why);
 	sup->reload.check = check_free(sup->reload.check);
 	notify_ready();
-	if (sup->reload.again) {
-		sup->reload.again = false;
-		reload_start(sup, NULL);
-	}
+	reload_resume(sup);
+}
+
+void reload_resume(struct supervisor *sup)
+{
+	if (!sup->reload.again)
+		return;
+	sup->reload.again = false;
+	reload_start(sup, NULL);
 }
 
 static void on_client_gone(void *arg)
@@ -149,6 +154,7 @@ void reload_start(struct supervisor *sup, struct ctl_reply *reply)
 	int r;
 
 	if (sup->conf == NULL || sup->stopping) {
+		sup->reload.again = true;	/* the file being read may be older than the signal */
 		if (reply != NULL)
 			refuse(reply, sup->stopping ? "meshd is stopping" : "meshd is still starting, try again");
 		return;
@@ -160,6 +166,7 @@ void reload_start(struct supervisor *sup, struct ctl_reply *reply)
 			sup->reload.again = true;
 		return;
 	}
+	log_info("reloading, by %s", reply != NULL ? "meshctl" : "SIGHUP");
 	notify_reloading();
 	sup->reload.reply = reply;
 	if (reply != NULL)

@@ -9,12 +9,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "error.h"
-#include "file.h"
 #include "log.h"
 #include "private.h"
 #include "sandbox.h"
@@ -100,7 +98,6 @@ static void on_hup(struct loop_signal *sig)
 {
 	struct supervisor *sup = container_of(sig, struct supervisor, sighup);
 
-	log_info("reloading, by SIGHUP");
 	reload_start(sup, NULL);
 }
 
@@ -155,38 +152,6 @@ static int find_user(struct supervisor *sup)
 	return r;
 }
 
-/* May the workers write there?  Judged by owner and mode, because we are not they. */
-static int check_state_dir(const struct supervisor *sup, const char *path)
-{
-	struct stat st;
-
-	if (!sup->who.drop && geteuid() != 0)
-		return access(path, R_OK | W_OK | X_OK) < 0 ? -errno : 0;
-	if (stat(path, &st) < 0)
-		return -errno;
-	if (sup->who.uid == 0 || (st.st_uid == sup->who.uid && (st.st_mode & 0700) == 0700))
-		return 0;
-	if (st.st_gid == sup->who.gid && (st.st_mode & 0070) == 0070)
-		return 0;
-	return (st.st_mode & 0007) == 0007 ? 0 : -EACCES;
-}
-
-static int make_state_dir(struct supervisor *sup)
-{
-	const char *path = conf_str(sup->conf, "state_dir", "/var/lib/meshd");
-	int r = file_make_dir(path, 0700, sup->who.drop ? sup->who.uid : (uid_t)-1,
-			      sup->who.drop ? sup->who.gid : (gid_t)-1);
-
-	if (r < 0)
-		return log_err_errno(r, "cannot make state_dir '%s'; create it for '%s' or name another", path,
-				     sup->who.name);
-	r = check_state_dir(sup, path);
-	if (r < 0)
-		return log_err_errno(r, "'%s' cannot write to state_dir '%s'; run 'chown %s %s' or name another folder",
-				     sup->who.name, path, sup->who.name, path);
-	return 0;
-}
-
 static void warn_sandbox(void)
 {
 	struct buf lacking = BUF_INIT;
@@ -231,7 +196,7 @@ void supervisor_set_log(const struct conf *conf)
 static int bring_up(struct supervisor *sup)
 {
 	supervisor_set_log(sup->conf);
-	if (find_user(sup) != 0 || make_state_dir(sup) != 0)
+	if (find_user(sup) != 0 || state_dir_open(sup) != 0)
 		return 1;
 	warn_sandbox();
 	if (control_open(sup, conf_str(sup->conf, "control.socket", "/run/meshd/control.sock")) < 0)
@@ -251,6 +216,8 @@ static void on_first_check(struct supervisor *sup, struct conf *conf, const char
 	sup->conf = conf;
 	if (bring_up(sup) != 0)
 		end(sup, 1);
+	else
+		reload_resume(sup);
 }
 
 static int supervisor_init(struct supervisor *sup, const struct supervisor_options *options)
@@ -261,7 +228,7 @@ static int supervisor_init(struct supervisor *sup, const struct supervisor_optio
 	if (sup->options.exec_path == NULL)
 		sup->options.exec_path = "/proc/self/exe";
 	sup->started_ms = loop_now_ms();
-	sup->control.fd = -1;
+	sup->control.fd = sup->state_fd = -1;
 	for (unsigned i = 0; i < CONTROL_CONNS; i++)
 		sup->control.conns[i].fd = -1;
 	r = loop_new(&sup->base);
@@ -292,6 +259,7 @@ static void supervisor_deinit(struct supervisor *sup)
 			child_deinit(&sup->children[i]);
 	arrows_deinit(sup);
 	listen_deinit(&sup->listens);
+	state_dir_close(sup);
 	loop_timer_deinit(&sup->stop_timer);
 	loop_timer_deinit(&sup->watchdog);
 	loop_signal_deinit(&sup->sigterm);

@@ -57,6 +57,8 @@ static enum outcome fail(struct request *q, enum outcome outcome, const char *fm
 
 static enum outcome fail_connect(struct request *q, int error)
 {
+	if (error == EAGAIN)
+		return fail(q, OUTCOME_BROKEN, "does not take connections at '%s': it is wedged", q->socket);
 	if (error == EACCES || error == EPERM)
 		return fail(q, OUTCOME_DENIED, "'%s' may not be opened; only root and meshd's own user may: use sudo",
 			    q->socket);
@@ -67,6 +69,7 @@ static enum outcome fail_connect(struct request *q, int error)
 static enum outcome request_connect(struct request *q, int *ret_fd)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const struct timeval wait = { .tv_sec = CONN_WAIT_MS / 1000 };
 	_cleanup_(fd_closep) int fd = -1;
 
 	if (strlen(q->socket) >= sizeof(to.sun_path))
@@ -74,7 +77,10 @@ static enum outcome request_connect(struct request *q, int *ret_fd)
 			    q->socket);
 	strcpy(to.sun_path, q->socket);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+	if (fd < 0)
+		return fail_connect(q, errno);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)); /* connect() too, see socket(7) */
+	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		return fail_connect(q, errno);
 	*ret_fd = fd_take(&fd);
 	return OUTCOME_END;
@@ -243,7 +249,7 @@ static bool ask_role(const struct request *first, const char *role, unsigned *wo
 	enum outcome o;
 
 	q.role = role;
-	q.wait_ms = CONN_ROLE_MS;
+	q.wait_ms = CONN_WAIT_MS;
 	q.problem = &problem;
 	q.messages = NULL;
 	q.n_messages = q.n_ask = 0;
@@ -273,8 +279,8 @@ void conn_run(const char *socket, int argc, char *const *argv, struct result *r)
 {
 	_cleanup_(buf_deinit) struct buf problem = BUF_INIT;
 	struct request q = {
-		.socket = socket, .role = "", .argc = argc, .argv = argv, .wait_ms = CONN_SINGLE_MS, .result = r,
-		.problem = &problem,
+		.socket = socket, .role = "", .argc = argc, .argv = argv, .result = r, .problem = &problem,
+		.wait_ms = strcmp(argv[0], "reload") == 0 ? CONN_RELOAD_MS : CONN_WAIT_MS,
 	};
 	enum outcome o = request_run(&q);
 

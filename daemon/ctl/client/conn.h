@@ -9,8 +9,8 @@
 #include "result.h"
 
 #define CONN_SOCKET "/run/meshd/control.sock"
-#define CONN_ROLE_MS 5000	/* a role of several that is silent for so long is shown as such */
-#define CONN_SINGLE_MS 300000	/* reload may take its time */
+#define CONN_WAIT_MS 5000	/* who is silent for so long is wedged */
+#define CONN_RELOAD_MS 300000	/* reload may take its time */
 
 /* Runs argv at the daemon behind `socket` and fills `r`, r->exit and messages included. */
 void conn_run(const char *socket, int argc, char *const *argv, struct result *r);
