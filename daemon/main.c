@@ -62,18 +62,26 @@ static void set_process_name(enum role_id role)
 	prctl(PR_SET_NAME, name);
 }
 
-static int run_worker(enum role_id role)
+static bool confine(const char *name, const struct role_sandbox *profile)
 {
 	int r;
 
-	log_init(role_name(role));
-	set_process_name(role);
-	r = sandbox_calls(roles[role].sandbox);
-	if (r < 0) {
+	log_init(name);
+	r = sandbox_calls(profile);
+	if (r < 0)
 		log_err_errno(r, "cannot filter system calls");
-		return 1;
-	}
-	return worker_main(workers[role]);
+	return r >= 0;
+}
+
+static int run_worker(enum role_id role)
+{
+	set_process_name(role);
+	return confine(role_name(role), roles[role].sandbox) ? worker_main(workers[role]) : 1;
+}
+
+static int run_check_child(const char *file)
+{
+	return confine("check", &check_sandbox) ? check_child_main(file) : 1;
 }
 
 static int run_role(const char *name, const char *file)
@@ -81,7 +89,7 @@ static int run_role(const char *name, const char *file)
 	enum role_id role = role_find(name);
 
 	if (strcmp(name, "check") == 0 && file != NULL)
-		return check_child_main(file);
+		return run_check_child(file);
 	if (role == _ROLE_MAX || workers[role] == NULL) {
 		fprintf(stderr, "meshd: there is no role '%s'\n", name);
 		return 2;

@@ -5,6 +5,7 @@
  * because a name that an architecture lacks is simply skipped.
  */
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -13,7 +14,7 @@
 static const char *const common[] = {
 	/* bytes and descriptors */
 	"read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev", "close", "close_range",
-	"dup", "dup2", "dup3", "fcntl", "fcntl64", "lseek", "_llseek", "pipe", "pipe2", "ioctl", "fadvise64",
+	"dup", "dup2", "dup3", "fcntl", "fcntl64", "lseek", "_llseek", "pipe", "pipe2", "fadvise64",
 	"fadvise64_64", "eventfd2", "memfd_create", "sendfile", "sendfile64",
 	/* files, as far as their modes and Landlock let it */
 	"open", "openat", "openat2", "access", "faccessat", "faccessat2", "stat", "stat64", "lstat", "lstat64",
@@ -84,6 +85,18 @@ static int allow_abort(scmp_filter_ctx filter)
 				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 }
 
+/* Questions about one's own descriptors; not TIOCSTI, which types into the terminal that started meshd. */
+static int allow_ioctls(scmp_filter_ctx filter)
+{
+	static const unsigned long harmless[] = { FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TCGETS, TIOCGWINSZ };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(harmless) && r == 0; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, harmless[i]));
+	return r;
+}
+
 static int fill(scmp_filter_ctx filter, const struct role_sandbox *profile)
 {
 	const char *const *extra = sandbox_is_sanitized() ? sanitizer : NULL;
@@ -96,6 +109,8 @@ static int fill(scmp_filter_ctx filter, const struct role_sandbox *profile)
 		r = add_all(filter, SCMP_ACT_ALLOW, profile->calls, NULL);
 	if (r == 0)
 		r = add_all(filter, SCMP_ACT_ALLOW, extra, NULL);
+	if (r == 0)
+		r = allow_ioctls(filter);
 	return r == 0 ? allow_abort(filter) : r;
 }
 
