@@ -84,7 +84,7 @@ static const char *own_name(const struct doc_node *n, enum kind kind)
 static int put_name(struct buf *body, const char *name)
 {
 	size_t len = strlen(name), old = body->len;
-	uint8_t head[8];
+	uint8_t head[12];	/* tag, and a length of at most ten bytes */
 	size_t n = 0, v = len;
 
 	head[n++] = 1 << 3 | 2;
