@@ -57,7 +57,7 @@ static void test_refusals(void **state)
 	expect_refusal("/nonexistent.so", MESH_SOURCE, "No such file");
 	expect_refusal("etcd", MESH_SOURCE, "is a frontend plugin, not a source plugin");
 	expect_refusal("misnamed", MESH_SOURCE, "calls itself 'file'");
-	expect_refusal("oldabi", MESH_SOURCE, "interface 8, this meshd has 1");
+	expect_refusal("oldabi", MESH_SOURCE, "ABI 8, this meshd has 1");
 	expect_refusal("small", MESH_SOURCE, "descriptor of 12 bytes");
 	expect_refusal("unfinished", MESH_SOURCE, "lacks open, start");
 	expect_refusal("badschema", MESH_SOURCE, "the name stands twice");
