@@ -130,22 +130,37 @@ static int read_bool(struct reader *rd, const struct msg_field *f, struct gojson
 	return 0;
 }
 
+static int unknown_name(struct reader *rd, struct gojson name, const char *type)
+{
+	char quoted[2 * 100 + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < MIN(name.len, (size_t)100); i++) {
+		if (name.text[i] == '\\' || name.text[i] == '"')
+			quoted[n++] = '\\';
+		quoted[n++] = name.text[i];
+	}
+	quoted[n] = '\0';
+	return apierr_setf(rd->err, GRPC_INVALID_ARGUMENT, "unknown value \"%s\" for enum %s", quoted,
+			   type);
+}
+
+/* jsonpb looks up what stands between the quotes as it is, escapes and all. */
 static int enum_number(struct reader *rd, const struct msg_field *f, struct gojson v, int64_t *ret)
 {
 	const struct msg_enum *names = f->names;
-	struct bytes text;
+	struct gojson name = { .text = v.text + 1, .len = v.len - 2 };
 
 	if (v.text[0] != '"')
-		return parse_int(v, ret) ? 0 : wrong_type(rd, v, names->type);
-	text = unescape(rd, v);
+		return parse_int(v, ret) && *ret == (int32_t)*ret ? 0 :
+		       wrong_type(rd, v, names->type);
 	for (int64_t i = 0; names->names[i] != NULL; i++)
-		if (strlen(names->names[i]) == text.size &&
-		    memcmp(names->names[i], text.data, text.size) == 0) {
+		if (strlen(names->names[i]) == name.len &&
+		    memcmp(names->names[i], name.text, name.len) == 0) {
 			*ret = i;
 			return 0;
 		}
-	return apierr_setf(rd->err, GRPC_INVALID_ARGUMENT, "unknown value %.*s for enum %s",
-			   (int)MIN(v.len, (size_t)100), v.text, names->type);
+	return unknown_name(rd, name, names->type);
 }
 
 static int read_enum(struct reader *rd, const struct msg_field *f, struct gojson v, void *member)
