@@ -170,8 +170,6 @@ static void handle_private(struct gateway *gw, const struct reply *r, const char
 
 	if (!conn_allowed(gw->conn)) {
 		deny(gw, r);
-	} else if (strcmp(gw->http.method, "OPTIONS") == 0) {
-		reply_head(r, 200, "", "", 0);
 	} else if (api != NULL) {
 		handle_api(gw, r, api, len - (size_t)(api - path));
 	} else {
@@ -184,12 +182,13 @@ static void handle_request(struct gateway *gw)
 	struct reply r = { .conn = gw->conn, .minor = gw->http.minor,
 			   .persistent = http1_persistent(&gw->http),
 			   .no_body = strcmp(gw->http.method, "HEAD") == 0 };
-	const char *path = (const char *)gw->http.target.data;
-	const char *query = memchr(path, '?', gw->http.target.len);
-	size_t len = query != NULL ? (size_t)(query - path) : gw->http.target.len;
+	const char *path = (const char *)gw->http.path.data;
+	size_t len = gw->http.path.len;
 
 	gw->conn->server->stats.requests++;
-	if (!handle_page(gw, &r, path, len))
+	if (strcmp(gw->http.method, "OPTIONS") == 0)
+		reply_head(&r, 200, "", "", 0);
+	else if (!handle_page(gw, &r, path, len))
 		handle_private(gw, &r, path, len);
 	if (gw->watch == NULL && !r.persistent)
 		conn_end(gw->conn);

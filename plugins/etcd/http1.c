@@ -21,7 +21,7 @@ void http1_init(struct http1 *p, size_t max_head, size_t max_body)
 void http1_deinit(struct http1 *p)
 {
 	buf_deinit(&p->line);
-	buf_deinit(&p->target);
+	buf_deinit(&p->path);
 	buf_deinit(&p->body);
 }
 
@@ -95,11 +95,20 @@ static int hex_value(char c)
 
 /* ---- headers that matter ---- */
 
+static bool is_host_char(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+	       (c != '\0' && strchr("!$%&'()*+,-.:;=[]_~", c) != NULL);
+}
+
 static int on_host(struct http1 *p, const char *value, size_t len)
 {
-	(void)value;
-	(void)len;
-	return ++p->hosts > 1 ? refuse(p, 400, "too many Host headers") : 0;
+	if (++p->hosts > 1)
+		return refuse(p, 400, "too many Host headers");
+	for (size_t i = 0; i < len; i++)
+		if (!is_host_char((unsigned char)value[i]))
+			return refuse(p, 400, "malformed Host header");
+	return 0;
 }
 
 static int on_length(struct http1 *p, const char *value, size_t len)
@@ -208,6 +217,39 @@ static int parse_version(struct http1 *p, const char *text, size_t len)
 	return 0;
 }
 
+/* "http://host:port/path", as to a proxy, must be understood too (RFC 9112, 3.2.2). */
+static const char *skip_authority(const char *text, const char *end)
+{
+	static const char scheme[] = "http://";
+	size_t n = sizeof scheme - 1;
+	const char *slash;
+
+	if ((size_t)(end - text) < n || strncasecmp(text, scheme, n) != 0)
+		return text;
+	slash = memchr(text + n, '/', (size_t)(end - text) - n);
+	return slash != NULL ? slash : text;
+}
+
+/* Keeps the path: its percent signs resolved, without the query, which nothing here looks at. */
+static int set_path(struct http1 *p, const char *text, size_t len)
+{
+	const char *end = text + len, *s = skip_authority(text, end);
+
+	if (*s != '/' && !(*s == '*' && len == 1))
+		return refuse(p, 400, "the target is not a path");
+	for (; s < end && *s != '?'; s++) {
+		if (*s != '%') {
+			buf_putc(&p->path, *s);
+			continue;
+		}
+		if (end - s < 3 || hex_value(s[1]) < 0 || hex_value(s[2]) < 0)
+			return refuse(p, 400, "malformed percent-encoding in the path");
+		buf_putc(&p->path, (char)(hex_value(s[1]) << 4 | hex_value(s[2])));
+		s += 2;
+	}
+	return 0;
+}
+
 static int on_request_line(struct http1 *p, const char *line, size_t len)
 {
 	const char *a = memchr(line, ' ', len), *b, *end = line + len;
@@ -221,9 +263,10 @@ static int on_request_line(struct http1 *p, const char *line, size_t len)
 	if ((size_t)(a - line) >= sizeof p->method)
 		return refuse(p, 501, "unknown method");
 	memcpy(p->method, line, (size_t)(a - line));
-	buf_append(&p->target, a + 1, (size_t)(b - a - 1));
 	p->state = HTTP1_HEADER;
-	return parse_version(p, b + 1, (size_t)(end - b - 1));
+	if (parse_version(p, b + 1, (size_t)(end - b - 1)) < 0)
+		return -EBADMSG;
+	return set_path(p, a + 1, (size_t)(b - a - 1));
 }
 
 /* The head is complete: what kind of body follows? */
@@ -367,7 +410,7 @@ int http1_feed(struct http1 *p, const void *data, size_t len, size_t *ret_used)
 		used += n;
 	}
 	*ret_used = used;
-	if (r == 0 && buf_error(&p->target) < 0)
+	if (r == 0 && buf_error(&p->path) < 0)
 		r = -ENOMEM;
 	if (r == 0 && p->state == HTTP1_COMPLETE)
 		return HTTP1_DONE;

@@ -36,7 +36,7 @@ struct http1 {
 
 	/* Of the request, valid from HTTP1_COMPLETE on (head: as soon as the state is past HEADER). */
 	char method[16];
-	struct buf target;         /* path and query, as sent */
+	struct buf path;           /* of the target: decoded, without the query */
 	struct buf body;
 	unsigned minor;            /* of HTTP/1.minor */
 	unsigned hosts;            /* Host headers seen */

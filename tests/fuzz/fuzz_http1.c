@@ -26,7 +26,7 @@ static int feed(struct http1 *p, const uint8_t *data, size_t size, size_t step, 
 		pos += used;
 		(void)http1_take_expect(p);
 	}
-	if (p->body.len > MAX_BODY || p->target.len > MAX_HEAD)
+	if (p->body.len > MAX_BODY || p->path.len > MAX_HEAD)
 		abort();
 	*ret_used = pos;
 	return r;
@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    feed(&pieces, data + 1, size - 1, step, &used_pieces) ||
 	    whole.state != pieces.state || whole.status != pieces.status ||
 	    http1_persistent(&whole) != http1_persistent(&pieces) ||
-	    !same(&whole.body, &pieces.body) || !same(&whole.target, &pieces.target))
+	    !same(&whole.body, &pieces.body) || !same(&whole.path, &pieces.path))
 		abort();
 	/* After a refusal the rest does not matter; before it every byte counts. */
 	if (whole.state != HTTP1_FAILED && used_whole != used_pieces)

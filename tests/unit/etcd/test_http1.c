@@ -13,7 +13,7 @@ struct result {
 	int r;
 	int status;
 	size_t used;
-	char method[16], target[64], body[256];
+	char method[16], path[64], body[256];
 	bool persistent;
 };
 
@@ -34,7 +34,7 @@ static struct result parse_steps(const char *text, size_t len, size_t step)
 	}
 	out.status = p.status;
 	strcpy(out.method, p.method);
-	snprintf(out.target, sizeof out.target, "%.*s", (int)p.target.len, (char *)p.target.data);
+	snprintf(out.path, sizeof out.path, "%.*s", (int)p.path.len, (char *)p.path.data);
 	snprintf(out.body, sizeof out.body, "%.*s", (int)p.body.len, (char *)p.body.data);
 	out.persistent = http1_persistent(&p);
 	http1_deinit(&p);
@@ -51,7 +51,7 @@ static struct result parse(const char *text)
 		assert_int_equal(pieces.r, whole.r);
 		assert_int_equal(pieces.status, whole.status);
 		assert_string_equal(pieces.body, whole.body);
-		assert_string_equal(pieces.target, whole.target);
+		assert_string_equal(pieces.path, whole.path);
 	}
 	return whole;
 }
@@ -63,7 +63,7 @@ static void takes_a_request_of_apisix(void **state)
 
 	assert_int_equal(r.r, HTTP1_DONE);
 	assert_string_equal(r.method, "POST");
-	assert_string_equal(r.target, "/v3/kv/range");
+	assert_string_equal(r.path, "/v3/kv/range");
 	assert_string_equal(r.body, "{\"a\"");
 	assert_true(r.persistent);
 }
@@ -98,10 +98,18 @@ static void knows_when_a_connection_stays(void **state)
 
 static void takes_bare_line_feeds_and_blank_lines_before(void **state)
 {
-	struct result r = parse("\r\n\nGET /x?y=1 HTTP/1.1\nHost: a\n\n");
+	struct result r = parse("\r\n\nGET /x HTTP/1.1\nHost: a\n\n");
 
 	assert_int_equal(r.r, HTTP1_DONE);
-	assert_string_equal(r.target, "/x?y=1");
+	assert_string_equal(r.path, "/x");
+}
+
+static void reads_the_path_out_of_the_target(void **state)
+{
+	assert_string_equal(parse("GET /x?y=%zz HTTP/1.0\r\n\r\n").path, "/x");
+	assert_string_equal(parse("GET /a%2Fb%6b HTTP/1.0\r\n\r\n").path, "/a/bk");
+	assert_string_equal(parse("GET http://a:1/x?y HTTP/1.0\r\n\r\n").path, "/x");
+	assert_string_equal(parse("OPTIONS * HTTP/1.0\r\n\r\n").path, "*");
 }
 
 static void asks_to_go_on_once(void **state)
@@ -150,6 +158,12 @@ static void refuses_what_can_be_read_in_two_ways(void **state)
 		{ "GET / HTTP/1.2\r\n", 505 },
 		{ "G(T / HTTP/1.1\r\n", 400 },
 		{ "GET /\x01 HTTP/1.1\r\n", 400 },
+		{ "GET x HTTP/1.1\r\n", 400 },
+		{ "GET http://a HTTP/1.1\r\n", 400 },
+		{ "GET /% HTTP/1.1\r\n", 400 },
+		{ "GET /%4 HTTP/1.1\r\n", 400 },
+		{ "GET /%zz HTTP/1.1\r\n", 400 },
+		{ "GET / HTTP/1.1\r\nHost: a b\r\n", 400 },
 		{ "AVERYLONGMETHODNAME / HTTP/1.1\r\n", 501 },
 		{ "GET / HTTP/1.1\r\n\r\n", 400 },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400 },
@@ -206,6 +220,7 @@ int main(void)
 		cmocka_unit_test(joins_chunks),
 		cmocka_unit_test(knows_when_a_connection_stays),
 		cmocka_unit_test(takes_bare_line_feeds_and_blank_lines_before),
+		cmocka_unit_test(reads_the_path_out_of_the_target),
 		cmocka_unit_test(asks_to_go_on_once),
 		cmocka_unit_test(knows_when_it_is_in_a_request),
 		cmocka_unit_test(refuses_what_can_be_read_in_two_ways),
