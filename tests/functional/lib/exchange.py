@@ -36,15 +36,18 @@ class Exchange:
             self.socket.close()
         self.socket = None
 
-    def ask(self, request, head=False):
-        """Sends these bytes and reads one answer; `head`: it has no body."""
+    def ask(self, request):
+        """Sends these bytes and reads one answer."""
         if self.socket is None:
             self.connect()
         self.socket.sendall(request)
-        return self.read(head)
+        return self.read(request.startswith(b"HEAD "))
 
     def read(self, head=False):
+        """One answer; `head`: it has no body."""
         answer = self.read_head()
+        while answer.line.startswith("HTTP/1.1 100"):
+            answer = self.read_head()
         close = (answer.header("Connection") or "").lower() == "close" or answer.line.startswith("HTTP/1.0")
         if head:
             pass
