@@ -21,6 +21,10 @@ static const struct {
 	[ERR_DENIED] = { GRPC_PERMISSION_DENIED, "etcdserver: permission denied" },
 	[ERR_BAD_SORT] = { GRPC_INVALID_ARGUMENT, "etcdserver: invalid sort option" },
 	[ERR_AUTH_OFF] = { GRPC_FAILED_PRECONDITION, "etcdserver: authentication is not enabled" },
+	[ERR_NO_USER] = { GRPC_INVALID_ARGUMENT, "etcdserver: user name is empty" },
+	[ERR_BAD_LOGIN] = { GRPC_INVALID_ARGUMENT,
+			    "etcdserver: authentication failed, invalid user ID or password" },
+	[ERR_BAD_TOKEN] = { GRPC_UNAUTHENTICATED, "etcdserver: invalid auth token" },
 	[ERR_NO_MEMORY] = { GRPC_RESOURCE_EXHAUSTED, "etcdserver: out of memory" },
 	[ERR_STORE] = { GRPC_UNAVAILABLE, "etcdserver: the store cannot be read" },
 	[ERR_TOO_MUCH_PENDING] = { GRPC_RESOURCE_EXHAUSTED,
@@ -57,7 +61,7 @@ int apierr_http_status(int code)
 		[GRPC_PERMISSION_DENIED] = 403, [GRPC_RESOURCE_EXHAUSTED] = 429,
 		[GRPC_FAILED_PRECONDITION] = 412, [10] = 409, [GRPC_OUT_OF_RANGE] = 400,
 		[GRPC_UNIMPLEMENTED] = 501, [GRPC_INTERNAL] = 500, [GRPC_UNAVAILABLE] = 503,
-		[15] = 500, [16] = 401,
+		[15] = 500, [GRPC_UNAUTHENTICATED] = 401,
 	};
 
 	return code >= 0 && (size_t)code < ARRAY_SIZE(status) ? status[code] : 500;

@@ -8,8 +8,12 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +47,38 @@ bool conn_allowed(struct conn *c)
 	return c->peer == PEER_ALLOWED;
 }
 
+void conn_prove(struct conn *c)
+{
+	if (!c->proven)
+		c->server->n_strangers--;
+	c->proven = true;
+}
+
+/* As evbuffer_write(), through TLS. */
+static void write_tls(SSL *ssl, struct evbuffer *out)
+{
+	struct evbuffer_iovec piece;
+	int n = 1;
+
+	while (n > 0 && evbuffer_peek(out, -1, NULL, &piece, 1) > 0 && piece.iov_len > 0) {
+		n = SSL_write(ssl, piece.iov_base, (int)MIN(piece.iov_len, (size_t)WRITE_MAX));
+		if (n > 0)
+			evbuffer_drain(out, (size_t)n);
+	}
+	ERR_clear_error();
+}
+
+void conn_write_now(struct conn *c)
+{
+	struct evbuffer *out = conn_output(c);
+
+	evbuffer_unfreeze(out, 1);
+	if (!c->tls)
+		(void)evbuffer_write(out, bufferevent_getfd(c->bev));
+	else if (c->handshaken)
+		write_tls(bufferevent_openssl_get_ssl(c->bev), out);
+}
+
 void conn_set_timeout(struct conn *c, unsigned seconds)
 {
 	struct timeval delay = { .tv_sec = seconds };
@@ -71,6 +107,7 @@ struct conn *conn_free(struct conn *c)
 		return NULL;
 	drop_protocol(c);
 	LIST_REMOVE(c, link);
+	conn_prove(c);
 	c->server->stats.connections--;
 	event_del(&c->timer);
 	bufferevent_free(c->bev);
@@ -98,6 +135,8 @@ void conn_fail(struct conn *c)
 static void linger(struct conn *c)
 {
 	c->state = CONN_LINGERING;
+	if (c->tls && c->handshaken)
+		tls_close(bufferevent_openssl_get_ssl(c->bev));
 	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
 	evbuffer_drain(conn_input(c), evbuffer_get_length(conn_input(c)));
 	bufferevent_enable(c->bev, EV_READ);
@@ -181,11 +220,79 @@ static void on_write(struct bufferevent *bev, void *arg)
 		c->ops->drained(c);
 }
 
+/* ---- TLS ---- */
+
+static void set_buffers(struct conn *c);
+
+static void on_handshake(struct conn *c)
+{
+	c->handshaken = true;
+	if (tls_verifies(&c->server->tls))
+		c->peer = PEER_ALLOWED;
+	conn_set_timeout(c, TIMEOUT_IDLE);
+}
+
+static void log_handshake(struct conn *c, unsigned long error)
+{
+	char reason[128];
+
+	c->server->stats.bad_requests++;
+	tls_reason(error, reason, sizeof reason);
+	if (loglimit_allow(&c->server->log, LOG_TLS))
+		mesh_log(c->server->host, MESH_INFO, "etcd: closed a connection whose TLS handshake "
+			 "failed: %s%s", reason, tls_is_plain_http(error)
+			 ? "; the client must use https://" : "");
+}
+
+/* The same socket without TLS, for what is left to say. */
+static int make_plain(struct conn *c)
+{
+	int fd = fcntl(bufferevent_getfd(c->bev), F_DUPFD_CLOEXEC, 0);
+	struct bufferevent *bev;
+
+	bev = fd >= 0 ? bufferevent_socket_new(c->server->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+	if (bev == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return -ENOMEM;
+	}
+	bufferevent_free(c->bev);
+	c->bev = bev;
+	c->tls = false;
+	set_buffers(c);
+	return bufferevent_enable(bev, EV_READ | EV_WRITE);
+}
+
+/* Closing at once would reset the connection, and the client would not see why. */
+static void on_handshake_failed(struct conn *c)
+{
+	static const char text[] = "HTTP/1.0 400 Bad Request\r\n\r\n"
+				   "Client sent an HTTP request to an HTTPS server.\n";
+	unsigned long error = bufferevent_get_openssl_error(c->bev);
+
+	ERR_clear_error();
+	log_handshake(c, error);
+	if (error == 0 || make_plain(c) < 0) {
+		conn_free(c);
+		return;
+	}
+	if (tls_is_plain_http(error))
+		evbuffer_add(conn_output(c), text, sizeof text - 1);
+	conn_end(c);
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct conn *c = arg;
 
 	(void)bev;
+	if (c->tls && !c->handshaken && c->state == CONN_OPEN) {
+		if ((what & BEV_EVENT_CONNECTED) != 0)
+			on_handshake(c);
+		else
+			on_handshake_failed(c);
+		return;
+	}
 	/* A client that has only shut its side still gets the answers that are on their way. */
 	if ((what & BEV_EVENT_EOF) != 0 && c->state == CONN_OPEN && conn_pending(c) > 0) {
 		drop_protocol(c);
@@ -199,10 +306,32 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 static void set_buffers(struct conn *c)
 {
+	static const struct timeval stuck = { .tv_sec = TIMEOUT_STUCK };
+
 	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
 	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
 	bufferevent_set_max_single_write(c->bev, WRITE_MAX);
+	bufferevent_set_timeouts(c->bev, NULL, &stuck);
+}
+
+static struct bufferevent *new_bufferevent(struct server *s, int fd)
+{
+	struct bufferevent *bev;
+	SSL *ssl;
+
+	if (s->tls.ctx == NULL)
+		return bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	ssl = tls_session(&s->tls);
+	if (ssl == NULL)
+		return NULL;
+	bev = bufferevent_openssl_socket_new(s->base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
+					     BEV_OPT_CLOSE_ON_FREE);
+	if (bev == NULL)
+		SSL_free(ssl);
+	else
+		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
 }
 
 int conn_new(struct server *s, int fd)
@@ -211,7 +340,7 @@ int conn_new(struct server *s, int fd)
 	int on = 1;
 
 	if (c != NULL)
-		c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+		c->bev = new_bufferevent(s, fd);
 	if (c == NULL || c->bev == NULL) {
 		free(c);
 		close(fd);
@@ -220,11 +349,13 @@ int conn_new(struct server *s, int fd)
 	/* Fails on a unix socket, where there is nothing to set. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	c->server = s;
+	c->tls = s->tls.ctx != NULL;
 	event_assign(&c->timer, s->base, -1, 0, on_timer, c);
 	set_buffers(c);
 	LIST_INSERT_HEAD(&s->conns, c, link);
 	s->stats.connections++;
-	conn_set_timeout(c, TIMEOUT_REQUEST);
+	s->n_strangers++;
+	conn_set_timeout(c, c->tls ? TIMEOUT_REQUEST : TIMEOUT_IDLE);
 	if (bufferevent_enable(c->bev, EV_READ | EV_WRITE) < 0)
 		conn_fail(c);
 	return 0;

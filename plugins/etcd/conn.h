@@ -3,7 +3,8 @@
  * One client connection: socket, buffers, time-outs and its end. The first bytes decide which
  * protocol speaks on it: "PRI * HTTP/2.0" is gRPC, all else HTTP/1.x. The protocol reads and writes
  * through this file and never frees a connection itself: it says how the connection shall end, and
- * that happens when the loop is back here.
+ * that happens when the loop is back here. With TLS configured every connection begins with a
+ * handshake, of which the protocols see nothing.
  */
 #ifndef ETCD_CONN_H
 #define ETCD_CONN_H
@@ -48,13 +49,16 @@ struct conn {
 	void *ctx;                  /* of ops, owned */
 	enum conn_state state;
 	enum peer_verdict peer;
+	bool tls, handshaken;       /* the bufferevent is one of OpenSSL; its handshake is over */
+	bool proven;                /* a request of this client was allowed */
 };
 
 /* Seconds. A watch has none of them. */
 enum {
-	TIMEOUT_REQUEST = 30,  /* from the first byte of a request, or from accept, to its last byte */
-	TIMEOUT_IDLE = 120,    /* between two requests; APISIX keeps connections for 60 */
+	TIMEOUT_REQUEST = 30,  /* from the first byte of a request to its last; for a TLS handshake */
+	TIMEOUT_IDLE = 120,    /* without a request; APISIX keeps connections for 60 */
 	TIMEOUT_IDLE_H2 = 600, /* an HTTP/2 connection without streams */
+	TIMEOUT_STUCK = 120,   /* that a client takes not one byte of what waits for it */
 	TIMEOUT_END = 60,      /* to read what is left before the connection ends */
 	TIMEOUT_LINGER = 2,
 };
@@ -71,8 +75,13 @@ struct evbuffer *conn_input(const struct conn *c);
 struct evbuffer *conn_output(const struct conn *c);
 size_t conn_pending(const struct conn *c);
 
-/* May this peer read keys? The kernel is asked once. */
+/* May this peer read keys, by its uid or its certificate? The kernel is asked once. */
 bool conn_allowed(struct conn *c);
+/* A request was allowed: the connection no longer counts among those of strangers. */
+void conn_prove(struct conn *c);
+
+/* Writes what the socket takes now: the loop may not run again. */
+void conn_write_now(struct conn *c);
 
 /* seconds 0: none. */
 void conn_set_timeout(struct conn *c, unsigned seconds);

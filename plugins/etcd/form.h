@@ -51,6 +51,8 @@ struct form {
 
 	/* Answers that are a header and little else. */
 	void (*header_only)(struct buf *b, const struct ids *ids, int64_t revision);
+	/* The answer to a login. */
+	void (*token)(struct buf *b, const struct ids *ids, int64_t revision, const char *token);
 	void (*status)(struct buf *b, const struct ids *ids, const struct status *status);
 
 	/* The events of a watch message, shared by all its receivers; behind watch_head(). */

@@ -163,6 +163,13 @@ static void grpc_header_only(struct buf *b, const struct ids *ids, int64_t revis
 	finish(b, 0);
 }
 
+static void grpc_token(struct buf *b, const struct ids *ids, int64_t revision, const char *token)
+{
+	grpc_open(b, ids, revision);
+	add_bytes(b, 2, token, strlen(token));
+	finish(b, 0);
+}
+
 static void grpc_status(struct buf *b, const struct ids *ids, const struct status *status)
 {
 	grpc_open(b, ids, status->revision);
@@ -222,6 +229,7 @@ const struct form form_grpc = {
 	.kv = grpc_kv,
 	.close = grpc_close,
 	.header_only = grpc_header_only,
+	.token = grpc_token,
 	.status = grpc_status,
 	.event = grpc_event,
 	.events_end = grpc_events_end,

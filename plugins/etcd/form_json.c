@@ -114,6 +114,14 @@ static void json_header_only(struct buf *b, const struct ids *ids, int64_t revis
 	buf_putc(b, '}');
 }
 
+static void json_token(struct buf *b, const struct ids *ids, int64_t revision, const char *token)
+{
+	json_open(b, ids, revision);
+	buf_append(b, LIT(",\"token\":"));
+	json_escape(b, token, strlen(token));
+	buf_putc(b, '}');
+}
+
 static void json_status(struct buf *b, const struct ids *ids, const struct status *status)
 {
 	json_open(b, ids, status->revision);
@@ -178,6 +186,7 @@ const struct form form_json = {
 	.kv = json_kv,
 	.close = json_close,
 	.header_only = json_header_only,
+	.token = json_token,
 	.status = json_status,
 	.event = json_event,
 	.events_end = json_events_end,

@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 #include <stdio.h>
 
+#include "access.h"
 #include "conn.h"
 #include "gojson.h"
 #include "http1.h"
@@ -141,10 +142,8 @@ static const char *api_path(const char *path, size_t len)
 	return NULL;
 }
 
-static void handle_api(struct gateway *gw, const struct reply *r, const char *path, size_t len)
+static void handle_api(struct gateway *gw, const struct reply *r, const struct rpc *rpc)
 {
-	const struct rpc *rpc = rpc_by_path(path, len);
-
 	if (rpc == NULL)
 		reply_text(r, 404, TYPE_TEXT, NOSNIFF, "Not Found\n");
 	else if (strcmp(gw->http.method, "POST") != 0)
@@ -155,26 +154,25 @@ static void handle_api(struct gateway *gw, const struct reply *r, const char *pa
 		handle_watch(gw, r);
 }
 
-static void deny(struct gateway *gw, const struct reply *r)
+static int check_access(struct gateway *gw, struct apierr *err)
 {
-	struct apierr err;
+	const struct buf *token = &gw->http.token;
 
-	gw->conn->server->stats.denied++;
-	apierr_set(&err, ERR_DENIED);
-	reply_error(r, &err);
+	return access_check(gw->conn, (struct bytes){ .data = token->data, .size = token->len }, err);
 }
 
 static void handle_private(struct gateway *gw, const struct reply *r, const char *path, size_t len)
 {
 	const char *api = api_path(path, len);
+	const struct rpc *rpc = api != NULL ? rpc_by_path(api, len - (size_t)(api - path)) : NULL;
+	struct apierr err;
 
-	if (!conn_allowed(gw->conn)) {
-		deny(gw, r);
-	} else if (api != NULL) {
-		handle_api(gw, r, api, len - (size_t)(api - path));
-	} else {
+	if (!rpc_is_open(rpc, gw->conn->server) && check_access(gw, &err) < 0)
+		reply_error(r, &err);
+	else if (api != NULL)
+		handle_api(gw, r, rpc);
+	else
 		reply_text(r, 404, TYPE_TEXT, NOSNIFF, "404 page not found\n");
-	}
 }
 
 static void handle_request(struct gateway *gw)
@@ -215,10 +213,11 @@ static void check_unfinished(struct gateway *gw)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct reply r = { .conn = gw->conn, .minor = gw->http.minor };
+	struct apierr err;
 
 	if (gw->http.state >= HTTP1_BODY &&
-	    gw->http.body.len + gw->http.left > MAX_STRANGER_BODY && !conn_allowed(gw->conn)) {
-		deny(gw, &r);
+	    gw->http.body.len + gw->http.left > MAX_STRANGER_BODY && check_access(gw, &err) < 0) {
+		reply_error(&r, &err);
 		conn_end(gw->conn);
 	} else if (http1_take_expect(&gw->http) &&
 		   evbuffer_add(conn_output(gw->conn), go_on, sizeof go_on - 1) < 0) {

@@ -39,7 +39,8 @@ struct h2_stream {
 	bool grpc_type, complete;   /* right content-type; a unary request has arrived or was given up */
 	bool half_closed;           /* the client has sent all it will send */
 	bool headers_sent, finished;
-	struct buf path;            /* owned; until the headers are complete */
+	struct buf path, token;     /* owned; until the headers are complete */
+	bool token_named;           /* the token came as "token", which goes before "authorization" */
 	const struct rpc *rpc;      /* NULL: refused */
 	struct buf in;              /* owned: the message that is being received */
 	struct h2_pieces out;       /* owned */

@@ -10,6 +10,7 @@
 #include <event2/buffer.h>
 #include <stdio.h>
 
+#include "access.h"
 #include "server.h"
 
 #define PREFIX_SIZE 5
@@ -79,6 +80,7 @@ struct h2_stream *h2_stream_free(struct h2_stream *st)
 	st->h2->n_streams--;
 	LIST_REMOVE(st, link);
 	buf_deinit(&st->path);
+	buf_deinit(&st->token);
 	buf_deinit(&st->in);
 	free(st);
 	return NULL;
@@ -291,38 +293,65 @@ static int begin_watch(struct h2_stream *st)
 
 /* ---- requests ---- */
 
+static void set_token(struct h2_stream *st, const char *value, size_t len, bool named)
+{
+	if (st->token_named || (!named && st->token.len > 0))
+		return;
+	st->token_named = named;
+	buf_reset(&st->token);
+	buf_append(&st->token, value, len);
+}
+
+static bool is_name(const char *name, size_t len, const char *text)
+{
+	return strlen(text) == len && memcmp(name, text, len) == 0;
+}
+
 void h2_stream_header(struct h2_stream *st, const char *name, size_t name_len, const char *value,
 		      size_t len)
 {
 	static const char type[] = "application/grpc";
 
-	if (name_len == 5 && memcmp(name, ":path", 5) == 0)
+	if (is_name(name, name_len, ":path"))
 		buf_append(&st->path, value, MIN(len, (size_t)MAX_PATH));
-	else if (name_len == 12 && memcmp(name, "content-type", 12) == 0)
+	else if (is_name(name, name_len, "content-type"))
 		st->grpc_type = len >= sizeof type - 1 && memcmp(value, type, sizeof type - 1) == 0;
+	else if (is_name(name, name_len, "token"))
+		set_token(st, value, len, true);
+	else if (is_name(name, name_len, "authorization"))
+		set_token(st, value, len, false);
+}
+
+/* Which call is it, and is it allowed? Returns 0 or -EPROTO with *err. */
+static int choose_rpc(struct h2_stream *st, struct apierr *err)
+{
+	struct conn *c = st->h2->conn;
+	struct bytes token = { .data = st->token.data, .size = st->token.len };
+	const struct rpc *rpc;
+
+	if (!st->grpc_type)
+		return apierr_setf(err, GRPC_INVALID_ARGUMENT, "invalid gRPC request content-type; "
+				   "JSON is served over HTTP/1.1");
+	rpc = rpc_by_method((const char *)st->path.data, st->path.len, err);
+	if (!rpc_is_open(rpc, c->server) && access_check(c, token, err) < 0)
+		return -EPROTO;
+	st->rpc = rpc;
+	return rpc != NULL ? 0 : -EPROTO;
 }
 
 void h2_stream_begin(struct h2_stream *st)
 {
-	struct server *s = st->h2->conn->server;
 	struct apierr err;
+	int r = choose_rpc(st, &err);
 
-	s->stats.requests++;
-	if (!st->grpc_type) {
-		apierr_setf(&err, GRPC_INVALID_ARGUMENT,
-			    "invalid gRPC request content-type; JSON is served over HTTP/1.1");
-	} else if (!conn_allowed(st->h2->conn)) {
-		s->stats.denied++;
-		apierr_set(&err, ERR_DENIED);
-	} else {
-		st->rpc = rpc_by_method((const char *)st->path.data, st->path.len, &err);
-	}
+	st->h2->conn->server->stats.requests++;
 	buf_deinit(&st->path);
-	if (st->rpc != NULL && st->rpc->call == NULL && begin_watch(st) < 0) {
-		apierr_set(&err, ERR_NO_MEMORY);
+	buf_deinit(&st->token);
+	if (r == 0 && st->rpc->call == NULL && begin_watch(st) < 0) {
+		r = apierr_set(&err, ERR_NO_MEMORY);
 		st->rpc = NULL;
 	}
-	if (st->rpc == NULL)
+	if (r < 0)
 		finish(st, &err);
 }
 

@@ -22,6 +22,7 @@ void http1_deinit(struct http1 *p)
 {
 	buf_deinit(&p->line);
 	buf_deinit(&p->path);
+	buf_deinit(&p->token);
 	buf_deinit(&p->body);
 }
 
@@ -167,6 +168,11 @@ static int on_expect(struct http1 *p, const char *value, size_t len)
 	return 0;
 }
 
+static int on_authorization(struct http1 *p, const char *value, size_t len)
+{
+	return p->token.len > 0 ? 0 : buf_append(&p->token, value, len);
+}
+
 static const struct {
 	const char *name;
 	int (*handle)(struct http1 *p, const char *value, size_t len);
@@ -176,6 +182,7 @@ static const struct {
 	{ "Transfer-Encoding", on_coding },
 	{ "Connection", on_connection },
 	{ "Expect", on_expect },
+	{ "Authorization", on_authorization },
 };
 
 static int dispatch_header(struct http1 *p, const char *name, size_t name_len, const char *value,

@@ -43,6 +43,7 @@ struct http1 {
 	bool has_length, chunked, bad_coding;
 	bool close, keep_alive;    /* tokens of Connection */
 	bool expect_continue;
+	struct buf token;          /* of the first Authorization header, as it is */
 
 	/* Why it failed. */
 	int status;                /* HTTP status to answer with */

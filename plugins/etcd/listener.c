@@ -41,14 +41,14 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 	event_add(&l->ready, NULL);
 }
 
-/* Half of the room is only for those who may read: no other local user can shut APISIX out. */
+/* Half of the room is only for those who may read: nobody else can shut APISIX out. */
 static bool has_room(struct server *s, int fd)
 {
 	size_t max = s->options.max_connections;
 
 	if (s->stats.connections >= max)
 		return false;
-	return s->stats.connections < max / 2 || peer_check(s, fd) == PEER_ALLOWED;
+	return s->n_strangers < max / 2 || peer_allowed(s, fd);
 }
 
 static void take(struct server *s, int fd)

@@ -60,6 +60,11 @@ static const struct msg_field key_fields[] = {
 	F(2, MSG_BYTES, "range_end", key_request, end, .camel = "rangeEnd"),
 };
 
+static const struct msg_field auth_fields[] = {
+	F(1, MSG_STRING, "name", auth_request, name),
+	F(2, MSG_STRING, "password", auth_request, password),
+};
+
 static const struct msg_field create_fields[] = {
 	F(1, MSG_BYTES, "key", watch_create, key),
 	F(2, MSG_BYTES, "range_end", watch_create, end, .camel = "rangeEnd"),
@@ -92,6 +97,7 @@ static const struct msg_field watch_fields[] = {
 const struct msg msg_range = MSG(range_fields);
 const struct msg msg_put = MSG(put_fields);
 const struct msg msg_key = MSG(key_fields);
+const struct msg msg_auth = MSG(auth_fields);
 const struct msg msg_watch = MSG(watch_fields, .oneof = true);
 
 /* ---- protobuf ---- */
@@ -160,6 +166,7 @@ static const struct {
 	[MSG_BYTES] = { PB_LEN, set_bytes },         [MSG_INT] = { PB_VARINT, set_int },
 	[MSG_BOOL] = { PB_VARINT, set_bool },        [MSG_ENUM] = { PB_VARINT, set_enum },
 	[MSG_ENUM_SET] = { PB_VARINT, set_enum_set }, [MSG_MESSAGE] = { PB_LEN, set_message },
+	[MSG_STRING] = { PB_LEN, set_bytes },
 };
 
 static int set_field(const struct msg *msg, struct pb_field *field, void *base)

@@ -41,6 +41,10 @@ struct put_request {
 	bool prev_kv;
 };
 
+struct auth_request {
+	struct bytes name, password;
+};
+
 struct key_request { /* what is needed of a DeleteRange to name the key in its refusal */
 	struct bytes key, end;
 };
@@ -67,10 +71,12 @@ union request {
 	struct range_request range;
 	struct put_request put;
 	struct key_request key;
+	struct auth_request auth;
 	struct watch_request watch;
 };
 
-enum msg_kind { MSG_BYTES, MSG_INT, MSG_BOOL, MSG_ENUM, MSG_ENUM_SET, MSG_MESSAGE };
+enum msg_kind { MSG_BYTES, MSG_INT, MSG_BOOL, MSG_ENUM, MSG_ENUM_SET, MSG_MESSAGE,
+		MSG_STRING };
 
 struct msg_enum {
 	const char *type;         /* as errors name it */
@@ -94,7 +100,7 @@ struct msg {
 	bool oneof;               /* the first member of the struct tells which field was set */
 };
 
-extern const struct msg msg_range, msg_put, msg_key, msg_watch, msg_empty;
+extern const struct msg msg_range, msg_put, msg_key, msg_watch, msg_auth, msg_empty;
 
 /*
  * Reads the first JSON value of text into req, which must be zeroed. scratch takes decoded bytes; it

@@ -21,7 +21,7 @@ static int read_object(struct reader *rd, const struct msg *msg, struct gojson v
 static int wrong_type(struct reader *rd, struct gojson v, const char *type)
 {
 	const char *kind = gojson_kind(v);
-	bool wants_number = type[0] != '[' && type[0] != 'm' && type[0] != 'b';
+	bool wants_number = type[0] != '[' && type[0] != 'm' && type[0] != 'b' && type[0] != 's';
 
 	/* Go repeats the number where it wanted one of another kind. */
 	if (wants_number && strcmp(kind, "number") == 0)
@@ -92,6 +92,15 @@ static int read_bytes(struct reader *rd, const struct msg_field *f, struct gojso
 				   "illegal base64 data at input byte %zu", bad);
 	*out = (struct bytes){ .data = rd->scratch->data + start, .size = rd->scratch->len - start };
 	return r;
+}
+
+static int read_string(struct reader *rd, const struct msg_field *f, struct gojson v, void *member)
+{
+	(void)f;
+	if (v.text[0] != '"')
+		return wrong_type(rd, v, "string");
+	*(struct bytes *)member = unescape(rd, v);
+	return buf_error(rd->scratch);
 }
 
 /* jsonpb takes the quotes off a string and reads what is between them as JSON. */
@@ -201,6 +210,7 @@ typedef int (*read_fn)(struct reader *, const struct msg_field *, struct gojson,
 static const read_fn readers[] = {
 	[MSG_BYTES] = read_bytes, [MSG_INT] = read_int,           [MSG_BOOL] = read_bool,
 	[MSG_ENUM] = read_enum,   [MSG_ENUM_SET] = read_enum_set, [MSG_MESSAGE] = read_submessage,
+	[MSG_STRING] = read_string,
 };
 
 static bool is_name(const char *name, struct bytes key)

@@ -164,28 +164,49 @@ int peer_uid(struct peers *p, int fd, uint32_t *ret_uid)
 
 /* ---- the verdict ---- */
 
+/* How else a peer could be let in, as it is configured. */
+static const char *other_way(const struct server *s)
+{
+	if (auth_enabled(&s->auth))
+		return "let it log in as one of frontend.options.users";
+	return "let it log in (frontend.options.users) or show a certificate (tls.client_ca)";
+}
+
 static void log_refusal(struct server *s, int r, uint32_t uid)
 {
 	if (r == 0 && loglimit_allow(&s->log, uid))
 		mesh_log(s->host, MESH_WARN,
 			 "etcd: refused uid %u, which may not read secrets; to let it in, add %u to "
-			 "frontend.options.allow_uids", uid, uid);
+			 "frontend.options.allow_uids, or %s", uid, uid, other_way(s));
 	else if (r == -EPERM && loglimit_allow(&s->log, LOG_REMOTE_PEER))
-		mesh_log(s->host, MESH_WARN,
-			 "etcd: refused a peer that is not on this machine; only local users can be "
-			 "let in, connect over loopback");
+		mesh_log(s->host, MESH_WARN, "etcd: refused a peer that is not on this machine; %s",
+			 other_way(s));
 	else if (r < 0 && r != -EPERM && loglimit_allow(&s->log, LOG_UNKNOWN_PEER))
 		mesh_log(s->host, MESH_WARN,
 			 "etcd: refused a local peer whose owner cannot be found: %s; sock_diag must "
 			 "be available", strerror(-r));
 }
 
+static bool ask(struct server *s, int fd, int *ret_error, uint32_t *ret_uid)
+{
+	*ret_error = peer_uid(&s->peers, fd, ret_uid);
+	return *ret_error == 0 && s->host->ops->uid_allowed(s->host, *ret_uid);
+}
+
+bool peer_allowed(struct server *s, int fd)
+{
+	uint32_t uid = 0;
+	int r;
+
+	return ask(s, fd, &r, &uid);
+}
+
 enum peer_verdict peer_check(struct server *s, int fd)
 {
 	uint32_t uid = 0;
-	int r = peer_uid(&s->peers, fd, &uid);
+	int r;
 
-	if (r == 0 && s->host->ops->uid_allowed(s->host, uid))
+	if (ask(s, fd, &r, &uid))
 		return PEER_ALLOWED;
 	log_refusal(s, r, uid);
 	return PEER_DENIED;

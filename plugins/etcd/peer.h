@@ -29,6 +29,9 @@ void peers_deinit(struct peers *p);
  */
 int peer_uid(struct peers *p, int fd, uint32_t *ret_uid);
 
+/* Does the host let the peer of fd in by its uid? */
+bool peer_allowed(struct server *s, int fd);
+
 /* Asks the host about the peer of fd; a refusal is logged with its remedy, at most once a minute for
  * the same uid. */
 enum peer_verdict peer_check(struct server *s, int fd);

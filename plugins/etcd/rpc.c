@@ -106,14 +106,17 @@ static int call_write(struct server *s, const union request *req, const struct f
 	return -EPROTO;
 }
 
-static int call_auth_off(struct server *s, const union request *req, const struct form *form,
-			 struct body **ret_body, struct apierr *err)
+static int call_authenticate(struct server *s, const union request *req, const struct form *form,
+			     struct body **ret_body, struct apierr *err)
 {
-	(void)s;
-	(void)req;
-	(void)form;
-	(void)ret_body;
-	return apierr_set(err, ERR_AUTH_OFF);
+	char token[AUTH_TOKEN_SIZE];
+	struct buf b = BUF_INIT;
+	int r = auth_login(&s->auth, req->auth.name, req->auth.password, token, err);
+
+	if (r < 0)
+		return r;
+	form->token(&b, &s->ids, server_revision(s), token);
+	return answer(&b, ret_body);
 }
 
 static int add_size(const struct mesh_kv *kv, void *arg)
@@ -150,8 +153,14 @@ static const struct rpc rpcs[] = {
 	{ "lease/grant", LEASE, "LeaseGrant", &msg_empty, call_write },
 	{ "lease/revoke", LEASE, "LeaseRevoke", &msg_empty, call_write },
 	{ "maintenance/status", "etcdserverpb.Maintenance", "Status", &msg_empty, call_status },
-	{ "auth/authenticate", "etcdserverpb.Auth", "Authenticate", &msg_empty, call_auth_off },
+	{ "auth/authenticate", "etcdserverpb.Auth", "Authenticate", &msg_auth, call_authenticate,
+	  .open = true },
 };
+
+bool rpc_is_open(const struct rpc *rpc, const struct server *s)
+{
+	return rpc != NULL && rpc->open && auth_enabled(&s->auth);
+}
 
 const struct rpc *rpc_by_path(const char *path, size_t len)
 {

@@ -23,7 +23,11 @@ struct rpc {
 	 * -ENOMEM, or -EPROTO with *err. */
 	int (*call)(struct server *s, const union request *req, const struct form *form,
 		    struct body **ret_body, struct apierr *err);
+	bool open;            /* for everyone, as it is how one becomes known */
 };
+
+/* May anybody call this one? Accepts NULL. */
+bool rpc_is_open(const struct rpc *rpc, const struct server *s);
 
 /* Borrowed, or NULL. path: "kv/range". */
 const struct rpc *rpc_by_path(const char *path, size_t len);

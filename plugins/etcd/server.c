@@ -5,8 +5,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <stdio.h>
 
 #include "conn.h"
@@ -45,6 +43,10 @@ int server_new(struct mesh_host *host, struct server **ret_server)
 	watch_hub_init(&s->hub, s);
 	peers_init(&s->peers);
 	r = cache_init(&s->cache, s->base);
+	if (r == 0)
+		r = auth_init(&s->auth, s);
+	if (r == 0)
+		r = tls_init(&s->tls, s);
 	if (r < 0) {
 		server_free(s);
 		return r;
@@ -82,15 +84,6 @@ static void stop_listening(struct server *s)
 	free(TAKE(s->listeners));
 }
 
-/* The loop may not run again: what the socket takes now is what the client gets. */
-static void write_now(struct conn *c)
-{
-	struct evbuffer *out = conn_output(c);
-
-	evbuffer_unfreeze(out, 1);
-	(void)evbuffer_write(out, bufferevent_getfd(c->bev));
-}
-
 void server_shutdown(struct server *s)
 {
 	struct conn *c, *next;
@@ -101,7 +94,7 @@ void server_shutdown(struct server *s)
 		if (c->state == CONN_OPEN && c->ops != NULL)
 			c->ops->goodbye(c);
 		if (c->state != CONN_DEAD)
-			write_now(c);
+			conn_write_now(c);
 		conn_free(c);
 	}
 }
@@ -112,6 +105,8 @@ struct server *server_free(struct server *s)
 		return NULL;
 	server_shutdown(s);
 	cache_deinit(&s->cache);
+	auth_deinit(&s->auth);
+	tls_deinit(&s->tls);
 	peers_deinit(&s->peers);
 	buf_deinit(&s->scratch);
 	free(s);

@@ -11,11 +11,13 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "auth.h"
 #include "cache.h"
 #include "form.h"
 #include "loglimit.h"
 #include "meshd/plugin.h"
 #include "peer.h"
+#include "tls.h"
 #include "watch.h"
 
 struct conn;
@@ -24,6 +26,7 @@ struct listener;
 struct options {
 	const char *prefix;       /* borrowed from the host */
 	size_t max_connections;
+	size_t max_watches;
 	size_t max_body;          /* bytes of one request */
 	size_t watch_buffer;      /* bytes that may wait for one connection */
 };
@@ -44,9 +47,12 @@ struct server {
 	struct listener *listeners;     /* owned array */
 	size_t n_listeners;
 	struct conn_list conns;         /* owned */
+	size_t n_strangers;             /* connections of which no request was allowed yet */
 	struct watch_hub hub;
 	struct cache cache;
 	struct peers peers;
+	struct auth auth;
+	struct tls tls;
 	struct loglimit log;
 	struct buf scratch;             /* of the loop turn, for short heads */
 	struct stats stats;
@@ -57,7 +63,7 @@ struct server {
 /* Reads the options of the host into o; the values were checked before. */
 void options_read(struct options *o, struct mesh_host *host);
 
-/* A new server without listeners. Returns 0 or -ENOMEM. */
+/* A new server without listeners. Returns 0, -ENOMEM, or a negative errno: TLS cannot be served. */
 int server_new(struct mesh_host *host, struct server **ret_server);
 /* Closes every connection and frees everything; accepts NULL, returns NULL. */
 struct server *server_free(struct server *s);

@@ -194,27 +194,35 @@ static const struct mesh_conf *ops_options(struct mesh_host *host)
 	return &of(host)->conf;
 }
 
-static const char *option(const struct mesh_conf *conf, const char *name, bool defaults)
+/* The i-th option of that name. */
+static const char *option(const struct mesh_conf *conf, const char *name, size_t i)
 {
 	size_t len = strlen(name);
 
-	for (size_t i = 0; conf->options != NULL && conf->options[i] != NULL; i++)
-		if (strncmp(conf->options[i], name, len) == 0 && conf->options[i][len] == '=')
-			return conf->options[i] + len + 1;
-	for (const struct mesh_opt *o = conf->plugin->options; defaults && o->name != NULL; o++)
-		if (strcmp(o->name, name) == 0)
-			return o->def;
+	for (size_t j = 0; conf->options != NULL && conf->options[j] != NULL; j++)
+		if (strncmp(conf->options[j], name, len) == 0 && conf->options[j][len] == '=' &&
+		    i-- == 0)
+			return conf->options[j] + len + 1;
 	return NULL;
 }
 
 static size_t ops_conf_count(const struct mesh_conf *conf, const char *name)
 {
-	return option(conf, name, false) != NULL;
+	size_t n = 0;
+
+	while (option(conf, name, n) != NULL)
+		n++;
+	return n;
 }
 
 static const char *ops_conf_str(const struct mesh_conf *conf, const char *name, size_t i)
 {
-	return i == 0 ? option(conf, name, true) : NULL;
+	const char *text = option(conf, name, i);
+
+	for (const struct mesh_opt *o = conf->plugin->options; text == NULL && i == 0 && o->name != NULL; o++)
+		if (strcmp(o->name, name) == 0)
+			return o->def;
+	return text;
 }
 
 static int64_t ops_conf_num(const struct mesh_conf *conf, const char *name, size_t i)
