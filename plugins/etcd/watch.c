@@ -261,7 +261,7 @@ static int64_t pick_id(struct watch_stream *ws, const struct watch_create *req)
 static int create_accepted(struct watch_stream *ws, const struct watch_create *req, int64_t revision)
 {
 	struct watch_head head = { .revision = revision, .created = true };
-	int64_t start = req->start_revision > 0 ? req->start_revision : revision + 1;
+	int64_t start = req->start_revision != 0 ? req->start_revision : revision + 1;
 	struct watcher *w;
 	int r;
 
