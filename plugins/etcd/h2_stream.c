@@ -462,6 +462,9 @@ void h2_stream_end(struct h2_stream *st)
 	st->half_closed = true;
 	if (st->finished || (st->watch != NULL && st->in.len == 0))
 		return; /* etcd goes on serving the watches of a stream that is closed on one side */
-	apierr_setf(&err, GRPC_INTERNAL, "grpc: the request ended before its message did");
+	if (st->in.len == 0)
+		apierr_setf(&err, GRPC_UNKNOWN, "EOF");
+	else
+		apierr_setf(&err, GRPC_INTERNAL, "unexpected EOF");
 	finish(st, &err);
 }

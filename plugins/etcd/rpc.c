@@ -183,7 +183,8 @@ const struct rpc *rpc_by_method(const char *full, size_t len, struct apierr *err
 	bool known = false;
 
 	if (slash == NULL || slash == full || full[0] != '/') {
-		apierr_setf(err, GRPC_UNIMPLEMENTED, "malformed method name: \"%.*s\"",
+		/* the code is strange, but grpc-go's */
+		apierr_setf(err, GRPC_RESOURCE_EXHAUSTED, "malformed method name: \"%.*s\"",
 			    (int)MIN(len, (size_t)100), full);
 		return NULL;
 	}

@@ -243,7 +243,7 @@ static void refuses_what_it_does_not_do(void **state)
 		       "unknown method Bogus for service etcdserverpb.KV");
 	grpc_status_is(&f->g, grpc_call(&f->g, "/x.Y/Z", "", 0), GRPC_UNIMPLEMENTED,
 		       "unknown service x.Y");
-	grpc_status_is(&f->g, grpc_call(&f->g, "/nothing", "", 0), GRPC_UNIMPLEMENTED,
+	grpc_status_is(&f->g, grpc_call(&f->g, "/nothing", "", 0), GRPC_RESOURCE_EXHAUSTED,
 		       "malformed method name: \"/nothing\"");
 	grpc_status_is(&f->g, grpc_call(&f->g, RANGE, "", 0), GRPC_INVALID_ARGUMENT,
 		       "etcdserver: key is not provided");
@@ -271,7 +271,10 @@ static void refuses_bad_frames(void **state)
 	st = grpc_begin(&f->g, RANGE, "application/grpc");
 	buf_append(&st->out, "\0\0\0\0\x05" "ab", 7);
 	grpc_send(&f->g, st, 0, NULL, 0, true);
-	grpc_status_is(&f->g, st, GRPC_INTERNAL, "grpc: the request ended before its message did");
+	grpc_status_is(&f->g, st, GRPC_INTERNAL, "unexpected EOF");
+	st = grpc_begin(&f->g, RANGE, "application/grpc");
+	grpc_send(&f->g, st, 0, NULL, 0, true);
+	grpc_status_is(&f->g, st, GRPC_UNKNOWN, "EOF");
 	grpc_status_is(&f->g, grpc_call(&f->g, RANGE, "\x0a\x05", 2), GRPC_INTERNAL,
 		       "grpc: error unmarshalling request");
 	st = grpc_begin(&f->g, RANGE, "application/json");
