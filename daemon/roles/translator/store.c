@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <xxhash.h>
 
@@ -57,14 +59,18 @@ int store_parse(const uint8_t *data, size_t size, struct store_head *ret_head, s
 	return fn != NULL ? walk(data + STORE_HEAD, records, get_le64(data + 32), fn, arg) : 0;
 }
 
-static void set_aside(const char *path)
+/* What is no file (a FIFO, a link) may not be renamed by us and holds nothing: it is removed, so that a store can be. */
+static void set_aside(const char *path, const char *why)
 {
 	char aside[STORE_PATH];
+	struct stat st;
 
-	if (snprintf(aside, sizeof aside, "%s.damaged", path) >= (int)sizeof aside || rename(path, aside) < 0)
-		log_err_errno(-errno, "'%s' is damaged and cannot be renamed; it is not used", path);
+	if (snprintf(aside, sizeof aside, "%s.damaged", path) < (int)sizeof aside && rename(path, aside) == 0)
+		log_err("cannot use '%s': %s; it is kept as '%s'", path, why, aside);
+	else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && unlink(path) == 0)
+		log_err("cannot use '%s': %s; it has been removed", path, why);
 	else
-		log_err("'%s' is damaged; it is kept as '%s' and not used", path, aside);
+		log_err_errno(-errno, "cannot use '%s': %s; it cannot be renamed either", path, why);
 }
 
 /* 0, STORE_NONE (absent or set aside), or negative errno. */
@@ -78,14 +84,10 @@ static int load_one(const char *path, uint8_t **ret_data, size_t *ret_size)
 	r = file_read(path, STORE_BYTES_MAX, &data, &size);
 	if (r == -ENOENT)
 		return STORE_NONE;
-	if (r == -EFBIG || r == -EISDIR || r == -EMEDIUMTYPE || r == -EIO) {
-		set_aside(path);
-		return STORE_NONE;
-	}
-	if (r < 0)
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		return log_err_errno(r, "cannot read '%s'", path);
-	if (store_parse(data, size, &head, NULL, NULL) < 0) {
-		set_aside(path);
+	if (r < 0 || store_parse(data, size, &head, NULL, NULL) < 0) {
+		set_aside(path, r < 0 ? file_strerror(r) : "is damaged");
 		return STORE_NONE;
 	}
 	*ret_data = TAKE(data);

@@ -130,9 +130,23 @@ static void damaged_free_name(const struct objects *o, char ret_name[32])
 	}
 }
 
+/* A FIFO, a link and the like: it holds nothing, and the sandbox lets nobody rename it. */
+static bool remove_special(const struct objects *o, const char *name)
+{
+	struct stat st;
+
+	return fstatat(o->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
+	       !S_ISDIR(st.st_mode) && unlinkat(o->dirfd, name, 0) == 0;
+}
+
 static int set_aside(const struct objects *o, const char *name, struct note *note)
 {
 	char aside[32];
+
+	if (remove_special(o, name)) {
+		note_add(note, "'%s' in the state folder was removed: it is not a regular file", name);
+		return 0;
+	}
 
 	damaged_free_name(o, aside);
 	if (renameat(o->dirfd, name, o->dirfd, aside) < 0) {
@@ -234,9 +248,10 @@ int objects_step(const struct objects *o, struct objects_save *save, size_t byte
 }
 
 /* The newest becomes the predecessor, without ever being missing (unless links are not to be had). */
-static int keep_previous(const struct objects *o)
+static int keep_previous(const struct objects *o, struct note *note)
 {
-	if (unlinkat(o->dirfd, NAME_PREV, 0) < 0 && errno != ENOENT)
+	if (unlinkat(o->dirfd, NAME_PREV, 0) < 0 && errno != ENOENT &&
+	    (errno != EISDIR || set_aside(o, NAME_PREV, note) < 0))
 		return -errno;
 	if (linkat(o->dirfd, NAME, o->dirfd, NAME_PREV, 0) == 0)
 		return 0;
@@ -247,7 +262,7 @@ static int keep_previous(const struct objects *o)
 
 int objects_commit(const struct objects *o, struct objects_save *save, struct note *note)
 {
-	int r = name_exists(o, NAME) ? keep_previous(o) : 0;
+	int r = name_exists(o, NAME) ? keep_previous(o, note) : 0;
 
 	if (r == 0 && renameat(o->dirfd, NAME_TMP, o->dirfd, NAME) < 0)
 		r = -errno;
