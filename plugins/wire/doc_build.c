@@ -154,8 +154,8 @@ int doc_builder_open(struct doc_builder *b, struct doc_pos pos, enum doc_kind ki
 /* Moves the nodes of the top frame to the arena. */
 static int builder_settle(struct doc_builder *b, const struct doc_frame *f, struct doc_node *node)
 {
-	const struct doc_node *items = b->stack + f->first;
 	size_t count = b->n - f->first;
+	const struct doc_node *items = count > 0 ? b->stack + f->first : NULL;
 	struct buf settled = BUF_INIT;
 	int r = 0;
 

@@ -64,7 +64,8 @@ void access_init(struct access *a, const struct conf *conf)
 	allow(a, 0);
 	allow(a, (uint32_t)geteuid());
 	if (proxy != NULL && !allow_text(a, proxy))
-		log_info("the proxy's user '%s' (proxy.user) does not exist here; root and meshd's own user may read", proxy);
+		log_info("the proxy's user '%s' (proxy.user) does not exist here; root and meshd's own user may read",
+			 proxy);
 }
 
 bool access_allows(const struct access *a, uint32_t uid)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When the key space goes to disk: SAVE_DELAY after the first change that is not there, so that a
- * burst costs one write, and at once when the journal fills up; written in slices.  A disk that refuses is told once and
- * tried again every SAVE_RETRY; serving goes on from memory and journal.
+ * burst costs one write, and at once when the journal fills up; written in slices.  A disk that
+ * refuses is told once and tried again every SAVE_RETRY; serving goes on from memory and journal.
  */
 #include <time.h>
 
