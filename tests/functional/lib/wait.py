@@ -6,8 +6,8 @@ import time
 DEADLINE = 30.0
 
 
-def wait_for(condition, what, deadline=DEADLINE):
-    """Calls `condition` until it returns something true, and returns that."""
+def wait_for(condition, what, deadline=DEADLINE, interval=0.02):
+    """Calls `condition` until it returns something true, and returns that; `interval` for conditions that cost."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -15,4 +15,4 @@ def wait_for(condition, what, deadline=DEADLINE):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"waited {deadline:.0f} s in vain for: {what}")
-        time.sleep(0.02)
+        time.sleep(interval)

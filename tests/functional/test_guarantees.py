@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""etcd's nine watch guarantees under load, churn, reconnects and kill -9 at random moments."""
+
+import http.client
+import os
+import random
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from lib.churn import Churn
+from lib.daemon import Daemon
+from lib.history import Spec, Truth
+from lib.recorder import Crowd, Shared, Stream, json_state
+from lib.wait import wait_for
+
+LONG = os.environ.get("MESHD_LONG") == "yes"
+DAEMONS = 3
+KILLS = 1000 if LONG else 50
+ROUND = 20                     # kills between two judgements: what is recorded is forgotten then
+SHOWN = 20                     # violations that a failure lists
+
+GROUPS = ("s0", "s1", "s2", "e0", "r0")
+ROUTELESS = ("s0", "s1", "s2", "s3", "e0")   # where every state must be strictly one that was written
+
+WHOLE = Spec(prev_kv=True)
+UPSTREAMS = dict(key="/apisix/upstreams/", end="/apisix/upstreams0")
+SPECS = [Spec(), Spec(noput=True), Spec(nodelete=True, prev_kv=True), Spec(**UPSTREAMS),
+         Spec(**UPSTREAMS, prev_kv=True), Spec(**UPSTREAMS, noput=True, prev_kv=True),
+         Spec(key="/apisix/routes/", end="/apisix/routes0"), Spec(key="/apisix/u", end="\0"),
+         Spec(key="/apisix/s", end="/apisix/v", nodelete=True)]
+
+
+class Writer(threading.Thread):
+    """Changes the mesh as fast as it is taken: the next step once a watcher saw something new, or soon."""
+
+    def __init__(self, churn, shared):
+        super().__init__(daemon=True)
+        self.churn, self.shared, self.stopping, self.error = churn, shared, threading.Event(), None
+        self.start()
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                newest = self.shared.newest
+                self.churn.change_some()
+                for _ in range(10):
+                    if self.shared.newest > newest or self.stopping.wait(0.02):
+                        break
+        except Exception as error:
+            self.error = error
+            raise
+
+    def stop(self):
+        self.stopping.set()
+        self.join(30)
+
+
+class Reader(threading.Thread):
+    """Reads all, now and at revisions of before."""
+
+    def __init__(self, daemon, shared, random_):
+        super().__init__(daemon=True)
+        self.daemon_, self.shared, self.random = daemon, shared, random_
+        self.ranges, self.error, self.stopping = [], None, threading.Event()
+        self.start()
+
+    def read(self):
+        known = self.shared.newest
+        asked = self.random.randint(self.shared.base, known) if self.random.random() < 0.5 else 0
+        answer = self.daemon_.etcd.range(revision=asked)
+        revision = int(answer["header"]["revision"])
+        assert revision >= known, f"a range at {revision}, but {known} was seen before"
+        self.shared.saw(revision)
+        self.ranges.append((asked or revision, json_state(answer)))
+
+    def run(self):
+        while not self.stopping.wait(0.2):
+            try:
+                self.read()
+            except (OSError, http.client.HTTPException):
+                continue        # killed in the middle of it
+            except Exception as error:
+                self.error = error
+                raise
+
+    def stop(self):
+        self.stopping.set()
+        self.join(30)
+
+
+class Killer:
+    """Kills workers of one daemon at moments that chance chooses."""
+
+    def __init__(self, daemon, shared, random_):
+        self.daemon, self.shared, self.random = daemon, shared, random_
+
+    def _settled(self, role):
+        def settled():
+            worker = (self.daemon.workers() or {}).get(role)
+            return worker and worker["state"] == "ready" and worker["uptime_s"] >= 2 and worker["pid"]
+        return wait_for(settled, f"a settled {role}", deadline=120, interval=0.1)
+
+    def _moment(self):
+        """Some new revisions and a moment more: a kill is as likely in a commit as between two."""
+        target = self.shared.newest + self.random.choice((0, 0, 1, 1, 2))
+        pause = threading.Event()
+        for _ in range(3000):
+            if self.shared.newest >= target:
+                break
+            pause.wait(0.001)
+        pause.wait(self.random.choice((0, 0, 0, self.random.random() * 0.08)))
+
+    def kill(self):
+        """One kill of the frontend, sometimes with another worker, sometimes once more while it recovers."""
+        pid = self._settled("frontend")
+        other = self.random.choice((None, None, None, "translator", "source"))
+        other_pid = (self.daemon.workers() or {}).get(other, {}).get("pid", 0) if other else 0
+        self._moment()
+        if other_pid > 0:
+            send_kill(other_pid)
+            self._moment()
+        send_kill(pid)
+        if self.random.random() < 0.2:
+            send_kill(wait_for(lambda: self._successor(pid), "the successor", deadline=120))
+
+    def _successor(self, pid):
+        worker = (self.daemon.workers() or {}).get("frontend")
+        return worker and worker["pid"] not in (0, pid) and worker["pid"]
+
+
+def send_kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+class Trial:
+    """One daemon, its watchers, its writer; everything that is recorded is judged at the end of a round."""
+
+    def __init__(self, work, number, seed, crowd=24):
+        self.random = random.Random(seed)
+        self.seed = seed
+        folder = work / f"mesh{number}"
+        folder.mkdir()
+        folder.chmod(0o755)
+        self.churn = Churn(folder, self.random, ROUTELESS if number == 0 else GROUPS)
+        self.daemon = Daemon(work, number=number, paths=[folder])
+        self.crowd_size = crowd
+
+    def start(self):
+        self.daemon.start()
+        self._wait_arrived()
+
+    def _wait_arrived(self):
+        wait_for(lambda: self.churn.arrived(v for v, *_ in self.daemon.objects().values()),
+                 "the state that was written last", deadline=120, interval=0.1)
+
+    def round(self, kills):
+        """Returns what was violated, and (revisions, messages, segments) that were judged."""
+        answer = self.daemon.etcd.range()
+        shared = Shared(int(answer["header"]["revision"]))
+        truth = Truth(shared.base, json_state(answer))
+        self._begin(shared)
+        killer = Killer(self.daemon, shared, self.random)
+        try:
+            for _ in range(kills):
+                killer.kill()
+            if kills == 0:
+                wait_for(lambda: shared.newest >= shared.base + 100, "a hundred revisions", deadline=120)
+            self.writer.stop()
+            self._wait_arrived()
+            final = self.daemon.etcd.revision()
+            return self._judge(truth, final)
+        finally:
+            for thread in self.threads:
+                thread.stop()
+            errors = [thread.error for thread in self.threads if thread.error]
+            assert not errors, errors
+
+    def _begin(self, shared):
+        port, seed = self.daemon.port, self.random.randrange(1 << 30)
+        self.crowd = Crowd(port, [WHOLE, WHOLE] + SPECS + [Spec()] * (self.crowd_size - len(SPECS)), shared, seed)
+        self.streams = [Stream(port, [WHOLE], shared, seed + 1, fragment=True),
+                        Stream(port, SPECS, shared, seed + 2, own_ids=True)]
+        self.reader = Reader(self.daemon, shared, random.Random(seed + 3))
+        self.writer = Writer(self.churn, shared)
+        self.threads = [self.writer, self.reader, self.crowd, *self.streams]
+        self.watchers = [w for t in [self.crowd, *self.streams] for w in t.watchers]
+
+    def _judge(self, truth, final):
+        whole = [w for w in self.watchers if w.spec.whole()]
+        wait_for(lambda: all(w.position >= final for w in whole), f"revision {final} at watchers of everything",
+                 deadline=60)
+        truth_segments = [s for w in whole for s in list(w.segments)]
+        for segment in truth_segments:
+            truth.add(segment)
+        truth.settle(self.reader.ranges + [(final, json_state(self.daemon.etcd.range(revision=final)))],
+                     self.churn.check(truth))
+        late = [w for w in self.watchers if w.position < truth.last(w.spec)]
+        try:
+            wait_for(lambda: all(w.position >= truth.last(w.spec) for w in late), "every watcher's last event", 60)
+        except AssertionError as error:
+            truth.complain("reliable", str(error))
+        segments = [s for w in self.watchers for s in list(w.segments)]
+        for segment in segments:
+            truth.judge(segment)
+        return truth.found, (len(truth.by_revision), sum(len(s.messages) for s in segments), len(segments))
+
+
+def play(work, number, kills, seed):
+    trial = Trial(work, number, seed)
+    found, sums = [], [0, 0, 0]
+    try:
+        trial.start()
+        while True:
+            more, counted = trial.round(min(kills, ROUND))
+            found += more
+            sums = [a + b for a, b in zip(sums, counted)]
+            kills -= ROUND
+            if kills <= 0 or found:
+                break
+        log = trial.daemon.log()
+        if "set aside" in log or "are lost" in log:
+            found.append(f"the frontend lost something: {log[-3000:]}")
+    finally:
+        problems = trial.daemon.finish()
+    return found, sums, problems
+
+
+def judge(results, seed):
+    found = [str(v) for violations, _, _ in results for v in violations]
+    problems = [p for _, _, more in results for p in more]
+    assert not problems, "\n".join(problems)
+    assert not found, f"{len(found)} violations (seed {seed}):\n" + "\n".join(found[:SHOWN])
+    counted = [sum(values) for values in zip(*(sums for _, sums, _ in results))]
+    print("{} revisions, {} messages on {} connections".format(*counted))
+    return counted
+
+
+def new_seed():
+    return int(os.environ.get("MESHD_SEED", random.randrange(1 << 30)))
+
+
+def test_nine_guarantees_under_churn_and_reconnects(work):
+    seed = new_seed()
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda i: play(work, i, 0, seed + i), range(2)))
+    revisions, messages, segments = judge(results, seed)
+    assert revisions >= 100 and messages >= 1000 and segments > 40
+
+
+def test_nine_guarantees_under_kills(work):
+    seed = new_seed()
+    share = -(-KILLS // DAEMONS)
+    with ThreadPoolExecutor(DAEMONS) as pool:
+        results = list(pool.map(lambda i: play(work, i, share, seed + i), range(DAEMONS)))
+    revisions, messages, segments = judge(results, seed)
+    assert revisions >= KILLS and messages >= 10 * KILLS and segments >= 40 * KILLS
