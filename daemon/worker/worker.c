@@ -78,6 +78,34 @@ static void apply_log(const struct conf *c)
 									      : LOG_FORMAT_TEXT);
 }
 
+/* The next entry that is not about the log; NULL: none. */
+static const struct conf_entry *next_entry(const struct conf *c, size_t *i)
+{
+	while (*i < conf_size(c)) {
+		const struct conf_entry *e = conf_at(c, (*i)++);
+
+		if (strncmp(e->path, "log.", 4) != 0)
+			return e;
+	}
+	return NULL;
+}
+
+/* Then there is nothing to tell the role: no client's connection has to end for a log level. */
+static bool only_log_differs(const struct conf *a, const struct conf *b)
+{
+	size_t i = 0, k = 0;
+	const struct conf_entry *x, *y;
+
+	do {
+		x = next_entry(a, &i);
+		y = next_entry(b, &k);
+		if (x != NULL && y != NULL &&
+		    (strcmp(x->path, y->path) != 0 || x->type != y->type || strcmp(x->text, y->text) != 0))
+			return false;
+	} while (x != NULL && y != NULL);
+	return x == y;
+}
+
 static void reconfigure(struct worker *w)
 {
 	int r = w->ops->reconfigure != NULL ? w->ops->reconfigure(w->ctx) : 1;
@@ -100,9 +128,13 @@ static void handle_conf(void *ctx, const ProtobufCMessage *body, int fd)
 		worker_exit(w, 1);
 		return;
 	}
+	apply_log(fresh);
+	if (w->started && only_log_differs(w->conf, fresh)) {
+		conf_free(fresh); /* the role holds pointers into the other */
+		return;
+	}
 	old = w->conf;
 	w->conf = fresh;
-	apply_log(fresh);
 	if (w->started)
 		reconfigure(w);
 	conf_free(old);

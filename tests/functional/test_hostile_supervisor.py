@@ -5,11 +5,13 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
+import subprocess
 import time
 
 import pytest
 
-from lib.daemon import alive, running_as_root
+from lib.daemon import MESHCTL, alive, free_port, running_as_root
 from lib.wait import wait_for
 
 
@@ -145,3 +147,68 @@ def children(pid):
         return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except FileNotFoundError:
         return []
+
+
+def test_a_log_level_restarts_nobody(meshd):
+    revision = meshd.etcd.revision()
+    watch = meshd.etcd.watch(revision + 1)
+    pids = {role: w["pid"] for role, w in meshd.workers().items()}
+    meshd.config["log"] = {"level": "debug", "format": "json"}
+    meshd.write_config()
+    assert meshd.ctl("reload").returncode == 0
+    meshd.wait_log(r'"level":"info","role":"supervisor"')
+    assert {row["level"] for row in meshd.ctl_json("log")["log"]} == {"debug"}
+    assert {role: w["pid"] for role, w in meshd.workers().items()} == pids
+    assert not watch.closed.is_set()
+    watch.close()
+
+
+def test_descriptors_and_memory_of_the_supervisor_stay(meshd):
+    """However often workers die."""
+    def descriptors():
+        return len(os.listdir(f"/proc/{meshd.process.pid}/fd"))
+    before = wait_for(descriptors, "descriptors")
+    for _ in range(3):
+        for role in ("source", "translator", "frontend"):
+            meshd.kill_worker(role)
+    wait_for(lambda: descriptors() <= before, "no more descriptors than before", 10)
+
+
+def test_port_taken_at_a_reload(meshd):
+    before, revision = meshd.objects(), meshd.etcd.revision()
+    watch = meshd.etcd.watch(revision + 1)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        meshd.config["frontend"]["options"]["listen"].append(taken)
+        meshd.write_config()
+        result = meshd.ctl("reload")
+    assert result.returncode == 1 and taken in result.stderr and "in use" in result.stderr
+    assert (meshd.objects(), meshd.etcd.revision()) == (before, revision) and not watch.closed.is_set()
+    watch.close()
+
+
+def test_a_port_moves_at_a_reload(meshd):
+    """The new port serves the same numbers, the old one is closed."""
+    before, old = meshd.objects(), meshd.port
+    meshd.port = free_port()
+    meshd.config["frontend"]["options"]["listen"] = [f"127.0.0.1:{meshd.port}"]
+    meshd.write_config()
+    assert meshd.ctl("reload").returncode == 0
+    assert wait_for(meshd.objects, "an answer on the new port") == before
+    with socket.socket() as s:
+        assert s.connect_ex(("127.0.0.1", old)) != 0
+
+
+def test_a_killed_check_child_is_a_failed_reload(meshd):
+    before, revision = meshd.objects(), meshd.etcd.revision()
+    known = set(children(meshd.process.pid))
+    reload = subprocess.Popen([MESHCTL, "--socket", meshd.socket, "reload"], stderr=subprocess.PIPE, text=True)
+    check = wait_for(lambda: set(children(meshd.process.pid)) - known, "a check child")
+    for pid in check:
+        os.kill(int(pid), signal.SIGKILL)
+    output = reload.communicate(timeout=20)[1]
+    assert (reload.returncode == 1 and "signal 9" in output) or reload.returncode == 0
+    assert (meshd.objects(), meshd.etcd.revision()) == (before, revision)
+    assert meshd.ctl("reload").returncode == 0
