@@ -15,6 +15,8 @@ test_packages=(
 	clang libclang-rt-14-dev libcmocka-dev etcd-server etcd-client curl
 	python3-venv python3-docutils universal-ctags
 )
+# By command: a Node.js from elsewhere brings its own npm, and Debian's would not go beside it.
+command -v npm >/dev/null || test_packages+=(nodejs npm)
 
 # Every object is instrumented, or libFuzzer would be blind; only the targets get its main().
 fuzz_options=(
