@@ -5,11 +5,13 @@ What differs on purpose stands in DELIBERATE. Besides, a request that is not HTT
 where etcd often just closes, and the text behind the status of such an error is our own.
 """
 
+import itertools
+
 import pytest
 
 from lib.differ import report
 from lib.exchange import Exchange, post
-from lib.spellings import head, range_bodies, requests, with_body
+from lib.spellings import broken_bodies, head, range_bodies, requests, with_body
 from lib.twins import normal_text
 
 SMALL_BODY = 1500  # etcd sends what is larger in chunks; meshd always tells the length
@@ -30,6 +32,10 @@ DELIBERATE = [
     (b"\r\n{}x\r\n", "400", "400", "the same"),
     (b"\r\nGET /version", None, "200", "an empty line before a request is no request (RFC 9112, 2.2)"),
 ]
+
+
+CALLS = ("kv/put", "kv/deleterange", "kv/txn", "kv/compaction", "lease/grant", "lease/revoke", "maintenance/status",
+         "auth/authenticate")
 
 
 def status(answer):
@@ -77,6 +83,17 @@ def test_bodies(twins):
     for body in bodies:
         compare(twins, post("/v3/kv/range", body), mismatches)
     assert len(bodies) > 500 and not mismatches, report(len(bodies), mismatches)
+
+
+def test_broken_bodies_of_other_calls(twins):
+    """Only what is no JSON at all, so that nothing is written."""
+    broken = [body for body in broken_bodies() if b'"code":3' in ask(twins.real.port, post("/v3/kv/range", body)).body and
+              b"etcdserver" not in ask(twins.real.port, post("/v3/kv/range", body)).body]
+    assert len(broken) > 70
+    mismatches = []
+    for path, body in itertools.product(CALLS, broken):
+        compare(twins, post(f"/v3/{path}", body), mismatches)
+    assert not mismatches, report(len(CALLS) * len(broken), mismatches)
 
 
 def test_requests(twins):

@@ -12,7 +12,7 @@ SMALL = f'{{"key":"{ONE}"}}'
 
 def range_bodies():
     """Bodies of POST /v3/kv/range."""
-    return [*_names(), *_integers(), *_enums(), *_bools(), *_bytes(), *_broken(), *_shapes()]
+    return [*_names(), *_integers(), *_enums(), *_bools(), *_bytes(), *broken_bodies(), *_shapes()]
 
 
 def _names():
@@ -69,7 +69,8 @@ def _bytes():
         yield f'{{"key":"{ONE}","range_end":{value}}}'
 
 
-def _broken():
+def broken_bodies():
+    """Most are no JSON at all; the others are JSON in an unusual place."""
     yield from ("", " ", "\n", "\n\n ", "{", "{ ", "}", "[", "]", "[]", "[{}]", "{}", " {} ", "null", "true", "false", "0", "1.5",
                 '"x"', '""', '"', "{}{}", "{} x", "{}]", "{},", "nul", "nulll", "tru", "t", "f", "n", "x", "{x", "{x}", "{'key':1}",
                 '{"key"', '{"key"}', '{"key":', '{"key":}', '{"key":"', '{"key":"YQ==', '{"key":"YQ=="', '{"key":"YQ==",', '{"key":"YQ==",}',
