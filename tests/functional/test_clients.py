@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that we did not write, side by side on meshd and a real etcd: etcdctl and Python's aetcd."""
+"""Clients that we did not write, side by side on meshd and a real etcd: etcdctl, Python's aetcd and etcd3."""
 
 import asyncio
+import json
 import os
+import pathlib
 import re
 import subprocess
+import sys
 
 import aetcd
 import pytest
@@ -13,6 +16,7 @@ from lib.daemon import run
 from lib.differ import difference
 from lib.etcd import b64
 from lib.twins import Rev, resolve
+from lib.watches import expected_events
 
 ENVIRONMENT = {**os.environ, "ETCDCTL_API": "3"}
 IDS = re.compile(r'("?(?:cluster_id|member_id|raft_term|ClusterID|MemberID|RaftTerm)"?\s*:\s*)\d+')
@@ -160,3 +164,20 @@ def test_aetcd_cannot_write_what_the_mesh_owns(twins):
             await client.put(b"/apisix/routes/1", b"x")
     with_client(twins.daemon.port, work)
     assert twins.daemon.etcd.request("POST", "/v3/kv/range", {"key": b64("/apisix/routes/1")})[1].get("kvs") is None
+
+
+# ---- etcd3 ----
+
+def test_etcd3_sees_the_same(twins):
+    begin = twins.revision - 8
+    wanted = expected_events(twins, {"key": b"/apisix/", "range_end": b"/apisix0", "start_revision": begin})
+    program, seen = pathlib.Path(__file__).parent / "lib" / "python_etcd3.py", []
+    for port, offset in twins.sides():
+        result = run(sys.executable, program, port, offset, begin + offset, wanted,
+                     env={**os.environ, "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"})
+        assert result.returncode == 0, result.stderr
+        seen.append(json.loads(result.stdout))
+    real, ours = seen
+    assert "permission denied" in ours.pop("put") and "permission denied" in ours.pop("delete")
+    assert real == ours, difference(real, ours)
+    assert len(ours["events"]) == wanted and len(ours["all"]) == len(twins.state())

@@ -128,7 +128,12 @@ class Twins:
         temporary.write_text(text if clusters else "resources: []\n")
         os.rename(temporary, target)
         wait_for(lambda: self._octets() == clusters, f"the clusters {clusters}")
+        wait_for(self._is_idle, "a translator with nothing left to publish")
         self.sync()
+
+    def _is_idle(self):
+        counters = self.daemon.counters("translator")
+        return counters["lag"] == 0 and counters["objects_waiting"] == 0
 
     def _octets(self):
         found = {}
