@@ -25,6 +25,7 @@ struct source {
 	struct watch *watch; /* owned */
 	struct event *turn;  /* owned: the next turn of the work at hand */
 	struct deliver deliver;
+	char *origin;		/* owned: what identifies these paths */
 	uint64_t paths_told;
 	bool look; /* the list of files may be old */
 };
@@ -76,14 +77,10 @@ static int look(struct source *s)
 
 static void tell_state(struct source *s, const struct set *set)
 {
-	_cleanup_(buf_deinit) struct buf origin = BUF_INIT;
-	struct mesh_source_state state = { .connected = true };
+	struct mesh_source_state state = { .connected = true, .origin = s->origin };
 	size_t resources = 0;
 	char detail[160];
 
-	buf_puts(&origin, "file ");
-	for (size_t i = 0; i < s->n_paths; i++)
-		buf_printf(&origin, "%s%s", i > 0 ? "," : "", s->paths[i]);
 	for (unsigned k = 0; k < _KIND_MAX; k++)
 		resources += set->kinds[k].n;
 	snprintf(detail, sizeof detail, "%zu files, %zu resources, %zu broken%s", s->files.n,
@@ -91,10 +88,8 @@ static void tell_state(struct source *s, const struct set *set)
 		 watch_is_blind(s->watch)
 			 ? "; not all can be watched (fs.inotify limits), looking every 2 s"
 			 : "");
-	state.origin = buf_str(&origin);
 	state.detail = detail;
-	if (state.origin != NULL)
-		s->host->ops->source_state(s->host, &state);
+	s->host->ops->source_state(s->host, &state);
 }
 
 static int publish(struct source *s)
@@ -146,9 +141,21 @@ static void source_free(struct source *s)
 	deliver_deinit(&s->deliver);
 	files_deinit(&s->files);
 	free(s->paths);
+	free(s->origin);
 	free(s);
 }
 DEFINE_FREEP(struct source *, source_free);
+
+static int make_origin(struct source *s)
+{
+	_cleanup_(buf_deinit) struct buf origin = BUF_INIT;
+
+	buf_puts(&origin, "file ");
+	for (size_t i = 0; i < s->n_paths; i++)
+		buf_printf(&origin, "%s%s", i > 0 ? "," : "", s->paths[i]);
+	s->origin = (char *)buf_steal(&origin, NULL);
+	return s->origin != NULL ? 0 : -ENOMEM;
+}
 
 static int read_options(struct source *s)
 {
@@ -162,7 +169,7 @@ static int read_options(struct source *s)
 	for (size_t i = 0; i < s->n_paths; i++)
 		s->paths[i] = ops->conf_str(conf, "paths", i);
 	files_init(&s->files, (size_t)ops->conf_num(conf, "max_size", 0));
-	return 0;
+	return make_origin(s);
 }
 
 static int file_open(struct mesh_host *host, void **ret_ctx)
@@ -245,6 +252,13 @@ static void file_restart(void *ctx)
 	on_change(s);
 }
 
+static const char *file_origin(void *ctx)
+{
+	const struct source *s = ctx;
+
+	return s->origin;
+}
+
 static const struct mesh_opt options[] = {
 	{ .name = "paths",
 	  .type = MESH_OPT_PATH,
@@ -268,6 +282,7 @@ static const struct mesh_source_api source_api = {
 	.verdict = file_verdict,
 	.resume = file_resume,
 	.restart = file_restart,
+	.origin = file_origin,
 };
 
 MESH_PLUGIN("file", .kind = MESH_SOURCE, .description = "the mesh is what files on disk hold",

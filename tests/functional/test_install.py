@@ -46,6 +46,28 @@ def test_a_source_built_from_the_installed_header_alone(daemons, project, work):
     assert any("example" in key for key in objects)
 
 
+def test_a_source_is_told_only_what_its_own_origin_sent(daemons, project, work):
+    """Never what another one sent, and nothing if it does not say who it is (a table that ends before that)."""
+    source, plugin = project / "tests" / "plugins" / "example_source.c", work / "example.so"
+    build(source, plugin)
+    daemon = daemons(config=with_source(plugin)).start()
+    daemon.wait_log("0 resources of 'example' are held")
+    wait_for(lambda: any("example" in key for key in daemon.objects()), "an object of the example source")
+    daemon.kill_worker("source")
+    daemon.wait_log("2 resources of 'example' are held")
+    for flags, origin in ((('-DEXAMPLE_ORIGIN="another"',), "another"),
+                          (('-DEXAMPLE_ORIGIN="another"',
+                            "-DEXAMPLE_TABLE_SIZE=offsetof(struct mesh_source_api, origin)"), "another")):
+        fresh = work / "fresh.so"
+        build(source, fresh, *flags)
+        fresh.rename(plugin)
+        count = daemon.log().count(f"0 resources of '{origin}' are held")
+        before = daemon.objects()
+        daemon.kill_worker("source")
+        wait_for(lambda c=count, o=origin: daemon.log().count(f"0 resources of '{o}' are held") > c, "an empty list")
+        assert daemon.objects() == before
+
+
 @pytest.mark.parametrize("flags, words", [
     (("-DEXAMPLE_ABI=99",), "abi"),
     (("-DEXAMPLE_KIND=MESH_FRONTEND",), "frontend"),

@@ -24,6 +24,14 @@
 #define EXAMPLE_SIZE sizeof(struct mesh_plugin)
 #endif
 
+/* Who sent it: a control plane's address and our node id, in a real source. */
+#ifndef EXAMPLE_ORIGIN
+#define EXAMPLE_ORIGIN "example"
+#endif
+#ifndef EXAMPLE_TABLE_SIZE
+#define EXAMPLE_TABLE_SIZE sizeof(struct mesh_source_api)
+#endif
+
 #define CLUSTER "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 #define ENDPOINTS "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 #define LISTENER "type.googleapis.com/envoy.config.listener.v3.Listener"
@@ -97,7 +105,7 @@ static int example_start(void *ctx)
 {
 	static const struct mesh_source_state state = {
 		.connected = true,
-		.origin = "example",
+		.origin = EXAMPLE_ORIGIN,
 		.detail = "two resources that never change",
 	};
 	struct example *e = ctx;
@@ -118,9 +126,16 @@ static void example_close(void *ctx)
 
 static void example_held(void *ctx, const struct mesh_holding *holdings, size_t n)
 {
-	(void)ctx;
+	struct example *e = ctx;
+
 	(void)holdings;
-	(void)n;
+	mesh_log(e->host, MESH_INFO, "%zu resources of '%s' are held", n, EXAMPLE_ORIGIN);
+}
+
+static const char *example_origin(void *ctx)
+{
+	(void)ctx;
+	return EXAMPLE_ORIGIN;
 }
 
 static void example_subscribe(void *ctx, const struct mesh_subscription *subscription)
@@ -156,12 +171,13 @@ static const struct mesh_opt options[] = {
 };
 
 static const struct mesh_source_api source = {
-	.size = sizeof(struct mesh_source_api),
+	.size = EXAMPLE_TABLE_SIZE,
 	.held = example_held,
 	.subscribe = example_subscribe,
 	.verdict = example_verdict,
 	.resume = example_resume,
 	.restart = example_restart,
+	.origin = example_origin,
 };
 
 /* MESH_PLUGIN() written out, as the tests need other values in its frozen prefix. */

@@ -25,7 +25,12 @@ void inbox_forget_holdings(struct source *s)
 		free_holding(&s->holdings[i]);
 	free(s->holdings);
 	s->holdings = NULL;
-	s->n_holdings = 0;
+	s->n_holdings = s->n_foreign = 0;
+}
+
+static bool is_own(const struct source *s, const Mesh__Holdings *m)
+{
+	return s->own_origin != NULL && strcmp(s->own_origin, m->origin) == 0;
 }
 
 static int keep_holdings(struct source *s, const Mesh__Holdings *m)
@@ -34,6 +39,10 @@ static int keep_holdings(struct source *s, const Mesh__Holdings *m)
 
 	if (m->n_items == 0)
 		return 0;
+	if (!is_own(s, m)) {
+		s->n_foreign += m->n_items;
+		return 0;
+	}
 	list = reallocarray(s->holdings, s->n_holdings + m->n_items, sizeof(*list));
 	if (list == NULL)
 		return -ENOMEM;
@@ -82,7 +91,7 @@ static void handle_subscribe(void *ctx, const ProtobufCMessage *body, int fd)
 	};
 
 	(void)fd;
-	if (s->started && s->plugin->desc->source->subscribe != NULL)
+	if (s->started && SOURCE_HAS(s, subscribe))
 		s->plugin->desc->source->subscribe(s->ctx, &subscription);
 }
 
@@ -100,7 +109,7 @@ static void handle_verdict(void *ctx, const ProtobufCMessage *body, int fd)
 	(void)fd;
 	if (!m->accepted)
 		s->refused++;
-	if (s->started && s->plugin->desc->source->verdict != NULL)
+	if (s->started && SOURCE_HAS(s, verdict))
 		s->plugin->desc->source->verdict(s->ctx, &verdict);
 }
 

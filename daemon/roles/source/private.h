@@ -21,11 +21,12 @@ struct source {
 	struct plugin *plugin;		/* owned */
 	struct mesh_conf options;
 	void *ctx;			/* the plugin's; closed by us */
+	char *own_origin;		/* owned: what the plugin may be told to hold; NULL: nothing */
 	bool started;
 
 	/* from the translator */
 	struct mesh_holding *holdings;	/* owned, with their strings; until start() */
-	size_t n_holdings;
+	size_t n_holdings, n_foreign;	/* kept, left out */
 	bool welcomed;			/* this pipe's HOLDINGS have ended: deliveries may begin */
 
 	/* to the translator */
@@ -38,6 +39,11 @@ struct source {
 
 	uint64_t updates, resources, bytes, refused;
 };
+
+/* The function table of a plugin may be older, and end before a member. */
+#define SOURCE_HAS(s, member)                                                                                \
+	((s)->plugin->desc->source->size >= offsetof(struct mesh_source_api, member) + sizeof(void (*)(void)) &&  \
+	 (s)->plugin->desc->source->member != NULL)
 
 /* ---- outbox.c: all of these keep what a new pipe must hear again, and send if there is a pipe ---- */
 int outbox_update(struct source *s, const struct mesh_update *update);

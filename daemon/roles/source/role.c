@@ -5,7 +5,9 @@
  * A plugin that cannot be loaded or opened ends the process with the reason; the supervisor's
  * back-off does the rest.
  */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "log.h"
 #include "private.h"
@@ -15,6 +17,16 @@ LOG_MODULE("source");
 static void open_failed(const struct source *s, int r)
 {
 	(void)log_err_errno(r, "source plugin '%s' cannot be opened", s->plugin->file);
+}
+
+static int ask_origin(struct source *s)
+{
+	const char *origin = SOURCE_HAS(s, origin) ? s->plugin->desc->source->origin(s->ctx) : NULL;
+
+	if (origin == NULL)
+		return 0;
+	s->own_origin = strdup(origin);
+	return s->own_origin != NULL ? 0 : -ENOMEM;
 }
 
 static int source_open(struct source *s)
@@ -34,9 +46,11 @@ static int source_open(struct source *s)
 		.rows = s->plugin->desc->options,
 	};
 	r = s->plugin->desc->open(&s->host, &s->ctx);
-	if (r < 0)
+	if (r < 0) {
 		open_failed(s, r);
-	return r;
+		return r;
+	}
+	return ask_origin(s);
 }
 
 static struct source *source_free(struct source *s)
@@ -49,6 +63,7 @@ static struct source *source_free(struct source *s)
 	inbox_forget_holdings(s);
 	outbox_deinit(s);
 	plugin_free(s->plugin);
+	free(s->own_origin);
 	free(s);
 	return NULL;
 }
@@ -57,7 +72,7 @@ static void on_resume(struct loop_timer *timer)
 {
 	struct source *s = container_of(timer, struct source, resume);
 
-	if (s->started && s->plugin->desc->source->resume != NULL)
+	if (s->started && SOURCE_HAS(s, resume))
 		s->plugin->desc->source->resume(s->ctx);
 }
 
@@ -93,7 +108,10 @@ static void start_plugin(struct source *s)
 	const struct mesh_plugin *desc = s->plugin->desc;
 	int r;
 
-	if (desc->source->held != NULL)
+	if (s->n_foreign > 0)
+		log_info("%zu resources are held that this source ('%s') did not send; asking for everything anew",
+			 s->n_foreign, s->own_origin != NULL ? s->own_origin : desc->name);
+	if (SOURCE_HAS(s, held))
 		desc->source->held(s->ctx, s->holdings, s->n_holdings);
 	inbox_forget_holdings(s);
 	s->started = true;
@@ -113,7 +131,7 @@ void source_welcome(struct source *s)
 		start_plugin(s);
 		return;
 	}
-	if (s->plugin->desc->source->restart != NULL)
+	if (SOURCE_HAS(s, restart))
 		s->plugin->desc->source->restart(s->ctx);
 	resume_if_busy(s);
 }

@@ -289,13 +289,19 @@ struct mesh_verdict {
 
 struct mesh_source_api {
 	uint32_t size;
-	/* Before start(): what is held; may be empty.  Called once. */
+	/* Before start(): what is held of what origin() names; may be empty.  Called once. */
 	void (*held)(void *ctx, const struct mesh_holding *holdings, size_t n);
 	void (*subscribe)(void *ctx, const struct mesh_subscription *subscription);
 	void (*verdict)(void *ctx, const struct mesh_verdict *verdict);
 	void (*resume)(void *ctx);	/* after MESH_BUSY: there is room again */
 	/* The translator is new and asks for everything again (a stream: reconnect; files: read again). */
 	void (*restart)(void *ctx);
+	/*
+	 * The origin that source_state() will name, asked once after open(); copied.  What was accepted from another is
+	 * never handed to held(): a control plane must not be told that we have what another one sent.  May be
+	 * absent or NULL: then held() gets nothing, and everything is asked for anew.
+	 */
+	const char *(*origin)(void *ctx);
 };
 
 struct mesh_frontend_api {
