@@ -2,7 +2,9 @@
 """meshd and a real etcd with the same content answer thousands of range requests alike.
 
 What differs on purpose: ids and terms (they name the server); an unknown sort_order or sort_target is an
-error, which etcd learned after 3.4; large answers come with a Content-Length instead of in chunks.
+error, as in etcd 3.5 (3.4 ignores the one and dies of the other); what is equal in a sort stays in key
+order (etcd's order is that of chance beyond 12 kvs); large answers come with a Content-Length instead of
+in chunks.
 """
 
 import json
@@ -124,3 +126,19 @@ def test_ranges_over_grpc(twins, channels):
         if real != ours and not same_but_ties(twins, request, real, ours):
             mismatches.append((request, real, ours))
     assert not mismatches, report(len(requests), mismatches)
+
+
+def test_unknown_sorts_are_refused(twins):
+    request = {"key": b"/apisix/", "range_end": b"/apisix0", "sort_order": 7}
+    real, ours = [Exchange(port).ask(post("/v3/kv/range", json_body(request, offset))) for port, offset in twins.sides()]
+    assert "200" in real.line and "400" in ours.line and b"etcdserver: invalid sort option" in ours.body
+    request = {"key": b"/apisix/", "range_end": b"/apisix0", "sort_target": 7}  # kills an etcd 3.4
+    assert b"etcdserver: invalid sort option" in Exchange(twins.daemon.port).ask(
+        post("/v3/kv/range", json_body(request, twins.offset))).body
+
+
+def test_large_answers_tell_their_length(twins):
+    request = json_body({"key": b"/apisix/", "range_end": b"/apisix0"}, 0)
+    real, ours = [Exchange(port).ask(post("/v3/kv/range", request)) for port, _ in twins.sides()]
+    assert real.chunks >= 1 and real.header("Content-Length") is None
+    assert ours.chunks == -1 and int(ours.header("Content-Length")) == len(ours.body)
