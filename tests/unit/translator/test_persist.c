@@ -186,7 +186,7 @@ static void test_log(void **state)
 	/* When the log has grown, an image takes its place. */
 	for (int i = 0; access_in(e, "resources.log") == 0; i++) {
 		assert_true(i < 2000);
-		snprintf(big, 12, "big=%06d", i);
+		snprintf(big, 12, "big=%06u", (unsigned)i % 1000000);
 		big[10] = 'x';
 		update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST(big), NULL, 0);
 		assert_int_equal(persist_flush(e->p, 0), 0);
