@@ -78,13 +78,19 @@ static void apply_log(const struct conf *c)
 									      : LOG_FORMAT_TEXT);
 }
 
-/* The next entry that is not about the log; NULL: none. */
+/* What apply_log() takes over by itself. */
+static bool is_applied(const struct conf_entry *e)
+{
+	return strcmp(e->path, "log.level") == 0 || strcmp(e->path, "log.format") == 0;
+}
+
+/* The next entry that a role may care for; NULL: none. */
 static const struct conf_entry *next_entry(const struct conf *c, size_t *i)
 {
 	while (*i < conf_size(c)) {
 		const struct conf_entry *e = conf_at(c, (*i)++);
 
-		if (strncmp(e->path, "log.", 4) != 0)
+		if (!is_applied(e))
 			return e;
 	}
 	return NULL;
