@@ -234,7 +234,7 @@ static bool may_speak(const struct supervisor *sup, int fd, uid_t *ret_uid)
 
 static void conn_open(struct supervisor *sup, struct control_conn *c, int fd, uid_t uid)
 {
-	*c = (struct control_conn){ .sup = sup, .fd = fd, .uid = uid };
+	*c = (struct control_conn){ .sup = sup, .fd = fd, .uid = uid, .number = ++sup->control.accepted };
 	c->data = malloc(4 + REQUEST_MAX);
 	if (c->data == NULL || loop_timer_init(&c->deadline, sup->base, on_deadline) < 0 ||
 	    loop_io_init(&c->io, sup->base, fd, EV_READ, on_conn) < 0) {
@@ -244,19 +244,28 @@ static void conn_open(struct supervisor *sup, struct control_conn *c, int fd, ui
 	loop_timer_set(&c->deadline, REQUEST_MS);
 }
 
-static struct control_conn *free_slot(struct control *control)
+/* A free one, or that of the connection that has been silent for longest: a crowd of these shuts nobody out. */
+static struct control_conn *take_slot(struct control *control)
 {
-	for (unsigned i = 0; i < CONTROL_CONNS; i++)
+	struct control_conn *oldest = &control->conns[0];
+
+	for (unsigned i = 0; i < CONTROL_CONNS; i++) {
 		if (control->conns[i].fd < 0)
 			return &control->conns[i];
-	return NULL;
+		if (control->conns[i].number < oldest->number)
+			oldest = &control->conns[i];
+	}
+	log_warn_rl("closing a control connection of uid %u: it has said nothing and %d others wait",
+		    (unsigned)oldest->uid, CONTROL_CONNS);
+	refuse(oldest->fd, 1, "refused: too many control connections, try again");
+	conn_close(oldest);
+	return oldest;
 }
 
 static void on_accept(struct loop_io *io, short what)
 {
 	struct supervisor *sup = container_of(io, struct supervisor, control.io);
 	_cleanup_(fd_closep) int fd = accept4(sup->control.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct control_conn *slot = free_slot(&sup->control);
 	uid_t uid = (uid_t)-1;
 
 	if (fd < 0)
@@ -267,12 +276,7 @@ static void on_accept(struct loop_io *io, short what)
 		refuse(fd, 1, "refused: only root and meshd's own user may control meshd");
 		return;
 	}
-	if (slot == NULL) {
-		log_warn_rl("refusing a control connection of uid %u: %d are open", (unsigned)uid, CONTROL_CONNS);
-		refuse(fd, 1, "refused: too many control connections, try again");
-		return;
-	}
-	conn_open(sup, slot, fd_take(&fd), uid);
+	conn_open(sup, take_slot(&sup->control), fd_take(&fd), uid);
 }
 
 /* ---- the socket ---- */

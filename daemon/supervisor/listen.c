@@ -69,7 +69,7 @@ static int open_inet(const char *address)
 	_cleanup_free_ char *text = strdup(address);
 	_cleanup_(fd_closep) int fd = -1;
 	struct addrinfo *info = NULL;
-	char *host, *port;
+	char *host = NULL, *port = NULL;
 	int r, one = 1;
 
 	if (text == NULL)
@@ -121,14 +121,22 @@ int listen_unix(const char *path, mode_t mode)
 	return r < 0 ? error_origin(r) : fd_take(&fd);
 }
 
+static const struct listener *find(const struct listen_set *set, const char *address)
+{
+	for (size_t i = 0; set != NULL && i < set->n; i++)
+		if (strcmp(set->items[i].address, address) == 0)
+			return &set->items[i];
+	return NULL;
+}
+
+/* Like a loopback port, a unix socket is open to all: the plugin asks for the peer's uid and decides. */
 static int open_one(const struct listen_set *old, const char *address)
 {
-	for (size_t i = 0; old != NULL && i < old->n; i++)
-		if (strcmp(old->items[i].address, address) == 0)
-			return fd_dup(old->items[i].fd, 3);
-	if (strncmp(address, "unix:", 5) == 0)
-		return listen_unix(address + 5, 0660);
-	return open_inet(address);
+	const struct listener *l = find(old, address);
+
+	if (l != NULL)
+		return fd_dup(l->fd, 3);
+	return strncmp(address, "unix:", 5) == 0 ? listen_unix(address + 5, 0666) : open_inet(address);
 }
 
 static void explain(struct buf *why, const char *address, int r)
@@ -163,11 +171,22 @@ int listen_open(const struct listen_set *old, const char *const *addresses, size
 			bad++;
 	}
 	if (bad > 0) {
+		listen_forget(&set, old);
 		listen_deinit(&set);
 		return 1;
 	}
 	*ret_set = set;
 	return 0;
+}
+
+void listen_forget(const struct listen_set *set, const struct listen_set *kept)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const char *address = set->items[i].address;
+
+		if (address != NULL && strncmp(address, "unix:", 5) == 0 && find(kept, address) == NULL)
+			unlink(address + 5);
+	}
 }
 
 void listen_deinit(struct listen_set *set)

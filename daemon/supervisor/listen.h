@@ -29,6 +29,8 @@ struct listen_set {
 int listen_open(const struct listen_set *old, const char *const *addresses, size_t n, struct listen_set *ret_set,
 		struct buf *why);
 void listen_deinit(struct listen_set *set);
+/* Before listen_deinit(): removes the files of unix sockets that `kept` (may be NULL) does not have. */
+void listen_forget(const struct listen_set *set, const struct listen_set *kept);
 
 /*
  * A listening unix socket of this mode; a file that a dead process left is replaced.  The descriptor

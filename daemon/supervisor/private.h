@@ -76,6 +76,7 @@ struct control_conn {
 	struct supervisor *sup;		/* borrowed */
 	int fd;				/* owned, -1: free slot */
 	uid_t uid;
+	uint64_t number;		/* order of coming */
 	struct loop_io io;
 	struct loop_timer deadline;
 	uint8_t *data;			/* owned; header and request */
@@ -85,6 +86,7 @@ struct control_conn {
 struct control {
 	int fd;				/* owned */
 	char *path;			/* owned */
+	uint64_t accepted;
 	struct loop_io io;
 	struct control_conn conns[CONTROL_CONNS];
 };

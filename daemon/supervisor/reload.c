@@ -92,6 +92,7 @@ static void apply(struct supervisor *sup, struct conf *conf, struct listen_set *
 	bool moved = !same_addresses(&sup->listens, listens);
 	struct conf *old = sup->conf;
 
+	listen_forget(&sup->listens, listens);
 	listen_deinit(&sup->listens);
 	sup->listens = *listens;
 	sup->conf = conf;

@@ -258,6 +258,7 @@ static void supervisor_deinit(struct supervisor *sup)
 		if (sup->children[i].sup != NULL)
 			child_deinit(&sup->children[i]);
 	arrows_deinit(sup);
+	listen_forget(&sup->listens, NULL);
 	listen_deinit(&sup->listens);
 	state_dir_close(sup);
 	loop_timer_deinit(&sup->stop_timer);

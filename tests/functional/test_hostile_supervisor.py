@@ -212,3 +212,23 @@ def test_a_killed_check_child_is_a_failed_reload(meshd):
     assert (reload.returncode == 1 and "signal 9" in output) or reload.returncode == 0
     assert (meshd.objects(), meshd.etcd.revision()) == (before, revision)
     assert meshd.ctl("reload").returncode == 0
+
+
+def test_a_unix_listener_is_for_allowed_users_and_leaves_no_file(daemons, mesh):
+    """Its file lets everybody knock; who is let in depends on the uid, as on a loopback port."""
+    daemon = daemons(paths=[mesh])
+    path = daemon.dir / "etcd.sock"
+    daemon.config["frontend"]["options"]["listen"].append(f"unix:{path}")
+    daemon.write_config()
+    daemon.start().wait_objects(14)
+    answers = {}
+    for user in ("root", "nobody", "daemon") if running_as_root() else (None,):
+        argv = ["curl", "-s", "--max-time", "10", "--unix-socket", str(path), "-d", '{"key":"L2FwaXNpeC8="}',
+                "http://meshd/v3/kv/range"]
+        answers[user] = subprocess.run(argv, user=user, capture_output=True, text=True, timeout=20).stdout
+    for user, answer in answers.items():
+        assert ("permission denied" in answer) if user == "daemon" else ("header" in answer), (user, answer)
+    daemon.config["frontend"]["options"]["listen"].pop()
+    daemon.write_config()
+    assert daemon.ctl("reload").returncode == 0
+    assert not path.exists()

@@ -46,12 +46,20 @@ static void test_forms(void **state)
 	const char *list[] = { "127.0.0.1:0", "localhost:0", "[::1]:0", path };
 	struct listen_set set;
 	struct buf why = BUF_INIT;
+	struct stat st;
 
 	snprintf(path, sizeof path, "unix:%s/sock", dir);
 	assert_int_equal(listen_open(NULL, list, 4, &set, &why), 0);
 	assert_int_equal(set.n, 4);
 	for (size_t i = 0; i < set.n; i++)
 		assert_true(is_listening(set.items[i].fd));
+	/* Whoever may speak there is the plugin's to say, by uid; its file goes with the last set that has it. */
+	assert_int_equal(stat(path + 5, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0666);
+	listen_forget(&set, &set);
+	assert_int_equal(stat(path + 5, &st), 0);
+	listen_forget(&set, NULL);
+	assert_int_equal(stat(path + 5, &st), -1);
 	listen_deinit(&set);
 	buf_deinit(&why);
 }
