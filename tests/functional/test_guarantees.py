@@ -4,13 +4,13 @@
 import http.client
 import os
 import random
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from lib.churn import Churn
 from lib.daemon import Daemon
 from lib.history import Spec, Truth
+from lib.killer import Killer
 from lib.recorder import Crowd, Shared, Stream, json_state
 from lib.wait import wait_for
 
@@ -89,59 +89,11 @@ class Reader(threading.Thread):
         self.join(30)
 
 
-class Killer:
-    """Kills workers of one daemon at moments that chance chooses."""
-
-    def __init__(self, daemon, shared, random_):
-        self.daemon, self.shared, self.random = daemon, shared, random_
-
-    def _settled(self, role):
-        def settled():
-            worker = (self.daemon.workers() or {}).get(role)
-            return worker and worker["state"] == "ready" and worker["uptime_s"] >= 2 and worker["pid"]
-        return wait_for(settled, f"a settled {role}", deadline=120, interval=0.1)
-
-    def _moment(self):
-        """Some new revisions and a moment more: a kill is as likely in a commit as between two."""
-        target = self.shared.newest + self.random.choice((0, 0, 1, 1, 2))
-        pause = threading.Event()
-        for _ in range(3000):
-            if self.shared.newest >= target:
-                break
-            pause.wait(0.001)
-        pause.wait(self.random.choice((0, 0, 0, self.random.random() * 0.08)))
-
-    def kill(self):
-        """One kill of the frontend, sometimes with another worker, sometimes once more while it recovers."""
-        pid = self._settled("frontend")
-        other = self.random.choice((None, None, None, "translator", "source"))
-        other_pid = (self.daemon.workers() or {}).get(other, {}).get("pid", 0) if other else 0
-        self._moment()
-        if other_pid > 0:
-            send_kill(other_pid)
-            self._moment()
-        send_kill(pid)
-        if self.random.random() < 0.2:
-            send_kill(wait_for(lambda: self._successor(pid), "the successor", deadline=120))
-
-    def _successor(self, pid):
-        worker = (self.daemon.workers() or {}).get("frontend")
-        return worker and worker["pid"] not in (0, pid) and worker["pid"]
-
-
-def send_kill(pid):
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-
-
 class Trial:
     """One daemon, its watchers, its writer; everything that is recorded is judged at the end of a round."""
 
     def __init__(self, work, number, seed, crowd=24):
         self.random = random.Random(seed)
-        self.seed = seed
         folder = work / f"mesh{number}"
         folder.mkdir()
         folder.chmod(0o755)
@@ -163,7 +115,7 @@ class Trial:
         shared = Shared(int(answer["header"]["revision"]))
         truth = Truth(shared.base, json_state(answer))
         self._begin(shared)
-        killer = Killer(self.daemon, shared, self.random)
+        killer = Killer(self.daemon, lambda: shared.newest, self.random)
         try:
             for _ in range(kills):
                 killer.kill()
