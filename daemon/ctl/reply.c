@@ -34,6 +34,7 @@ enum {
 	STALL_MS = 60000,		/* a client that reads nothing for so long is gone */
 	REQUEST_MAX = 64 << 10,
 	ARGS_MAX = 256,
+	REPLIES_MAX = 64,		/* each may hold PENDING_MAX for a client that does not read */
 };
 
 struct ctl_reply {
@@ -391,6 +392,15 @@ static void request_run(struct ctl_reply *r, const Mesh__CtlRequest *m, const st
 	h->fn(ctx, r, (int)m->n_argv, m->argv);
 }
 
+static bool crowded(void)
+{
+	unsigned n = 0;
+
+	for (const struct ctl_reply *r = open_replies; r != NULL; r = r->next)
+		n++;
+	return n > REPLIES_MAX;
+}
+
 int ctl_serve(struct event_base *base, int fd, const uint8_t *request, size_t size,
 	      const struct ctl_handler *handlers, void *ctx)
 {
@@ -412,6 +422,12 @@ int ctl_serve(struct event_base *base, int fd, const uint8_t *request, size_t si
 	res = reply_new(base, fd, &r);
 	if (res < 0)
 		return res;
-	request_run(r, (const Mesh__CtlRequest *)m, handlers, ctx);
+	if (crowded()) {
+		log_warn_rl("refusing a request on the control socket: %d others have not read their answer", REPLIES_MAX);
+		ctl_message(r, "refused: too many control connections are open, try again");
+		ctl_end(r, 1);
+	} else {
+		request_run(r, (const Mesh__CtlRequest *)m, handlers, ctx);
+	}
 	return 0;
 }

@@ -320,6 +320,42 @@ static void test_bounded(void **state)
 	client_close(&c);
 }
 
+/* Clients that never read are not the ruin of a worker: the 65th is refused, and room comes back. */
+static void test_crowd(void **state)
+{
+	struct client crowd[64], c;
+	Mesh__CtlReply *m;
+	int server;
+
+	for (size_t i = 0; i < ARRAY_SIZE(crowd); i++) {
+		client_open(&crowd[i], &server);
+		assert_int_equal(serve(&crowd[i], server, later, "status", NULL), 0);
+	}
+	for (int round = 0; round < 2; round++) {
+		client_open(&c, &server);
+		assert_int_equal(serve(&c, server, later, "status", NULL), 0);
+		client_run(&c);
+		assert_true(c.closed == (round == 0));
+		m = client_frame(&c);
+		if (round == 0)
+			assert_non_null(strstr(m->message, "too many"));
+		else
+			assert_null(m);
+		if (m != NULL)
+			mesh__ctl_reply__free_unpacked(m, NULL);
+		c.fd = fd_close(c.fd);
+		client_run(&c);
+		client_close(&c);
+		crowd[round].fd = fd_close(crowd[round].fd);
+		client_run(&crowd[round]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(crowd); i++) {
+		crowd[i].fd = fd_close(crowd[i].fd);
+		client_run(&crowd[i]);
+		client_close(&crowd[i]);
+	}
+}
+
 static void expect_refusal(const char *a, const char *b, unsigned exit, const char *words)
 {
 	struct client c;
@@ -401,7 +437,8 @@ int main(void)
 		cmocka_unit_test(test_all_kinds),    cmocka_unit_test(test_many_rows),
 		cmocka_unit_test(test_ended_later),  cmocka_unit_test(test_client_gone),
 		cmocka_unit_test(test_client_talks_on), cmocka_unit_test(test_half_closed),
-		cmocka_unit_test(test_bounded),	     cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_crowd),	     cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_garbage),	     cmocka_unit_test(test_builtin),
 		cmocka_unit_test(test_close_all),
 	};
