@@ -29,6 +29,19 @@ static const struct {
 	[ERR_STORE] = { GRPC_UNAVAILABLE, "etcdserver: the store cannot be read" },
 	[ERR_TOO_MUCH_PENDING] = { GRPC_RESOURCE_EXHAUSTED,
 				   "etcdserver: too much unread or unfinished data on this connection" },
+	[ERR_VALUE_GIVEN] = { GRPC_INVALID_ARGUMENT, "etcdserver: value is provided" },
+	[ERR_LEASE_GIVEN] = { GRPC_INVALID_ARGUMENT, "etcdserver: lease is provided" },
+	[ERR_NO_KEY] = { GRPC_INVALID_ARGUMENT, "etcdserver: key not found" },
+	[ERR_NO_SUCH_LEASE] = { GRPC_NOT_FOUND, "etcdserver: requested lease not found" },
+	[ERR_LEASE_EXISTS] = { GRPC_FAILED_PRECONDITION, "etcdserver: lease already exists" },
+	[ERR_LONG_TTL] = { GRPC_OUT_OF_RANGE, "etcdserver: too large lease TTL" },
+	[ERR_DUPLICATE_KEY] = { GRPC_INVALID_ARGUMENT,
+				"etcdserver: duplicate key given in txn request" },
+	[ERR_MANY_OPS] = { GRPC_INVALID_ARGUMENT,
+			   "etcdserver: too many operations in txn request" },
+	[ERR_TOO_LARGE] = { GRPC_INVALID_ARGUMENT, "etcdserver: request is too large" },
+	[ERR_NO_SPACE] = { GRPC_RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded" },
+	[ERR_NOT_STORED] = { GRPC_UNAVAILABLE, "etcdserver: the store cannot be written" },
 };
 
 int apierr_set(struct apierr *err, enum apierr_id id)

@@ -47,7 +47,12 @@ struct form {
 	/* Range: open, each kv in turn, close. `first` tells commas. */
 	void (*open)(struct buf *b, const struct ids *ids, int64_t revision);
 	void (*kv)(struct buf *b, const struct mesh_kv *kv, bool keys_only, bool first);
-	void (*close)(struct buf *b, bool any, bool more, int64_t count);
+	void (*tail)(struct buf *b, bool any, bool more, int64_t count);
+	void (*end)(struct buf *b);
+	void (*close)(struct buf *b, bool any, bool more, int64_t count); /* tail and end */
+
+	/* One kv alone: in JSON without a name, see out.h. */
+	void (*pair)(struct buf *b, unsigned number, const struct mesh_kv *kv);
 
 	/* Answers that are a header and little else. */
 	void (*header_only)(struct buf *b, const struct ids *ids, int64_t revision);

@@ -5,60 +5,9 @@
  * front of the whole message are filled in at its end.
  */
 #include "form.h"
+#include "pbwrite.h"
 
 #define PREFIX_SIZE 5
-
-enum { WIRE_VARINT = 0, WIRE_LEN = 2 };
-
-static size_t varint_size(uint64_t v)
-{
-	size_t n = 1;
-
-	for (; v >= 0x80; v >>= 7)
-		n++;
-	return n;
-}
-
-static uint8_t *put_varint(uint8_t *p, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		*p++ = (uint8_t)(v | 0x80);
-	*p++ = (uint8_t)v;
-	return p;
-}
-
-static size_t int_size(int64_t v)
-{
-	return v == 0 ? 0 : 1 + varint_size((uint64_t)v);
-}
-
-static size_t bytes_size(size_t n)
-{
-	return n == 0 ? 0 : 1 + varint_size(n) + n;
-}
-
-static uint8_t *put_int(uint8_t *p, unsigned number, int64_t v)
-{
-	if (v == 0)
-		return p;
-	*p++ = (uint8_t)(number << 3 | WIRE_VARINT);
-	return put_varint(p, (uint64_t)v);
-}
-
-static uint8_t *put_len(uint8_t *p, unsigned number, size_t size)
-{
-	*p++ = (uint8_t)(number << 3 | WIRE_LEN);
-	return put_varint(p, size);
-}
-
-static uint8_t *put_bytes(uint8_t *p, unsigned number, const void *data, size_t size)
-{
-	if (size == 0)
-		return p;
-	p = put_len(p, number, size);
-	memcpy(p, data, size);
-	return p + size;
-}
 
 static void add_int(struct buf *b, unsigned number, int64_t v)
 {
@@ -149,12 +98,28 @@ static void grpc_kv(struct buf *b, const struct mesh_kv *kv, bool keys_only, boo
 		b->len = (size_t)(put_kv(b->data + b->len, 2, kv, keys_only) - b->data);
 }
 
-static void grpc_close(struct buf *b, bool any, bool more, int64_t count)
+static void grpc_pair(struct buf *b, unsigned number, const struct mesh_kv *kv)
+{
+	if (buf_reserve(b, kv_size(kv, false) + PB_FIELD_MAX) == 0)
+		b->len = (size_t)(put_kv(b->data + b->len, number, kv, false) - b->data);
+}
+
+static void grpc_tail(struct buf *b, bool any, bool more, int64_t count)
 {
 	(void)any;
 	add_int(b, 3, more);
 	add_int(b, 4, count);
+}
+
+static void grpc_end(struct buf *b)
+{
 	finish(b, 0);
+}
+
+static void grpc_close(struct buf *b, bool any, bool more, int64_t count)
+{
+	grpc_tail(b, any, more, count);
+	grpc_end(b);
 }
 
 static void grpc_header_only(struct buf *b, const struct ids *ids, int64_t revision)
@@ -227,7 +192,10 @@ const struct form form_grpc = {
 	.name = "grpc",
 	.open = grpc_open,
 	.kv = grpc_kv,
+	.tail = grpc_tail,
+	.end = grpc_end,
 	.close = grpc_close,
+	.pair = grpc_pair,
 	.header_only = grpc_header_only,
 	.token = grpc_token,
 	.status = grpc_status,

@@ -98,14 +98,30 @@ static void json_kv(struct buf *b, const struct mesh_kv *kv, bool keys_only, boo
 	write_kv(b, kv, keys_only);
 }
 
-static void json_close(struct buf *b, bool any, bool more, int64_t count)
+static void json_pair(struct buf *b, unsigned number, const struct mesh_kv *kv)
+{
+	(void)number;
+	write_kv(b, kv, false);
+}
+
+static void json_tail(struct buf *b, bool any, bool more, int64_t count)
 {
 	if (any)
 		buf_putc(b, ']');
 	if (more)
 		buf_append(b, LIT(",\"more\":true"));
 	add_member(b, LIT(",\"count\":\""), count);
+}
+
+static void json_end(struct buf *b)
+{
 	buf_putc(b, '}');
+}
+
+static void json_close(struct buf *b, bool any, bool more, int64_t count)
+{
+	json_tail(b, any, more, count);
+	json_end(b);
 }
 
 static void json_header_only(struct buf *b, const struct ids *ids, int64_t revision)
@@ -184,7 +200,10 @@ const struct form form_json = {
 	.name = "json",
 	.open = json_open,
 	.kv = json_kv,
+	.tail = json_tail,
+	.end = json_end,
 	.close = json_close,
+	.pair = json_pair,
 	.header_only = json_header_only,
 	.token = json_token,
 	.status = json_status,

@@ -69,25 +69,66 @@ static bool handle_page(struct gateway *gw, const struct reply *r, const char *p
 
 /* ---- calls ---- */
 
+static int one_call(struct gateway *gw, const struct rpc *rpc, size_t *pos, struct body **ret_body,
+		    struct apierr *err)
+{
+	_cleanup_(buf_deinit) struct buf scratch = BUF_INIT;
+	_cleanup_(arena_deinit) struct arena arena;
+	const struct buf *text = &gw->http.body;
+	union request req = { 0 };
+	size_t end = 0;
+	int r;
+
+	arena_init(&arena, REQUEST_ARENA_MAX);
+	r = message_read_json(rpc->request, (const char *)text->data + *pos, text->len - *pos, &scratch,
+			      &arena, &req, &end, err);
+	*pos += end;
+	if (r < 0 || (r == 0 && rpc->stream))
+		return r;
+	r = rpc->call(gw->conn->server, &req, &form_json, ret_body, err);
+	return r < 0 ? r : GOJSON_VALUE;
+}
+
 static void handle_call(struct gateway *gw, const struct reply *r, const struct rpc *rpc)
 {
 	_cleanup_(body_unrefp) struct body *body = NULL;
-	_cleanup_(buf_deinit) struct buf scratch = BUF_INIT;
-	const struct buf *text = &gw->http.body;
-	union request req = { 0 };
 	struct apierr err;
-	size_t end;
-	int result = message_read_json(rpc->request, (const char *)text->data, text->len, &scratch,
-				       &req, &end, &err);
+	size_t pos = 0;
+	int result = one_call(gw, rpc, &pos, &body, &err);
 
-	if (result >= 0)
-		result = rpc->call(gw->conn->server, &req, &form_json, &body, &err);
 	if (result == -ENOMEM)
 		apierr_set(&err, ERR_NO_MEMORY);
 	if (result < 0)
 		reply_error(r, &err);
 	else
 		reply_body(r, body);
+}
+
+/* One line per request in the body. What is wrong behind the first is ignored, as etcd does. */
+static void handle_stream(struct gateway *gw, const struct reply *r, const struct rpc *rpc)
+{
+	struct apierr err;
+	size_t pos = 0;
+	int result;
+
+	for (bool first = true;; first = false) {
+		_cleanup_(body_unrefp) struct body *body = NULL;
+
+		result = one_call(gw, rpc, &pos, &body, &err);
+		if (first && result == -EPROTO) {
+			err.code = GRPC_UNKNOWN;
+			reply_error(r, &err);
+			return;
+		}
+		if (first)
+			reply_stream_begin(r);
+		if (result <= 0)
+			break;
+		reply_stream_line(r, body);
+	}
+	if (result == -ENOMEM)
+		conn_fail(gw->conn);
+	reply_stream_end(r);
 }
 
 /* One JSON value of a watch request's body. Returns GOJSON_VALUE, 0 at the end, or an error. */
@@ -97,7 +138,7 @@ static int watch_value(struct jsonwatch *w, const struct buf *text, size_t *pos,
 	union request req = { 0 };
 	size_t end = 0;
 	int r = message_read_json(&msg_watch, (const char *)text->data + *pos, text->len - *pos,
-				  &scratch, &req, &end, err);
+				  &scratch, NULL, &req, &end, err);
 
 	*pos += end;
 	if (r <= 0)
@@ -148,6 +189,8 @@ static void handle_api(struct gateway *gw, const struct reply *r, const struct r
 		reply_text(r, 404, TYPE_TEXT, NOSNIFF, "Not Found\n");
 	else if (strcmp(gw->http.method, "POST") != 0)
 		reply_text(r, 405, TYPE_TEXT, NOSNIFF, "Method Not Allowed\n");
+	else if (rpc->stream)
+		handle_stream(gw, r, rpc);
 	else if (rpc->call != NULL)
 		handle_call(gw, r, rpc);
 	else

@@ -353,6 +353,8 @@ void h2_stream_begin(struct h2_stream *st)
 	}
 	if (r < 0)
 		finish(st, &err);
+	else if (st->rpc->stream)
+		set_complete(st);
 }
 
 static int answer_call(struct h2_stream *st, const union request *req, struct apierr *err)
@@ -367,7 +369,10 @@ static int answer_call(struct h2_stream *st, const union request *req, struct ap
 	if (r < 0)
 		return r;
 	push(st, NULL, body);
-	finish(st, NULL);
+	if (st->rpc->stream)
+		wake(st);
+	else
+		finish(st, NULL);
 	return 0;
 }
 
@@ -380,10 +385,13 @@ static int answer_watch(struct h2_stream *st, const union request *req, struct a
 
 static void handle_message(struct h2_stream *st, const uint8_t *data, size_t len)
 {
+	_cleanup_(arena_deinit) struct arena arena;
 	union request req = { 0 };
 	struct apierr err;
-	int r = message_read_pb(st->rpc->request, data, len, &req, &err);
+	int r;
 
+	arena_init(&arena, REQUEST_ARENA_MAX);
+	r = message_read_pb(st->rpc->request, data, len, &arena, &req, &err);
 	if (r == 0)
 		r = (st->watch != NULL ? answer_watch : answer_call)(st, &req, &err);
 	if (r == -ENOMEM)
@@ -462,6 +470,10 @@ void h2_stream_end(struct h2_stream *st)
 	st->half_closed = true;
 	if (st->finished || (st->watch != NULL && st->in.len == 0))
 		return; /* etcd goes on serving the watches of a stream that is closed on one side */
+	if (st->rpc->stream && st->in.len == 0) {
+		finish(st, NULL);
+		return;
+	}
 	if (st->in.len == 0)
 		apierr_setf(&err, GRPC_UNKNOWN, "EOF");
 	else

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tables of the requests, and the protobuf reader that works by them. Fields that are not listed
- * are skipped, as in every protobuf implementation. Messages nest two levels at most, so there is no
- * depth to bound.
+ * are skipped, as in every protobuf implementation.
  */
 #include "message.h"
 
 #include <errno.h>
 
 #include "pbscan.h"
+
+#define MAX_DEPTH 100
 
 #define F(no, k, json, struct_type, member, ...) \
 	{ .number = (no), .kind = (k), .name = (json), \
@@ -53,11 +54,77 @@ static const struct msg_field put_fields[] = {
 	F(2, MSG_BYTES, "value", put_request, value),
 	F(3, MSG_INT, "lease", put_request, lease),
 	F(4, MSG_BOOL, "prev_kv", put_request, prev_kv, .camel = "prevKv"),
+	F(5, MSG_BOOL, "ignore_value", put_request, ignore_value, .camel = "ignoreValue"),
+	F(6, MSG_BOOL, "ignore_lease", put_request, ignore_lease, .camel = "ignoreLease"),
 };
 
-static const struct msg_field key_fields[] = {
-	F(1, MSG_BYTES, "key", key_request, key),
-	F(2, MSG_BYTES, "range_end", key_request, end, .camel = "rangeEnd"),
+static const struct msg_field delete_fields[] = {
+	F(1, MSG_BYTES, "key", delete_request, key),
+	F(2, MSG_BYTES, "range_end", delete_request, end, .camel = "rangeEnd"),
+	F(3, MSG_BOOL, "prev_kv", delete_request, prev_kv, .camel = "prevKv"),
+};
+
+static const struct msg_enum compare_results = {
+	"etcdserverpb.Compare_CompareResult",
+	(const char *const[]){ "EQUAL", "GREATER", "LESS", "NOT_EQUAL", NULL },
+};
+static const struct msg_enum compare_targets = {
+	"etcdserverpb.Compare_CompareTarget",
+	(const char *const[]){ "VERSION", "CREATE", "MOD", "VALUE", "LEASE", NULL },
+};
+
+static const struct msg_field compare_fields[] = {
+	F(1, MSG_ENUM, "result", compare, result, .names = &compare_results),
+	F(2, MSG_ENUM, "target", compare, target, .names = &compare_targets),
+	F(3, MSG_BYTES, "key", compare, key),
+	F(4, MSG_INT, "version", compare, version),
+	F(5, MSG_INT, "create_revision", compare, create_revision, .camel = "createRevision"),
+	F(6, MSG_INT, "mod_revision", compare, mod_revision, .camel = "modRevision"),
+	F(7, MSG_BYTES, "value", compare, value),
+	F(8, MSG_INT, "lease", compare, lease),
+	F(64, MSG_BYTES, "range_end", compare, end, .camel = "rangeEnd"),
+};
+static const struct msg msg_compare = MSG(compare_fields, .size = sizeof(struct compare));
+
+static const struct msg_field op_fields[] = {
+	F(OP_RANGE, MSG_MESSAGE, "request_range", op, range, .camel = "requestRange",
+	  .message = &msg_range),
+	F(OP_PUT, MSG_MESSAGE, "request_put", op, put, .camel = "requestPut",
+	  .message = &msg_put),
+	F(OP_DELETE, MSG_MESSAGE, "request_delete_range", op, del, .camel = "requestDeleteRange",
+	  .message = &msg_delete),
+	F(OP_TXN, MSG_MESSAGE, "request_txn", op, txn, .camel = "requestTxn",
+	  .message = &msg_txn),
+};
+static const struct msg msg_op = MSG(op_fields, .size = sizeof(struct op), .oneof = true);
+
+static const struct msg_field txn_fields[] = {
+	F(1, MSG_LIST, "compare", txn_request, compare, .message = &msg_compare),
+	F(2, MSG_LIST, "success", txn_request, success, .message = &msg_op),
+	F(3, MSG_LIST, "failure", txn_request, failure, .message = &msg_op),
+};
+
+static const struct msg_field compact_fields[] = {
+	F(1, MSG_INT, "revision", compact_request, revision),
+};
+
+static const struct msg_field grant_fields[] = {
+	F(1, MSG_INT, "TTL", lease_request, ttl),
+	F(2, MSG_INT, "ID", lease_request, id),
+};
+
+static const struct msg_field lease_fields[] = {
+	F(1, MSG_INT, "ID", lease_request, id),
+	F(2, MSG_BOOL, "keys", lease_request, keys),
+};
+
+static const struct msg_enum alarm_actions = {
+	"etcdserverpb.AlarmRequest_AlarmAction",
+	(const char *const[]){ "GET", "ACTIVATE", "DEACTIVATE", NULL },
+};
+
+static const struct msg_field alarm_fields[] = {
+	F(1, MSG_ENUM, "action", alarm_request, action, .names = &alarm_actions),
 };
 
 static const struct msg_field auth_fields[] = {
@@ -96,40 +163,89 @@ static const struct msg_field watch_fields[] = {
 
 const struct msg msg_range = MSG(range_fields);
 const struct msg msg_put = MSG(put_fields);
-const struct msg msg_key = MSG(key_fields);
+const struct msg msg_delete = MSG(delete_fields);
+const struct msg msg_txn = MSG(txn_fields);
+const struct msg msg_compact = MSG(compact_fields);
+const struct msg msg_grant = MSG(grant_fields);
+const struct msg msg_lease = MSG(lease_fields);
+const struct msg msg_alarm = MSG(alarm_fields);
 const struct msg msg_auth = MSG(auth_fields);
 const struct msg msg_watch = MSG(watch_fields, .oneof = true);
 
+/* ---- lists ---- */
+
+static bool is_power_of_two(size_t n)
+{
+	return (n & (n - 1)) == 0;
+}
+
+/* The elements move when their number reaches a power of two; nothing points at one by then. */
+void *message_list_add(struct list *list, const struct msg *msg, struct arena *arena, int *r,
+		       struct apierr *err)
+{
+	size_t n = list->n++;
+	uint8_t *items = list->items;
+
+	*r = 0;
+	if (n >= LIST_MAX)
+		return NULL;
+	if (is_power_of_two(n)) {
+		items = arena_calloc(arena, n > 0 ? 2 * n : 1, msg->size);
+		if (items == NULL) {
+			*r = apierr_set(err, ERR_TOO_LARGE);
+			return NULL;
+		}
+		if (n > 0)
+			memcpy(items, list->items, n * msg->size);
+		list->items = items;
+	}
+	return items + n * msg->size;
+}
+
 /* ---- protobuf ---- */
 
-static int read_message(const struct msg *msg, struct pb_field *field, void *base);
+struct reader {
+	struct arena *arena;
+	struct apierr *err;
+	unsigned depth;
+};
 
-static int set_bytes(const struct msg_field *f, struct pb_field *field, void *base, void *member)
+static int read_message(struct reader *rd, const struct msg *msg, struct pb_field *field, void *base);
+
+static int set_bytes(struct reader *rd, const struct msg_field *f, struct pb_field *field, void *base,
+		   void *member)
 {
+	(void)rd;
 	(void)f;
 	(void)base;
 	*(struct bytes *)member = (struct bytes){ .data = field->data, .size = field->len };
 	return 0;
 }
 
-static int set_int(const struct msg_field *f, struct pb_field *field, void *base, void *member)
+static int set_int(struct reader *rd, const struct msg_field *f, struct pb_field *field, void *base,
+		   void *member)
 {
+	(void)rd;
 	(void)f;
 	(void)base;
 	*(int64_t *)member = (int64_t)field->value;
 	return 0;
 }
 
-static int set_bool(const struct msg_field *f, struct pb_field *field, void *base, void *member)
+static int set_bool(struct reader *rd, const struct msg_field *f, struct pb_field *field, void *base,
+		   void *member)
 {
+	(void)rd;
 	(void)f;
 	(void)base;
 	*(bool *)member = field->value != 0;
 	return 0;
 }
 
-static int set_enum(const struct msg_field *f, struct pb_field *field, void *base, void *member)
+static int set_enum(struct reader *rd, const struct msg_field *f, struct pb_field *field, void *base,
+		   void *member)
 {
+	(void)rd;
 	(void)f;
 	(void)base;
 	*(int64_t *)member = (int32_t)field->value;
@@ -137,12 +253,14 @@ static int set_enum(const struct msg_field *f, struct pb_field *field, void *bas
 }
 
 /* A repeated enum comes packed or one by one (protobuf encoding guide). */
-static int set_enum_set(const struct msg_field *f, struct pb_field *field, void *base, void *member)
+static int set_enum_set(struct reader *rd, const struct msg_field *f, struct pb_field *field, void *base,
+		   void *member)
 {
 	struct pb_cursor c = pb_cursor_of(field->data, field->len);
 	uint64_t v = field->value;
 	int r = field->wire == PB_LEN ? pb_varint_next(&c, &v) : PB_FIELD;
 
+	(void)rd;
 	(void)f;
 	(void)base;
 	while (r == PB_FIELD) {
@@ -153,23 +271,35 @@ static int set_enum_set(const struct msg_field *f, struct pb_field *field, void 
 	return r;
 }
 
-static int set_message(const struct msg_field *f, struct pb_field *field, void *base, void *member)
+static int set_list(struct reader *rd, const struct msg_field *f, struct pb_field *field, void *base,
+		   void *member)
+{
+	int r;
+	void *item = message_list_add(member, f->message, rd->arena, &r, rd->err);
+
+	(void)base;
+	return item != NULL ? read_message(rd, f->message, field, item) : r;
+}
+
+static int set_message(struct reader *rd, const struct msg_field *f, struct pb_field *field, void *base,
+		   void *member)
 {
 	*(int64_t *)base = f->number; /* only unions hold messages */
-	return read_message(f->message, field, member);
+	return read_message(rd, f->message, field, member);
 }
 
 static const struct {
 	enum pb_wire wire;
-	int (*set)(const struct msg_field *, struct pb_field *, void *base, void *member);
+	int (*set)(struct reader *, const struct msg_field *, struct pb_field *, void *base,
+		   void *member);
 } setters[] = {
 	[MSG_BYTES] = { PB_LEN, set_bytes },         [MSG_INT] = { PB_VARINT, set_int },
 	[MSG_BOOL] = { PB_VARINT, set_bool },        [MSG_ENUM] = { PB_VARINT, set_enum },
 	[MSG_ENUM_SET] = { PB_VARINT, set_enum_set }, [MSG_MESSAGE] = { PB_LEN, set_message },
-	[MSG_STRING] = { PB_LEN, set_bytes },
+	[MSG_STRING] = { PB_LEN, set_bytes },        [MSG_LIST] = { PB_LEN, set_list },
 };
 
-static int set_field(const struct msg *msg, struct pb_field *field, void *base)
+static int set_field(struct reader *rd, const struct msg *msg, struct pb_field *field, void *base)
 {
 	for (size_t i = 0; i < msg->n_fields; i++) {
 		const struct msg_field *f = &msg->fields[i];
@@ -179,32 +309,38 @@ static int set_field(const struct msg *msg, struct pb_field *field, void *base)
 		if (field->wire != setters[f->kind].wire &&
 		    !(f->kind == MSG_ENUM_SET && field->wire == PB_LEN))
 			return -EBADMSG;
-		return setters[f->kind].set(f, field, base, (char *)base + f->offset);
+		return setters[f->kind].set(rd, f, field, base, (char *)base + f->offset);
 	}
 	return 0;
 }
 
-static int read_message(const struct msg *msg, struct pb_field *field, void *base)
+static int read_message(struct reader *rd, const struct msg *msg, struct pb_field *field, void *base)
 {
 	struct pb_cursor c = pb_cursor_of(field->data, field->len);
 	struct pb_field inner;
 	int r;
 
+	if (rd->depth >= MAX_DEPTH)
+		return -EBADMSG;
+	rd->depth++;
 	while ((r = pb_field_next(&c, &inner)) == PB_FIELD) {
-		r = set_field(msg, &inner, base);
+		r = set_field(rd, msg, &inner, base);
 		if (r < 0)
 			return r;
 	}
+	rd->depth--;
 	return r;
 }
 
-int message_read_pb(const struct msg *msg, const uint8_t *data, size_t len, union request *req,
-		    struct apierr *err)
+int message_read_pb(const struct msg *msg, const uint8_t *data, size_t len, struct arena *arena,
+		    union request *req, struct apierr *err)
 {
+	struct reader rd = { .arena = arena, .err = err };
 	struct pb_field whole = { .data = data, .len = len };
+	int r = read_message(&rd, msg, &whole, req);
 
-	if (read_message(msg, &whole, req) < 0)
-		return apierr_setf(err, GRPC_INTERNAL,
-				   "grpc: error unmarshalling request: malformed protobuf message");
-	return 0;
+	if (r < 0 && r != -EPROTO)
+		r = apierr_setf(err, GRPC_INTERNAL,
+				"grpc: error unmarshalling request: malformed protobuf message");
+	return r;
 }

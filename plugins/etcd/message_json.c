@@ -13,6 +13,7 @@
 
 struct reader {
 	struct buf *scratch; /* reserved once, so that what was read stays where it is */
+	struct arena *arena; /* for lists */
 	struct apierr *err;
 };
 
@@ -205,12 +206,29 @@ static int read_submessage(struct reader *rd, const struct msg_field *f, struct 
 	return read_object(rd, f->message, v, member);
 }
 
+static int read_list(struct reader *rd, const struct msg_field *f, struct gojson v, void *member)
+{
+	struct gojson element;
+	size_t pos = 0;
+	int r = 0;
+
+	if (v.text[0] != '[')
+		return wrong_type(rd, v, "[]json.RawMessage");
+	while (r == 0 && gojson_next_element(v, &pos, &element)) {
+		void *item = message_list_add(member, f->message, rd->arena, &r, rd->err);
+
+		if (item != NULL)
+			r = read_object(rd, f->message, element, item);
+	}
+	return r;
+}
+
 typedef int (*read_fn)(struct reader *, const struct msg_field *, struct gojson, void *);
 
 static const read_fn readers[] = {
 	[MSG_BYTES] = read_bytes, [MSG_INT] = read_int,           [MSG_BOOL] = read_bool,
 	[MSG_ENUM] = read_enum,   [MSG_ENUM_SET] = read_enum_set, [MSG_MESSAGE] = read_submessage,
-	[MSG_STRING] = read_string,
+	[MSG_STRING] = read_string, [MSG_LIST] = read_list,
 };
 
 static bool is_name(const char *name, struct bytes key)
@@ -262,9 +280,10 @@ static int read_object(struct reader *rd, const struct msg *msg, struct gojson v
 }
 
 int message_read_json(const struct msg *msg, const char *text, size_t len, struct buf *scratch,
-		      union request *req, size_t *ret_end, struct apierr *err)
+		      struct arena *arena, union request *req, size_t *ret_end,
+		      struct apierr *err)
 {
-	struct reader rd = { .scratch = scratch, .err = err };
+	struct reader rd = { .scratch = scratch, .arena = arena, .err = err };
 	char error[GOJSON_ERROR_SIZE];
 	size_t end = 0;
 	int r = gojson_scan(text, len, &end, error);

@@ -5,13 +5,21 @@
  */
 #include "meshd/plugin.h"
 
+#include <errno.h>
+
 #include "server.h"
 
 static int etcd_open(struct mesh_host *host, void **ret_ctx)
 {
 	struct server *s;
-	int r = server_new(host, &s);
+	int r;
 
+	if (host->ops->size < sizeof *host->ops) {
+		mesh_log(host, MESH_ERR, "etcd: this meshd is older than the plugin, which needs what "
+			 "clients write; install both from one version");
+		return -ENOTSUP;
+	}
+	r = server_new(host, &s);
 	if (r < 0)
 		return r;
 	*ret_ctx = s;

@@ -164,7 +164,7 @@ static void encode_sorted(struct walk *w)
 
 /* ---- the answer ---- */
 
-static int check_request(const struct range_request *req, struct apierr *err)
+int range_check(const struct range_request *req, struct apierr *err)
 {
 	if (req->key.size == 0)
 		return apierr_set(err, ERR_EMPTY_KEY);
@@ -198,7 +198,7 @@ static int store_error(int r, struct apierr *err)
 	return r == -ENOMEM ? r : apierr_set(err, ERR_STORE);
 }
 
-static int walk_store(struct server *s, struct walk *w, struct apierr *err)
+static int walk_source(const struct range_source *source, struct walk *w, struct apierr *err)
 {
 	const struct range_request *req = w->req;
 	struct mesh_range range = {
@@ -206,19 +206,36 @@ static int walk_store(struct server *s, struct walk *w, struct apierr *err)
 		.end = req->end.data, .end_size = req->end.size,
 		.revision = MAX(req->revision, 0),
 	};
-	int64_t revision = server_revision(s);
 	int r;
 
-	if (range.revision > revision)
+	if (range.revision > source->revision)
 		return apierr_set(err, ERR_FUTURE);
-	w->form->open(w->out, &s->ids, revision);
-	r = s->host->ops->store_range(s->host, &range, on_kv, w);
+	r = source->walk(source->ctx, &range, on_kv, w);
 	if (r != 0)
 		return store_error(r, err);
 	if (w->collect)
 		encode_sorted(w);
-	w->form->close(w->out, w->taken > 0, w->limit >= 0 && w->taken > w->limit, w->count);
+	w->form->tail(w->out, w->taken > 0, w->limit >= 0 && w->taken > w->limit, w->count);
 	return 0;
+}
+
+int range_fields(const struct range_source *source, const struct range_request *req,
+		 const struct form *form, struct buf *out, struct apierr *err)
+{
+	struct walk w;
+	int r;
+
+	walk_init(&w, req, form, out);
+	r = walk_source(source, &w, err);
+	free(w.kvs);
+	return r;
+}
+
+static int walk_store(void *ctx, const struct mesh_range *range, mesh_kv_fn fn, void *arg)
+{
+	struct server *s = ctx;
+
+	return s->host->ops->store_range(s->host, range, fn, arg);
 }
 
 /* Ranges that many clients ask for in the same words. */
@@ -232,16 +249,16 @@ static bool is_plain(const struct range_request *req)
 static int compute(struct server *s, const struct range_request *req, const struct form *form,
 		   struct body **ret_body, struct apierr *err)
 {
+	const struct range_source store = { walk_store, s, server_revision(s) };
 	_cleanup_(buf_deinit) struct buf out = BUF_INIT;
 	struct body *body;
-	struct walk w;
 	int r;
 
-	walk_init(&w, req, form, &out);
-	r = walk_store(s, &w, err);
-	free(w.kvs);
+	form->open(&out, &s->ids, store.revision);
+	r = range_fields(&store, req, form, &out, err);
 	if (r < 0)
 		return r;
+	form->end(&out);
 	body = body_take(&out);
 	if (body == NULL)
 		return -ENOMEM;
@@ -253,7 +270,7 @@ int range_answer(struct server *s, const struct range_request *req, const struct
 		 struct body **ret_body, struct apierr *err)
 {
 	bool plain = is_plain(req);
-	int r = check_request(req, err);
+	int r = range_check(req, err);
 
 	if (r < 0)
 		return r;

@@ -125,6 +125,37 @@ void reply_error(const struct reply *r, const struct apierr *err)
 	}
 }
 
+void reply_stream_begin(const struct reply *r)
+{
+	struct reply head = *r;
+
+	head.persistent = r->persistent && r->minor > 0;
+	reply_head(&head, 200, TYPE_JSON, HEADER_GRPC, r->minor > 0 ? LENGTH_CHUNKED : LENGTH_UNTIL_CLOSE);
+}
+
+void reply_stream_line(const struct reply *r, const struct body *body)
+{
+	static const char before[] = "{\"result\":", after[] = "}\n";
+	size_t size = sizeof before - 1 + body->size + sizeof after - 1;
+	char chunk[24];
+
+	if (r->minor > 0)
+		add(r, chunk, (size_t)snprintf(chunk, sizeof chunk, "%zx\r\n", size));
+	add(r, before, sizeof before - 1);
+	add(r, body->data, body->size);
+	add(r, after, sizeof after - 1);
+	if (r->minor > 0)
+		add(r, "\r\n", 2);
+}
+
+void reply_stream_end(const struct reply *r)
+{
+	if (r->minor > 0)
+		add(r, "0\r\n\r\n", 5);
+	else
+		conn_end(r->conn);
+}
+
 void reply_refusal(const struct reply *r, int status, const char *reason)
 {
 	char text[512];

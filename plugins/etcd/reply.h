@@ -37,6 +37,11 @@ void reply_text(const struct reply *r, int status, const char *type, const char 
 void reply_body(const struct reply *r, struct body *body);
 void reply_error(const struct reply *r, const struct apierr *err);
 
+/* A stream of answers, one line each: begin, lines, end. A client of HTTP/1.0 gets no chunks. */
+void reply_stream_begin(const struct reply *r);
+void reply_stream_line(const struct reply *r, const struct body *body);
+void reply_stream_end(const struct reply *r);
+
 /* The parser refused the request: a short text, as Go's server sends it; the connection must end. */
 void reply_refusal(const struct reply *r, int status, const char *reason);
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The call table and the handlers that are too small for a file of their own. The mesh owns every
- * key below the prefix; what else etcd offers is refused with its own errors.
+ * The call table and the handlers that are too small for a file of their own. What else etcd offers
+ * is refused with its own errors.
  */
 #include "rpc.h"
 
 #include <errno.h>
-#include <stdio.h>
 
+#include "cluster.h"
+#include "kv_write.h"
+#include "lease.h"
 #include "range.h"
 #include "server.h"
 
@@ -25,85 +27,6 @@ static int call_range(struct server *s, const union request *req, const struct f
 		      struct body **ret_body, struct apierr *err)
 {
 	return range_answer(s, &req->range, form, ret_body, err);
-}
-
-/* A key for a message: printable, cut after 100 bytes. */
-static void quote_key(struct bytes key, char out[128])
-{
-	size_t n = MIN(key.size, (size_t)100);
-
-	for (size_t i = 0; i < n; i++)
-		out[i] = key.data[i] >= 0x20 && key.data[i] < 0x7f ? (char)key.data[i] : '?';
-	snprintf(out + n, 128 - n, "%s", key.size > n ? "..." : "");
-}
-
-static int refuse_write(struct server *s, struct bytes key, struct apierr *err)
-{
-	char quoted[128];
-
-	apierr_set(err, ERR_DENIED);
-	quote_key(key, quoted);
-	if (s->host->ops->store_owned(s->host, key.data, key.size))
-		snprintf(err->detail, sizeof err->detail,
-			 "etcdserver: permission denied: the mesh owns '%s', it is read-only here; "
-			 "change the mesh's configuration instead", quoted);
-	else
-		snprintf(err->detail, sizeof err->detail,
-			 "etcdserver: permission denied: '%s' is outside '%s/' and cannot be "
-			 "stored here", quoted, s->options.prefix);
-	return -EPROTO;
-}
-
-/* `<prefix>/<dir>/` with the value init_dir: what `apisix init_etcd` writes at every start. */
-static bool is_placeholder(const struct server *s, const struct put_request *put)
-{
-	size_t prefix = strlen(s->options.prefix), size;
-	const uint8_t *dir;
-
-	if (put->value.size != 8 || memcmp(put->value.data, "init_dir", 8) != 0)
-		return false;
-	if (put->key.size < prefix + 3 || memcmp(put->key.data, s->options.prefix, prefix) != 0 ||
-	    put->key.data[prefix] != '/')
-		return false;
-	dir = put->key.data + prefix + 1;
-	size = put->key.size - prefix - 1;
-	return memchr(dir, '/', size) == dir + size - 1;
-}
-
-static int call_put(struct server *s, const union request *req, const struct form *form,
-		    struct body **ret_body, struct apierr *err)
-{
-	struct buf b = BUF_INIT;
-
-	if (req->put.key.size == 0)
-		return apierr_set(err, ERR_EMPTY_KEY);
-	if (!is_placeholder(s, &req->put))
-		return refuse_write(s, req->put.key, err);
-	form->header_only(&b, &s->ids, server_revision(s));
-	return answer(&b, ret_body);
-}
-
-static int call_delete(struct server *s, const union request *req, const struct form *form,
-		       struct body **ret_body, struct apierr *err)
-{
-	(void)form;
-	(void)ret_body;
-	if (req->key.key.size == 0)
-		return apierr_set(err, ERR_EMPTY_KEY);
-	return refuse_write(s, req->key.key, err);
-}
-
-static int call_write(struct server *s, const union request *req, const struct form *form,
-		      struct body **ret_body, struct apierr *err)
-{
-	(void)s;
-	(void)req;
-	(void)form;
-	(void)ret_body;
-	apierr_set(err, ERR_DENIED);
-	snprintf(err->detail, sizeof err->detail,
-		 "etcdserver: permission denied: the keys here belong to the mesh and are read-only");
-	return -EPROTO;
 }
 
 static int call_authenticate(struct server *s, const union request *req, const struct form *form,
@@ -146,12 +69,23 @@ static int call_status(struct server *s, const union request *req, const struct 
 static const struct rpc rpcs[] = {
 	{ "kv/range", KV, "Range", &msg_range, call_range },
 	{ "watch", "etcdserverpb.Watch", "Watch", &msg_watch, NULL },
-	{ "kv/put", KV, "Put", &msg_put, call_put },
-	{ "kv/deleterange", KV, "DeleteRange", &msg_key, call_delete },
-	{ "kv/txn", KV, "Txn", &msg_empty, call_write },
-	{ "kv/compaction", KV, "Compact", &msg_empty, call_write },
-	{ "lease/grant", LEASE, "LeaseGrant", &msg_empty, call_write },
-	{ "lease/revoke", LEASE, "LeaseRevoke", &msg_empty, call_write },
+	{ "kv/put", KV, "Put", &msg_put, kv_put },
+	{ "kv/deleterange", KV, "DeleteRange", &msg_delete, kv_delete },
+	{ "kv/txn", KV, "Txn", &msg_txn, kv_txn },
+	{ "kv/compaction", KV, "Compact", &msg_compact, kv_compact },
+	{ "lease/grant", LEASE, "LeaseGrant", &msg_grant, lease_call_grant },
+	{ "lease/revoke", LEASE, "LeaseRevoke", &msg_lease, lease_call_revoke },
+	{ "lease/keepalive", LEASE, "LeaseKeepAlive", &msg_lease, lease_call_keep_alive,
+	  .stream = true },
+	{ "lease/timetolive", LEASE, "LeaseTimeToLive", &msg_lease, lease_call_time_to_live },
+	{ "lease/leases", LEASE, "LeaseLeases", &msg_empty, lease_call_list },
+	{ "kv/lease/revoke", LEASE, "LeaseRevoke", &msg_lease, lease_call_revoke },
+	{ "kv/lease/timetolive", LEASE, "LeaseTimeToLive", &msg_lease, lease_call_time_to_live },
+	{ "kv/lease/leases", LEASE, "LeaseLeases", &msg_empty, lease_call_list },
+	{ "cluster/member/list", "etcdserverpb.Cluster", "MemberList", &msg_empty,
+	  cluster_call_members },
+	{ "maintenance/alarm", "etcdserverpb.Maintenance", "Alarm", &msg_alarm,
+	  cluster_call_alarm },
 	{ "maintenance/status", "etcdserverpb.Maintenance", "Status", &msg_empty, call_status },
 	{ "auth/authenticate", "etcdserverpb.Auth", "Authenticate", &msg_auth, call_authenticate,
 	  .open = true },

@@ -23,6 +23,7 @@ struct rpc {
 	 * -ENOMEM, or -EPROTO with *err. */
 	int (*call)(struct server *s, const union request *req, const struct form *form,
 		    struct body **ret_body, struct apierr *err);
+	bool stream;          /* any number of requests, each answered by one call */
 	bool open;            /* for everyone, as it is how one becomes known */
 };
 

@@ -57,6 +57,7 @@ struct fakehost {
 	int64_t revision, first;
 	int listen_fd;
 	bool denied;
+	struct fakeclient client;
 	char log[512];
 };
 
@@ -338,7 +339,7 @@ static bool ops_uid_allowed(struct mesh_host *host, uint32_t uid)
 	return !of(host)->denied && uid == getuid();
 }
 
-static const struct mesh_host_ops ops = {
+static struct mesh_host_ops ops = {
 	.abi = MESH_ABI,
 	.size = sizeof ops,
 	.loop = ops_loop,
@@ -402,6 +403,25 @@ void fakehost_put(struct fakehost *f, const char *key, const char *value)
 	fakehost_put_n(f, key, value, strlen(value));
 }
 
+void fakehost_change(struct fakehost *f, const struct mesh_change *change)
+{
+	const struct mesh_blob *value = change->value != NULL ? blob_new(change->value, change->value_size)
+							      : NULL;
+	struct mesh_event e = {
+		.type = value != NULL ? MESH_PUT : MESH_DELETE,
+		.kv = { .key = change->key, .key_size = change->key_size, .value = value,
+			.lease = change->lease },
+	};
+
+	add_event(f, &e);
+	blob_unref(value);
+}
+
+struct fakeclient *fakehost_client(struct fakehost *f)
+{
+	return &f->client;
+}
+
 void fakehost_delete(struct fakehost *f, const char *key)
 {
 	struct mesh_event e = {
@@ -444,6 +464,7 @@ struct fakehost *fakehost_new(const struct mesh_plugin *plugin, const char *cons
 	struct fakehost *f = calloc(1, sizeof *f);
 
 	assert(f != NULL);
+	fakeclient_ops(&ops);
 	f->host.ops = &ops;
 	f->conf = (struct mesh_conf){ .plugin = plugin, .options = options };
 	f->plugin = plugin;

@@ -15,6 +15,16 @@
 
 struct fakehost;
 
+/* What clients write; set by tests. */
+struct fakeclient {
+	struct mesh_lease leases[16]; /* in no order that tells anything */
+	size_t n_leases;
+	size_t max_keys;              /* of all; 0: no limit */
+	int fail;                     /* store_write() returns this instead */
+	int64_t last_id;
+	unsigned writes;
+};
+
 /* fields: "name=value" strings, ended by NULL; on top of the plugin's defaults. May be NULL. */
 struct fakehost *fakehost_new(const struct mesh_plugin *plugin, const char *const *options);
 void fakehost_free(struct fakehost *f);
@@ -34,9 +44,16 @@ void fakehost_begin(struct fakehost *f);
 void fakehost_put(struct fakehost *f, const char *key, const char *value);
 void fakehost_put_n(struct fakehost *f, const char *key, const void *value, size_t size);
 void fakehost_delete(struct fakehost *f, const char *key);
+void fakehost_change(struct fakehost *f, const struct mesh_change *change);
 int64_t fakehost_commit(struct fakehost *f);
 /* A transaction of one put. */
 int64_t fakehost_set(struct fakehost *f, const char *key, const char *value);
+
+/* The state of fakeclient.c, and its functions for a host's table. */
+struct fakeclient *fakehost_client(struct fakehost *f);
+void fakeclient_ops(struct mesh_host_ops *ops);
+/* A lease ends by itself. */
+void fakehost_expire(struct fakehost *f, int64_t id);
 
 /* Forgets the history before this revision. */
 void fakehost_compact(struct fakehost *f, int64_t first);

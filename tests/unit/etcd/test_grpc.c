@@ -252,8 +252,6 @@ static void refuses_what_it_does_not_do(void **state)
 	grpc_status_is(&f->g, grpc_call(&f->g, "/etcdserverpb.KV/Put", req, n),
 		       GRPC_PERMISSION_DENIED,
 		       "etcdserver: permission denied: the mesh owns '/apisix/routes/100%25?'");
-	grpc_status_is(&f->g, grpc_call(&f->g, "/etcdserverpb.KV/Txn", "", 0),
-		       GRPC_PERMISSION_DENIED, "etcdserver: permission denied");
 }
 
 static void refuses_bad_frames(void **state)

@@ -24,7 +24,8 @@ static struct read read_json(const struct msg *msg, const char *text)
 {
 	struct read in = { .scratch = BUF_INIT };
 
-	in.r = message_read_json(msg, text, strlen(text), &in.scratch, &in.req, &in.end, &in.err);
+	in.r = message_read_json(msg, text, strlen(text), &in.scratch, NULL, &in.req, &in.end,
+				 &in.err);
 	return in;
 }
 
@@ -211,7 +212,8 @@ static void reads_generated_protobuf(void **state)
 	pb.min_create_revision = 3;
 	pb.max_create_revision = -4;
 	assert_int_equal(message_read_pb(&msg_range, data,
-					 etcdserverpb__range_request__pack(&pb, data), &req, &err), 0);
+					 etcdserverpb__range_request__pack(&pb, data), NULL, &req,
+					 &err), 0);
 	assert_bytes(req.range.key, "/a");
 	assert_bytes(req.range.end, "/b");
 	assert_int_equal(req.range.limit, 10);
@@ -243,7 +245,8 @@ static void reads_a_generated_watch(void **state)
 	pb.request_union_case = ETCDSERVERPB__WATCH_REQUEST__REQUEST_UNION_CREATE_REQUEST;
 	pb.create_request = &create;
 	assert_int_equal(message_read_pb(&msg_watch, data,
-					 etcdserverpb__watch_request__pack(&pb, data), &req, &err), 0);
+					 etcdserverpb__watch_request__pack(&pb, data), NULL, &req,
+					 &err), 0);
 	assert_int_equal(req.watch.kind, WATCH_CREATE);
 	assert_bytes(req.watch.create.key, "k");
 	assert_int_equal(req.watch.create.start_revision, 5);
@@ -270,7 +273,7 @@ static void refuses_broken_protobuf(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		assert_int_equal(message_read_pb(&msg_range, (const uint8_t *)rows[i].data, rows[i].len,
-						 &req, &err), -EPROTO);
+						 NULL, &req, &err), -EPROTO);
 		assert_int_equal(err.code, GRPC_INTERNAL);
 	}
 }
