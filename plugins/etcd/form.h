@@ -39,6 +39,7 @@ struct watch_head {
 	bool created, canceled;
 	int64_t compact_revision;
 	const char *cancel_reason; /* NULL: none */
+	bool fragment;             /* more of the same revision follows */
 };
 
 struct form {
@@ -69,6 +70,9 @@ struct form {
 };
 
 extern const struct form form_json, form_grpc;
+
+/* Bytes of an event within a protobuf message. */
+size_t form_event_size(const struct mesh_event *event, bool prev_kv);
 
 /* What is left of a kv in an event: a delete has only key and mod_revision (etcd's tombstone). */
 struct mesh_kv event_kv(const struct mesh_event *event);

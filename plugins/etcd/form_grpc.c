@@ -148,19 +148,39 @@ static void grpc_status(struct buf *b, const struct ids *ids, const struct statu
 	finish(b, 0);
 }
 
+struct event_sizes {
+	size_t kv, prev, all;
+};
+
+static struct event_sizes event_sizes(const struct mesh_event *event, const struct mesh_kv *kv, bool prev)
+{
+	struct event_sizes s = { .kv = kv_size(kv, false) };
+
+	s.prev = prev ? kv_size(&event->prev, false) : 0;
+	s.all = int_size(event->type) + 1 + varint_size(s.kv) + s.kv +
+		(prev ? 1 + varint_size(s.prev) + s.prev : 0);
+	return s;
+}
+
+size_t form_event_size(const struct mesh_event *event, bool prev_kv)
+{
+	struct mesh_kv kv = event_kv(event);
+	size_t size = event_sizes(event, &kv, prev_kv && event->prev.value != NULL).all;
+
+	return 1 + varint_size(size) + size;
+}
+
 static void grpc_event(struct buf *b, const struct mesh_event *event, bool prev_kv, bool first)
 {
 	struct mesh_kv kv = event_kv(event);
 	bool prev = prev_kv && event->prev.value != NULL;
-	size_t kv_len = kv_size(&kv, false), prev_len = prev ? kv_size(&event->prev, false) : 0;
-	size_t size = int_size(event->type) + 1 + varint_size(kv_len) + kv_len +
-		      (prev ? 1 + varint_size(prev_len) + prev_len : 0);
+	struct event_sizes sizes = event_sizes(event, &kv, prev);
 	uint8_t *p;
 
 	(void)first;
-	if (buf_reserve(b, size + 11) < 0)
+	if (buf_reserve(b, sizes.all + 11) < 0)
 		return;
-	p = put_len(b->data + b->len, 11, size);
+	p = put_len(b->data + b->len, 11, sizes.all);
 	p = put_int(p, 1, event->type);
 	p = put_kv(p, 2, &kv, false);
 	if (prev)
@@ -185,6 +205,7 @@ static void grpc_watch_head(struct buf *b, const struct ids *ids, const struct w
 	add_int(b, 4, head->canceled);
 	add_int(b, 5, head->compact_revision);
 	add_bytes(b, 6, reason, strlen(reason));
+	add_int(b, 7, head->fragment);
 	finish(b, tail_size);
 }
 

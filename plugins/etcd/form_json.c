@@ -194,6 +194,8 @@ static void json_watch_head(struct buf *b, const struct ids *ids, const struct w
 		buf_append(b, LIT(",\"cancel_reason\":"));
 		json_escape(b, head->cancel_reason, strlen(head->cancel_reason));
 	}
+	if (head->fragment)
+		buf_append(b, LIT(",\"fragment\":true"));
 }
 
 const struct form form_json = {

@@ -15,7 +15,6 @@
 
 #define OUTPUT_HIGH (1024 * 1024)
 #define MAX_STREAMS 1024
-#define MAX_HEADER_LIST (16 * 1024)
 #define FRAME_HEAD_SIZE 9
 
 size_t h2_pending(const struct h2 *h2)
@@ -30,7 +29,7 @@ void h2_flush_later(struct h2 *h2)
 
 /* ---- floods ---- */
 
-static bool bucket_take(struct bucket *b)
+static bool bucket_take(struct bucket *b, unsigned burst)
 {
 	struct timespec now;
 	time_t passed;
@@ -39,7 +38,7 @@ static bool bucket_take(struct bucket *b)
 	passed = MIN(now.tv_sec - b->at, FLOOD_BURST);
 	b->used -= MIN(b->used, (unsigned)passed * FLOOD_RATE);
 	b->at = now.tv_sec;
-	return ++b->used <= FLOOD_BURST;
+	return ++b->used <= burst;
 }
 
 /* Does this frame make the client one that only keeps us busy? */
@@ -47,17 +46,32 @@ static bool is_flood(struct h2 *h2, const nghttp2_frame *frame)
 {
 	switch (frame->hd.type) {
 	case NGHTTP2_RST_STREAM:
-		return !bucket_take(&h2->resets);
+		return !bucket_take(&h2->resets, RESET_BURST);
 	case NGHTTP2_PING:
 	case NGHTTP2_SETTINGS:
 	case NGHTTP2_PRIORITY:
-		return !bucket_take(&h2->control);
+		return !bucket_take(&h2->control, FLOOD_BURST);
 	case NGHTTP2_DATA:
 		return frame->hd.length == 0 && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 &&
-		       !bucket_take(&h2->control);
+		       !bucket_take(&h2->control, FLOOD_BURST);
 	default:
 		return false;
 	}
+}
+
+static int stop_flood(struct h2 *h2);
+
+/* Called for every frame, also for those that nghttp2 then takes as a part of another. */
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+{
+	struct h2 *h2 = user;
+
+	(void)session;
+	if (hd->type != NGHTTP2_CONTINUATION)
+		h2->n_continuations = 0;
+	else if (++h2->n_continuations == MAX_CONTINUATIONS + 1)
+		return stop_flood(h2);
+	return 0;
 }
 
 static int stop_flood(struct h2 *h2)
@@ -131,6 +145,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 	struct h2_stream *st = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 	struct h2 *h2 = user;
 
+	/* A client may make us reset its streams, at the same cost as by resetting them itself. */
+	if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+	    !bucket_take(&h2->resets, RESET_BURST))
+		return stop_flood(h2);
 	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
 		return 0;
 	/* Who gets answers may also send pings: gRPC clients measure with them. */
@@ -262,6 +280,7 @@ static int new_callbacks(nghttp2_session_callbacks **ret)
 
 	if (nghttp2_session_callbacks_new(&cb) != 0)
 		return -ENOMEM;
+	nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);

@@ -40,6 +40,7 @@ struct h2_stream {
 	bool half_closed;           /* the client has sent all it will send */
 	bool headers_sent, finished;
 	struct buf path, token;     /* owned; until the headers are complete */
+	size_t headers_size;        /* of the request, as HTTP/2 counts them (RFC 9113, 6.5.2) */
 	bool token_named;           /* the token came as "token", which goes before "authorization" */
 	const struct rpc *rpc;      /* NULL: refused */
 	struct buf in;              /* owned: the message that is being received */
@@ -52,6 +53,12 @@ struct h2_stream {
 /* Frames that cost us work and the client nothing: so many at once, and per second. */
 #define FLOOD_BURST 1000
 #define FLOOD_RATE 100
+/* nghttp2 has a limit of its own for these, 1,000, but ends with another error then. */
+#define RESET_BURST 900
+
+/* Of the headers of one request, in bytes and in frames behind the first. */
+#define MAX_HEADER_LIST (16 * 1024)
+#define MAX_CONTINUATIONS 8
 
 struct bucket {
 	unsigned used;
@@ -66,6 +73,7 @@ struct h2 {
 	size_t out_size;           /* bytes that wait on all streams */
 	size_t in_size;            /* bytes of unfinished messages on all streams */
 	struct bucket control, resets;
+	unsigned n_continuations;  /* of the header block that is arriving */
 	struct event flush;        /* output was queued outside of h2_ops */
 };
 

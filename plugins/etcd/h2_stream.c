@@ -312,6 +312,9 @@ void h2_stream_header(struct h2_stream *st, const char *name, size_t name_len, c
 {
 	static const char type[] = "application/grpc";
 
+	st->headers_size += name_len + len + 32;
+	if (st->headers_size > MAX_HEADER_LIST)
+		return;
 	if (is_name(name, name_len, ":path"))
 		buf_append(&st->path, value, MIN(len, (size_t)MAX_PATH));
 	else if (is_name(name, name_len, "content-type"))
@@ -329,6 +332,9 @@ static int choose_rpc(struct h2_stream *st, struct apierr *err)
 	struct bytes token = { .data = st->token.data, .size = st->token.len };
 	const struct rpc *rpc;
 
+	if (st->headers_size > MAX_HEADER_LIST)
+		return apierr_setf(err, GRPC_RESOURCE_EXHAUSTED, "the headers of the request are larger "
+				   "than %d KB", MAX_HEADER_LIST / 1024);
 	if (!st->grpc_type)
 		return apierr_setf(err, GRPC_INVALID_ARGUMENT, "invalid gRPC request content-type; "
 				   "JSON is served over HTTP/1.1");

@@ -16,7 +16,9 @@ const struct mesh_opt etcd_options[] = {
 	{ .name = "allow_uids", .type = MESH_OPT_STRING, .list = true,
 	  .doc = "Local users, by name or number, that may read everything, keys included; replaces "
 		 "the default: root, the proxy's user and meshd's own." },
-	{ .name = "tls.cert", .type = MESH_OPT_PATH, .doc = "Certificate chain of the server (PEM); with it and tls.key the port speaks TLS only." },
+	{ .name = "tls.cert", .type = MESH_OPT_PATH,
+	  .doc = "Certificate chain of the server (PEM); with it and tls.key the port speaks TLS "
+		 "only." },
 	{ .name = "tls.key", .type = MESH_OPT_PATH, .doc = "Private key of the server (PEM)." },
 	{ .name = "tls.client_ca", .type = MESH_OPT_PATH,
 	  .doc = "CA that client certificates must come from; every client needs one then." },

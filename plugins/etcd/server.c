@@ -105,6 +105,7 @@ struct server *server_free(struct server *s)
 		return NULL;
 	server_shutdown(s);
 	cache_deinit(&s->cache);
+	watch_hub_deinit(&s->hub);
 	auth_deinit(&s->auth);
 	tls_deinit(&s->tls);
 	peers_deinit(&s->peers);

@@ -7,7 +7,9 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <event2/event.h>
 
+#include "fragment.h"
 #include "range.h"
 #include "server.h"
 
@@ -17,7 +19,7 @@ struct watch_group {
 	struct watchers watchers; /* borrowed from their streams */
 	struct bytes key, end;    /* data owned, in `text` */
 	uint64_t filters;
-	bool prev_kv;
+	bool prev_kv, fragment;
 	uint8_t text[];
 };
 
@@ -27,12 +29,65 @@ struct watcher {
 	struct watch_group *group;   /* borrowed from the hub */
 	int64_t id;
 	int64_t from;                /* events of older revisions were sent or are not wanted */
+	bool notify;                 /* wants to be told of progress now and then */
+	bool quiet;                  /* has seen no event since the last time */
 };
+
+/* ---- progress ---- */
+
+/* A stream that is behind learns nothing from this, and must not grow. */
+static void tell_progress(struct watcher *w, int64_t revision)
+{
+	struct watch_stream *ws = w->stream;
+	struct watch_head head = { .revision = revision, .watch_id = w->id };
+
+	if (w->quiet && ws->sink->pending(ws) <= ws->server->options.watch_buffer)
+		ws->sink->send(ws, &head, NULL);
+	w->quiet = true;
+}
+
+void watch_hub_progress(struct watch_hub *hub)
+{
+	int64_t revision = server_revision(hub->server);
+	struct watch_group *g;
+	struct watcher *w;
+
+	LIST_FOREACH(g, &hub->groups, link)
+		LIST_FOREACH(w, &g->watchers, in_group)
+			if (w->notify)
+				tell_progress(w, revision);
+}
+
+static void on_progress(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	watch_hub_progress(arg);
+}
+
+/* The timer runs only while somebody wants to be told. */
+static void count_notified(struct watch_hub *hub, int change)
+{
+	static const struct timeval interval = { .tv_sec = WATCH_PROGRESS_SECONDS };
+	bool was = hub->n_notified > 0;
+
+	hub->n_notified += (size_t)change;
+	if (!was && hub->n_notified > 0)
+		event_add(&hub->progress, &interval);
+	else if (was && hub->n_notified == 0)
+		event_del(&hub->progress);
+}
 
 void watch_hub_init(struct watch_hub *hub, struct server *server)
 {
 	hub->server = server;
 	LIST_INIT(&hub->groups);
+	event_assign(&hub->progress, server->base, -1, EV_PERSIST, on_progress, hub);
+}
+
+void watch_hub_deinit(struct watch_hub *hub)
+{
+	event_del(&hub->progress);
 }
 
 void watch_stream_init(struct watch_stream *ws, struct server *s, const struct watch_sink *sink)
@@ -53,7 +108,8 @@ static struct watch_group *group_find(struct watch_hub *hub, const struct watch_
 	struct watch_group *g;
 
 	LIST_FOREACH(g, &hub->groups, link)
-		if (g->prev_kv == req->prev_kv && g->filters == req->filters &&
+		if (g->prev_kv == req->prev_kv && g->fragment == req->fragment &&
+		    g->filters == req->filters &&
 		    same(g->key, req->key) && same(g->end, req->end))
 			return g;
 	return NULL;
@@ -66,6 +122,7 @@ static struct watch_group *group_new(struct watch_hub *hub, const struct watch_c
 	if (g == NULL)
 		return NULL;
 	g->prev_kv = req->prev_kv;
+	g->fragment = req->fragment;
 	g->filters = req->filters;
 	g->key = (struct bytes){ .data = g->text, .size = req->key.size };
 	g->end = (struct bytes){ .data = g->text + req->key.size, .size = req->end.size };
@@ -111,6 +168,8 @@ static void watcher_unlink(struct watcher *w)
 	LIST_REMOVE(w, in_group);
 	w->stream->n_watchers--;
 	w->stream->server->stats.watches--;
+	if (w->notify)
+		count_notified(&w->stream->server->hub, -1);
 }
 
 static void watcher_end(struct watcher *w)
@@ -145,11 +204,14 @@ static int watcher_new(struct watch_stream *ws, const struct watch_create *req, 
 		free(w);
 		return -ENOMEM;
 	}
-	*w = (struct watcher){ .stream = ws, .group = g, .id = id, .from = from };
+	*w = (struct watcher){ .stream = ws, .group = g, .id = id, .from = from,
+			       .notify = req->progress_notify, .quiet = true };
 	LIST_INSERT_HEAD(&ws->watchers, w, in_stream);
 	LIST_INSERT_HEAD(&g->watchers, w, in_group);
 	ws->n_watchers++;
 	ws->server->stats.watches++;
+	if (w->notify)
+		count_notified(hub, 1);
 	*ret_watcher = w;
 	return 0;
 }
@@ -173,9 +235,7 @@ static void send_compacted(struct watch_stream *ws, int64_t id, int64_t revision
 
 struct replay {
 	const struct watch_group *group;
-	const struct form *form;
-	struct buf out;
-	uint64_t n;
+	struct splitter out;
 };
 
 static int on_history(const struct mesh_txn *txn, void *arg)
@@ -184,24 +244,32 @@ static int on_history(const struct mesh_txn *txn, void *arg)
 
 	for (size_t i = 0; i < txn->n_events; i++)
 		if (group_matches(r->group, &txn->events[i]))
-			r->form->event(&r->out, &txn->events[i], r->group->prev_kv, r->n++ == 0);
-	return buf_error(&r->out);
+			splitter_add(&r->out, &txn->events[i], r->group->prev_kv);
+	return r->out.failed ? -ENOMEM : buf_error(&r->out.out);
 }
 
-static int send_replay(struct watch_stream *ws, int64_t id, struct replay *r, int64_t revision)
+/* One message, or its fragments. */
+static void send_events(struct watcher *w, const struct tails *tails, uint64_t n, int64_t revision)
 {
-	_cleanup_(body_unrefp) struct body *tail = NULL;
-	struct watch_head head = { .revision = revision, .watch_id = id };
+	struct watch_stream *ws = w->stream;
+	struct watch_head head = { .revision = revision, .watch_id = w->id };
 
-	if (r->n == 0)
-		return 0;
-	r->form->events_end(&r->out);
-	tail = body_take(&r->out);
-	if (tail == NULL)
-		return -ENOMEM;
-	ws->server->stats.events += r->n;
-	ws->sink->send(ws, &head, tail);
-	return 0;
+	for (size_t i = 0; i < tails->n; i++) {
+		head.fragment = i + 1 < tails->n;
+		ws->sink->send(ws, &head, tails->items[i]);
+	}
+	w->quiet = w->quiet && tails->n == 0;
+	ws->server->stats.events += n;
+}
+
+static int send_replay(struct watcher *w, struct replay *replay, int64_t revision)
+{
+	_cleanup_(tails_deinit) struct tails tails = { .items = NULL };
+	int r = splitter_finish(&replay->out, &tails);
+
+	if (r == 0)
+		send_events(w, &tails, replay->out.n_all, revision);
+	return r;
 }
 
 /* Everything from w->from to now in one message. Ends the watch when that is not to be had. */
@@ -209,12 +277,14 @@ static int watcher_replay(struct watcher *w, int64_t revision)
 {
 	struct watch_stream *ws = w->stream;
 	struct mesh_host *host = ws->server->host;
-	struct replay replay = { .group = w->group, .form = ws->sink->form, .out = BUF_INIT };
-	int r = host->ops->store_history(host, w->from, on_history, &replay);
+	struct replay replay = { .group = w->group };
+	int r;
 
+	splitter_init(&replay.out, ws->sink->form, w->group->fragment);
+	r = host->ops->store_history(host, w->from, on_history, &replay);
 	if (r == 0)
-		r = send_replay(ws, w->id, &replay, revision);
-	buf_deinit(&replay.out);
+		r = send_replay(w, &replay, revision);
+	splitter_deinit(&replay.out);
 	w->from = revision + 1;
 	if (r > 0) {
 		send_compacted(ws, w->id, revision);
@@ -246,6 +316,8 @@ static const char *refusal(const struct watch_stream *ws, const struct watch_cre
 		return "mvcc: duplicate watch ID provided on the WatchStream";
 	if (ws->n_watchers >= WATCH_MAX_PER_STREAM)
 		return "etcdserver: too many watches on one stream";
+	if (ws->server->stats.watches >= ws->server->options.max_watches)
+		return "etcdserver: too many watches; frontend.options.max_watches allows no more";
 	return NULL;
 }
 
@@ -344,41 +416,37 @@ int watch_stream_request(struct watch_stream *ws, const struct watch_request *re
 struct fanout {
 	const struct mesh_txn *txn;
 	const struct watch_group *group;
-	struct {
-		const struct form *form;
-		struct body *tail; /* owned; NULL: nothing matches, or no memory */
+	struct encoded {
+		const struct form *form; /* NULL: not asked for yet */
+		struct tails tails;      /* owned */
+		bool failed;             /* no memory */
 	} encoded[2];
-	uint64_t n;                /* events that match */
-	bool failed;
+	uint64_t n;                      /* events that match */
 };
 
-static struct body *encode_events(struct fanout *f, const struct form *form)
+static void encode_events(struct fanout *f, struct encoded *e, const struct form *form)
 {
-	struct buf out = BUF_INIT;
-	uint64_t n = 0;
+	struct splitter out;
 
+	splitter_init(&out, form, f->group->fragment);
 	for (size_t i = 0; i < f->txn->n_events; i++)
 		if (group_matches(f->group, &f->txn->events[i]))
-			form->event(&out, &f->txn->events[i], f->group->prev_kv, n++ == 0);
-	f->n = n;
-	if (n == 0)
-		return NULL;
-	form->events_end(&out);
-	return body_take(&out);
+			splitter_add(&out, &f->txn->events[i], f->group->prev_kv);
+	f->n = out.n_all;
+	e->form = form;
+	e->failed = splitter_finish(&out, &e->tails) < 0;
+	splitter_deinit(&out);
 }
 
-static struct body *fanout_tail(struct fanout *f, const struct form *form)
+static const struct encoded *fanout_encoded(struct fanout *f, const struct form *form)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(f->encoded); i++) {
-		if (f->encoded[i].form == NULL) {
-			f->encoded[i].form = form;
-			f->encoded[i].tail = encode_events(f, form);
-			f->failed = f->encoded[i].tail == NULL && f->n > 0;
-		}
-		if (f->encoded[i].form == form)
-			return f->encoded[i].tail;
-	}
-	return NULL;
+	struct encoded *e = &f->encoded[0];
+
+	if (e->form != NULL && e->form != form)
+		e = &f->encoded[1];
+	if (e->form == NULL)
+		encode_events(f, e, form);
+	return e;
 }
 
 static void cancel_slow(struct watcher *w, int64_t revision)
@@ -395,21 +463,18 @@ static void cancel_slow(struct watcher *w, int64_t revision)
 static void deliver(struct fanout *f, struct watcher *w)
 {
 	struct watch_stream *ws = w->stream;
-	struct watch_head head = { .revision = f->txn->revision, .watch_id = w->id };
-	struct body *tail;
+	const struct encoded *e;
 
 	if (f->txn->revision < w->from)
 		return;
-	tail = fanout_tail(f, ws->sink->form);
-	if (tail == NULL && !f->failed)
+	e = fanout_encoded(f, ws->sink->form);
+	if (f->n == 0)
 		return;
 	/* Without memory for the events the client is told to read again, never left behind. */
-	if (tail == NULL || ws->sink->pending(ws) > ws->server->options.watch_buffer) {
+	if (e->failed || ws->sink->pending(ws) > ws->server->options.watch_buffer)
 		cancel_slow(w, f->txn->revision);
-		return;
-	}
-	ws->server->stats.events += f->n;
-	ws->sink->send(ws, &head, tail);
+	else
+		send_events(w, &e->tails, f->n, f->txn->revision);
 }
 
 static void commit_to_group(struct watch_group *g, const struct mesh_txn *txn)
@@ -422,7 +487,7 @@ static void commit_to_group(struct watch_group *g, const struct mesh_txn *txn)
 		deliver(&f, w);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(f.encoded); i++)
-		body_unref(f.encoded[i].tail);
+		tails_deinit(&f.encoded[i].tails);
 	group_drop_if_empty(g);
 }
 

@@ -12,6 +12,7 @@
 #ifndef ETCD_WATCH_H
 #define ETCD_WATCH_H
 
+#include <event2/event_struct.h>
 #include <sys/queue.h>
 
 #include "body.h"
@@ -29,7 +30,12 @@ LIST_HEAD(watchers, watcher);
 struct watch_hub {
 	struct server *server;      /* borrowed */
 	struct watch_groups groups; /* owned; none is empty */
+	size_t n_notified;          /* watches that want progress messages */
+	struct event progress;
 };
+
+/* How often they get one, when there was no event (etcd's interval). */
+#define WATCH_PROGRESS_SECONDS 600
 
 /* How a stream is written; implemented by each wire side. */
 struct watch_sink {
@@ -52,6 +58,12 @@ struct watch_stream {
 #define WATCH_MAX_PER_STREAM 10000
 
 void watch_hub_init(struct watch_hub *hub, struct server *server);
+/* No stream may be left. */
+void watch_hub_deinit(struct watch_hub *hub);
+
+/* Tells the revision to every watch that asked for progress and saw no event since the last time; the
+ * timer's work. */
+void watch_hub_progress(struct watch_hub *hub);
 
 /* Hands a committed transaction to everyone who watches it. */
 void watch_hub_commit(struct watch_hub *hub, const struct mesh_txn *txn);
