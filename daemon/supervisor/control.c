@@ -295,6 +295,18 @@ static int make_folder(const struct supervisor *sup, const char *path)
 			     sup->who.drop ? sup->who.gid : (gid_t)-1);
 }
 
+/* Who is in the way of our socket? */
+static int in_use(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return log_err_errno(-EEXIST, "'%s' is there and is no socket; remove it or change control.socket",
+				     path);
+	return log_err_errno(-EADDRINUSE, "another meshd answers on '%s'; stop it or give this one another "
+					  "control.socket", path);
+}
+
 int control_open(struct supervisor *sup, const char *path)
 {
 	mode_t mode = sup->who.drop ? 0660 : 0600;
@@ -305,8 +317,7 @@ int control_open(struct supervisor *sup, const char *path)
 					"control.socket", path);
 	sup->control.fd = listen_unix(path, mode);
 	if (sup->control.fd == -EADDRINUSE)
-		return log_err_errno(-EADDRINUSE, "another meshd answers on '%s'; stop it or give this one another "
-						  "control.socket", path);
+		return in_use(path);
 	if (sup->control.fd < 0)
 		return log_err_errno(sup->control.fd, "cannot listen on the control socket '%s'", path);
 	sup->control.path = strdup(path);

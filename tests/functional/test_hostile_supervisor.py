@@ -232,3 +232,10 @@ def test_a_unix_listener_is_for_allowed_users_and_leaves_no_file(daemons, mesh):
     daemon.write_config()
     assert daemon.ctl("reload").returncode == 0
     assert not path.exists()
+
+
+def test_a_file_in_the_place_of_the_control_socket(daemons, mesh, work):
+    path = work / "precious"
+    path.write_text("data")
+    status, log = started(daemons(paths=[mesh], config={"control": {"socket": str(path)}}))
+    assert status == 1 and str(path) in log and "no socket" in log and path.read_text() == "data"

@@ -59,7 +59,7 @@ int store_parse(const uint8_t *data, size_t size, struct store_head *ret_head, s
 	return fn != NULL ? walk(data + STORE_HEAD, records, get_le64(data + 32), fn, arg) : 0;
 }
 
-/* What is no file (a FIFO, a link) may not be renamed by us and holds nothing: it is removed, so that a store can be. */
+/* What is no file (a FIFO, a link) holds nothing and may not be renamed by us: it makes room for a store. */
 static void set_aside(const char *path, const char *why)
 {
 	char aside[STORE_PATH];
