@@ -19,6 +19,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+const char router_bare[] = "true";
+
 /* $host: lower case, no port, no dot at the end. */
 static void host_of(const char *header, char *host, size_t size)
 {
@@ -96,12 +98,14 @@ static bool compare(const char *value, const char *op, const json_t *operand)
 
 	if (json_is_null(operand))
 		return strcmp(op, "==") == 0 ? value == NULL : value != NULL;
+	if (json_is_true(operand))
+		return (value == router_bare) == (strcmp(op, "==") == 0);
 	if (strcmp(op, "~=") == 0)
 		return value == NULL || strcmp(value, text) != 0;
 	if (value == NULL)
 		return false;
 	if (strcmp(op, "==") == 0)
-		return strcmp(value, text) == 0;
+		return value != router_bare && strcmp(value, text) == 0;
 	if (strcmp(op, "~~") == 0 || strcmp(op, "~*") == 0)
 		return regex_find(text, value, op[1] == '*', false) >= 0;
 	if (!number_of(value, &number))

@@ -12,6 +12,9 @@ struct pair {
 	const char *name, *value; /* names as nginx has them: "http_x_a", "arg_q" */
 };
 
+/* The value of a query parameter without "=": no text there, but true. Told by its address. */
+extern const char router_bare[];
+
 struct request {
 	const char *method;
 	const char *host_header; /* as sent */

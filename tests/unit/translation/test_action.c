@@ -52,7 +52,8 @@ static void test_path_rewrites(void **unused)
 	assert_finding(&m, "slot", "routes[5].route.path_rewrite", "variables");
 	assert_json(plugin(&m, "i", "proxy-rewrite"),
 		    "{\"regex_uri\":[\"(?i)\\\\A\\\\Q/I\\\\E((?s).*)\\\\z\",\"/j$1\"]}");
-	assert_json(plugin(&m, "h", "proxy-rewrite"), "{\"host\":\"new.host:80\"}");
+	assert_json(plugin(&m, "h", "proxy-rewrite"), 
+		    "{\"host\":\"new.host:80\",\"use_real_request_uri_unsafe\":true}");
 	mesh_close(&m);
 }
 
@@ -94,8 +95,8 @@ static void test_redirects(void **unused)
 		    "{\"append_query_string\":false,\"encode_uri\":false,\"ret_code\":302,\"uri\":"
 		    "\"$scheme://$http_host/b\"}");
 	assert_json(plugin(&m, "b", "redirect"),
-		    "{\"append_query_string\":true,\"encode_uri\":true,\"ret_code\":301,\"uri\":"
-		    "\"https://x.y:8443$uri\"}");
+		    "{\"append_query_string\":false,\"encode_uri\":false,\"ret_code\":301,\"uri\":"
+		    "\"https://x.y:8443$real_request_uri\"}");
 	assert_json(plugin(&m, "c", "redirect"),
 		    "{\"append_query_string\":true,\"encode_uri\":true,\"regex_uri\":[\"\\\\A\\\\Q/"
 		    "c\\\\E((?s).*)\\\\z\",\"/d$1\"],\"ret_code\":308}");
@@ -240,7 +241,7 @@ static void test_headers(void **unused)
 		    "{\"headers\":{\"add\":{\"x-add\":[\"100% ${__none ?? "
 		    "$}5\",\"two\"]},\"remove\":[\"gone\"],"
 		    "\"set\":{\"X-Set\":\"new\",\"x-over\":\"${remote_addr}\",\"x-req\":\"${http_x_"
-		    "y}\"}}}");
+		    "y}\"}},\"use_real_request_uri_unsafe\":true}");
 	assert_json(plugin(&m, "x", "response-rewrite"),
 		    "{\"headers\":{\"add\":[\"r-add: "
 		    "v\"],\"remove\":[\"server\"],\"set\":{\"r-url\":\"http://x/\"}}}");

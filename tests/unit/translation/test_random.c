@@ -399,6 +399,8 @@ static bool rule_matches(const struct text_rule *r, const struct request *q)
 		return ((value != NULL) == (r->kind == PRESENT)) != r->invert;
 	if (value == NULL && !r->missing_empty)
 		return false;
+	if (value == router_bare)
+		value = "";
 	return text_matches(r, value != NULL ? value : "") != r->invert;
 }
 
@@ -483,7 +485,7 @@ static void envoy_winner(const struct table *t, const struct request *q, char *w
 
 struct random_request {
 	struct request request;
-	struct pair vars[3];
+	struct pair vars[4];
 	char path[128];
 };
 
@@ -505,6 +507,8 @@ static void random_request(const struct table *t, struct random_request *q)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (chance(60))
 			q->vars[q->request.n_vars++] = (struct pair){ names[i], PICK(value_pool) };
+	if (chance(10))
+		q->vars[q->request.n_vars++] = (struct pair){ "arg_q", router_bare };
 }
 
 static void apisix_winner(const struct mesh *m, const struct request *q, char *winner, size_t size)

@@ -297,8 +297,8 @@ static void test_every_action_keeps_its_route(void **unused)
 					"traffic-split"));
 	assert_json(json_object_get(json_object_get(mesh_object(&m, "routes", "r"), "plugins"),
 				    "redirect"),
-		    "{\"append_query_string\":true,\"encode_uri\":true,\"ret_code\":301,\"uri\":"
-		    "\"https://$host$uri\"}");
+		    "{\"append_query_string\":false,\"encode_uri\":false,\"ret_code\":301,\"uri\":"
+		    "\"https://$host$real_request_uri\"}");
 	assert_json(json_object_get(mesh_object(&m, "routes", "d"), "plugins"),
 		    "{\"fault-injection\":{\"abort\":{\"body\":\"tea ${__none ?? "
 		    "$}x\",\"http_status\":418}}}");

@@ -250,7 +250,7 @@ void action_route(struct job *job, const struct scope *scope, const xds_vhost *v
 	note_upgrades(job, action, &here);
 	if (!target(job, action, &here, &wanted, rule))
 		return;
-	action_timeouts(scope, vhost, action, rule);
+	action_timeouts(job, scope, vhost, action, &here, rule);
 	rule->websocket = upgrades_to_websocket(scope, action);
 	rewrite_write(job, rewrite, rule);
 }

@@ -25,8 +25,8 @@ void action_retries(struct job *job, const xds_vhost *vhost, const xds_route_act
 		    struct variant *variant);
 /* Says what of a policy does not count; at: what it belongs to. retry may be NULL. */
 void action_retries_note(struct job *job, const xds_retry *retry, const struct path *at);
-void action_timeouts(const struct scope *scope, const xds_vhost *vhost, const xds_route_action *action,
-		     struct rule *rule);
+void action_timeouts(struct job *job, const struct scope *scope, const xds_vhost *vhost,
+		     const xds_route_action *action, const struct path *at, struct rule *rule);
 /* hash.c: what a request is hashed by, if the cluster hashes. */
 void action_hash(struct job *job, const xds_route_action *action, const struct path *at, struct variant *variant);
 

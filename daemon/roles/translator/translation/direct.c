@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "action.h"
+#include "json.h"
 #include "utf8.h"
 
 /* The text of a body; "" with a note when it cannot be had here. */
@@ -32,11 +33,32 @@ static const char *body_of(struct job *job, const xds_data_source *source, const
 	}
 }
 
+/* Envoy adds the request's own address to answers that are to have a Location. */
+static const char *located(struct job *job, unsigned status, const char *text)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	json_obj_open(&j);
+	json_key(&j, "abort");
+	json_obj_open(&j);
+	json_key_str(&j, "body", text_escape(job, text));
+	json_key(&j, "headers");
+	json_obj_open(&j);
+	json_key_str(&j, "location", "${scheme}://${http_host}${real_request_uri}");
+	json_obj_close(&j);
+	json_key_uint(&j, "http_status", status);
+	json_obj_close(&j);
+	json_obj_close(&j);
+	return job_take(job, &b);
+}
+
 void action_direct(struct job *job, const xds_direct *direct, const struct path *at,
 		   struct rule *rule)
 {
 	struct path here = PATH_AT(at, "direct_response");
 	struct path body = PATH_AT(&here, "body");
+	const char *text;
 
 	if (direct->status < 200 || direct->status > 599) {
 		rule_refuse(job, rule, &here, B_SLOT,
@@ -44,7 +66,10 @@ void action_direct(struct job *job, const xds_direct *direct, const struct path 
 			    direct->status);
 		return;
 	}
-	rule_abort(job, rule, direct->status, body_of(job, direct->body, &body));
+	text = body_of(job, direct->body, &body);
+	rule_abort(job, rule, direct->status, text);
+	if (direct->status == 201 || direct->status / 100 == 3)
+		rule_plugin(job, rule, "fault-injection", located(job, direct->status, text));
 }
 
 bool action_denies(const xds_route *route)

@@ -5,6 +5,7 @@
  */
 #include "domain.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "expr.h"
@@ -31,6 +32,12 @@ static size_t port_start(const char *text)
 	return (size_t)(colon - text);
 }
 
+/* Of ":port". */
+static uint32_t port_number(const char *text)
+{
+	return (uint32_t)strtoul(text + 1, NULL, 10);
+}
+
 /* What APISIX takes in `hosts` (TRANSLATION.md 0.4). */
 static bool host_legal(const char *host)
 {
@@ -47,15 +54,25 @@ static const char *port_regex(struct job *job, enum port_mode mode, uint32_t own
 	return mode == PORT_OWN ? job_printf(job, "(?::%u)?", own_port) : "";
 }
 
-static struct domain domain_wild(struct job *job, struct domain d, enum port_mode mode)
+/*
+ * With the own port taken off, Envoy sees "foo.x" for "foo.x:80" but keeps other ports, which may be
+ * all that the star stands for.
+ */
+static struct domain domain_wild(struct job *job, struct domain d, enum port_mode mode,
+				 uint32_t own_port)
 {
+	const char *rest = ".+";
+
 	size_t len = strlen(d.text);
 
 	d.class = strcmp(d.text, "*") == 0 ? DOMAIN_ANY : DOMAIN_PREFIX;
 	if (d.class == DOMAIN_ANY)
 		return d;
-	d.var = mode == PORT_KEPT ? "http_host" : "host";
-	d.regex = job_printf(job, "\\A%s.+\\z", regex_quote(job, job_str(job, d.text, len - 1)));
+	if (mode == PORT_OWN)
+		rest = job_printf(job, "(?!:%u\\z).+", own_port);
+	d.var = mode == PORT_IGNORED ? "host" : "http_host";
+	d.regex = job_printf(job, "\\A%s%s\\z", regex_quote(job, job_str(job, d.text, len - 1)),
+			     rest);
 	return d;
 }
 
@@ -73,7 +90,8 @@ static struct domain domain_named(struct job *job, struct domain d, enum port_mo
 	const char *rest = d.text + (d.text[0] == '*');
 
 	d.class = d.text[0] == '*' ? DOMAIN_SUFFIX : DOMAIN_EXACT;
-	if (has_port && mode == PORT_IGNORED) {
+	if (has_port && (mode == PORT_IGNORED ||
+			 (mode == PORT_OWN && port_number(d.text + name) == own_port))) {
 		d.class = DOMAIN_NEVER;
 		return d;
 	}
@@ -104,7 +122,7 @@ struct domain domain_parse(struct job *job, const char *text, enum port_mode mod
 	if (len == 0)
 		return d;
 	if (d.text[len - 1] == '*')
-		return domain_wild(job, d, mode);
+		return domain_wild(job, d, mode, own_port);
 	return domain_named(job, d, mode, own_port, exact);
 }
 

@@ -34,6 +34,19 @@ const char *expr_num(struct job *job, const char *var, const char *op, int64_t v
 	return job_take(job, &b);
 }
 
+const char *expr_bare(struct job *job, const char *var, bool is)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	json_arr_open(&j);
+	json_str(&j, var);
+	json_str(&j, is ? "==" : "~=");
+	json_bool(&j, true);
+	json_arr_close(&j);
+	return job_take(job, &b);
+}
+
 const char *expr_absent(struct job *job, const char *var)
 {
 	return expr_op(job, var, "==", NULL);

@@ -12,6 +12,8 @@
 const char *expr_op(struct job *job, const char *var, const char *op, const char *value);
 /* [var, op, number] */
 const char *expr_num(struct job *job, const char *var, const char *op, int64_t value);
+/* [var, "==", true], [var, "~=", true]: what a query parameter without "=" is, or is not. */
+const char *expr_bare(struct job *job, const char *var, bool is);
 /* [var, "==", null]: absent; [var, "~=", null]: present */
 const char *expr_absent(struct job *job, const char *var);
 const char *expr_present(struct job *job, const char *var);
@@ -26,6 +28,8 @@ const char *regex_quote(struct job *job, const char *text);
  * Used by the acceptance check (1 is refused) and before every publication.
  */
 int regex_check(const char *re, char *ret_why, size_t why_size);
+/* Does it match a text without any character? False for one that regex_check() refuses. */
+bool regex_matches_empty(const char *re);
 /* The regex for a full match, as Envoy matches (\A(?:re)\z). */
 const char *regex_full(struct job *job, const char *re);
 

@@ -83,12 +83,9 @@ static enum match_result text_expr(struct job *job, const char *var, const struc
 	return MATCH_OK;
 }
 
-/* Would an empty text match? A regex is asked as a whole only when it can be told without running it. */
 static bool text_matches_empty(const struct text_match *m)
 {
-	if (m->kind == TEXT_REGEX)
-		return strcmp(m->text, ".*") == 0 || m->text[0] == '\0';
-	return m->text[0] == '\0';
+	return m->kind == TEXT_REGEX ? regex_matches_empty(m->text) : m->text[0] == '\0';
 }
 
 static bool header_name_legal(const char *name)
@@ -259,7 +256,7 @@ static enum match_result match_header(struct job *job, const xds_header_matcher 
 		return r;
 	strs_add(job, &exprs, expr);
 	add_values(job, rule, var, &exprs, m->invert_match, m->treat_missing_header_as_empty,
-		   text_matches_empty(&text));
+		   m->treat_missing_header_as_empty && text_matches_empty(&text));
 	return MATCH_OK;
 }
 
@@ -274,6 +271,29 @@ enum match_result match_headers(struct job *job, const xds_route_match *match,
 		r = match_worse(r, match_header(job, match->headers[i], &here, rule));
 	}
 	return r;
+}
+
+/*
+ * A parameter without "=" is empty in Envoy; in APISIX it is no text but true, which a regex would
+ * read as "true".
+ */
+static void add_query(struct job *job, struct rule *rule, const char *var,
+		      const struct text_match *text, const char *expr, const struct path *at)
+{
+	bool empty = text_matches_empty(text);
+	struct strs either = { 0 };
+
+	job_note(job, at, B_INFO, "is compared with the decoded value; Envoy takes it as it is sent");
+
+	if (!empty) {
+		strs_add(job, &rule->vars, expr);
+		if (text->kind != TEXT_EXACT || text->fold_case)
+			strs_add(job, &rule->vars, expr_bare(job, var, false));
+		return;
+	}
+	strs_add(job, &either, expr);
+	strs_add(job, &either, expr_bare(job, var, true));
+	strs_add(job, &rule->vars, expr_list(job, "OR", &either));
 }
 
 enum match_result match_query(struct job *job, const xds_route_match *match, const struct path *at,
@@ -296,7 +316,7 @@ enum match_result match_query(struct job *job, const xds_route_match *match, con
 			if (one == MATCH_OK)
 				one = text_expr(job, var, &text, &here, &expr);
 			if (one == MATCH_OK)
-				strs_add(job, &rule->vars, expr);
+				add_query(job, rule, var, &text, expr, &here);
 		} else {
 			add_presence(job, rule, var,
 				     m->query_parameter_match_specifier_case == 0 ||
@@ -324,7 +344,8 @@ enum match_result match_cookies(struct job *job, const xds_route_match *match,
 			one = text_expr(job, var, &text, &here, &expr);
 		if (one == MATCH_OK) {
 			strs_add(job, &exprs, expr);
-			add_values(job, rule, var, &exprs, m->invert_match, false, false);
+			/* Unlike a header, a cookie that is not there is no match, and thus an inverted one. */
+			add_values(job, rule, var, &exprs, m->invert_match, true, false);
 		}
 		r = match_worse(r, one);
 	}

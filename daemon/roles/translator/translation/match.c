@@ -14,7 +14,7 @@ static enum match_result match_grpc(struct job *job, const xds_route_match *matc
 	if (match->grpc != NULL)
 		strs_add(job, &rule->vars,
 			 expr_op(job, "http_content_type", "~~",
-				 "\\Aapplication/grpc(?:\\+[^;]*)?(?:;.*)?\\z"));
+				 "\\Aapplication/grpc(?:\\+.*)?\\z"));
 	return MATCH_OK;
 }
 

@@ -88,8 +88,25 @@ static bool operator_write(const char *text, size_t len, bool response, struct b
 	return operator_header(text, len, response, out);
 }
 
+/* How the variable in an operator's place is not quite the same. */
+static void operator_note(struct job *job, const struct path *at, const char *text, size_t len)
+{
+	bool header = memchr(text, '(', len) != NULL;
+
+	if (header)
+		job_note(job, at, B_WARN,
+			 "without the header that it names, an empty value is sent; Envoy sends none");
+	if (header && memchr(text, '?', len) != NULL)
+		job_note(job, at, B_WARN, "only the first of its two headers is read");
+	if (header && text[len - 1] != ')')
+		job_note(job, at, B_WARN, "its length is not limited");
+	if (len == strlen("START_TIME") && memcmp(text, "START_TIME", len) == 0)
+		job_note(job, at, B_INFO, "times are written in nginx's form (ISO 8601, local)");
+}
+
 /* NULL: there is an operator that APISIX lacks. */
-static const char *value_convert(struct job *job, const char *value, bool response)
+static const char *value_convert(struct job *job, const char *value, bool response,
+				 const struct path *at)
 {
 	struct buf b = BUF_INIT;
 
@@ -112,6 +129,7 @@ static const char *value_convert(struct job *job, const char *value, bool respon
 			buf_deinit(&b);
 			return NULL;
 		}
+		operator_note(job, at, value + 1, (size_t)(end - value - 1));
 		value = end + 1;
 	}
 	return job_take(job, &b);
@@ -127,18 +145,26 @@ static append_action action_of(const xds_header_option *option)
 	return option->append_action;
 }
 
+static bool overwrites(append_action action)
+{
+	return action == ACTION(OVERWRITE_IF_EXISTS) ||
+	       action == ACTION(OVERWRITE_IF_EXISTS_OR_ADD);
+}
+
 static void change_value(struct job *job, struct header_change *change, append_action action,
 			 const char *value, const struct path *at)
 {
-	if (action == ACTION(ADD_IF_ABSENT) && change->values.n > 0)
+	if (action == ACTION(ADD_IF_ABSENT) && change->had)
 		return;
-	if (action == ACTION(ADD_IF_ABSENT) && !change->replace)
+	if (action == ACTION(ADD_IF_ABSENT) && !change->gone)
 		job_note(job, at, B_WARN,
 			 "APISIX cannot look whether the header is there; it is added in any case");
-	if (action == ACTION(OVERWRITE_IF_EXISTS))
+	if (action == ACTION(OVERWRITE_IF_EXISTS) && change->gone)
+		return;
+	if (action == ACTION(OVERWRITE_IF_EXISTS) && !change->had)
 		job_note(job, at, B_WARN,
 			 "APISIX cannot look whether the header is there; it is set in any case");
-	if (action == ACTION(OVERWRITE_IF_EXISTS) || action == ACTION(OVERWRITE_IF_EXISTS_OR_ADD)) {
+	if (overwrites(action)) {
 		change->replace = true;
 		change->values.n = 0;
 	}
@@ -152,12 +178,12 @@ static bool special(struct job *job, const xds_header_option *option, const char
 	const char *name = option->header->key;
 
 	if (strcasecmp(name, "host") == 0 || strcmp(name, ":authority") == 0) {
-		if (strchr(value, '$') == NULL && strchr(value, '_') == NULL)
+		if (rewrite_host_plain(value))
 			rewrite->host = value;
 		else
-			job_note(
-				job, at, B_WARN,
-				"Host cannot be made of variables in APISIX; the request's own is kept");
+			job_note(job, at, B_WARN,
+				 "'%s' is no host that APISIX takes; the request's own is kept",
+				 option->header->value);
 		return true;
 	}
 	if (name[0] != ':')
@@ -167,33 +193,52 @@ static bool special(struct job *job, const xds_header_option *option, const char
 	return true;
 }
 
+static void option_add(struct job *job, const xds_header_option *option, const struct path *at,
+		       bool response, struct rewrite *rewrite, struct header_changes *changes)
+{
+	struct header_change *change;
+	const char *value;
+
+	if (option->header->raw_value.len > 0)
+		job_note(job, at, B_WARN, "raw values are not read; the header is not added");
+	if (option->header->value[0] == '\0' && !option->keep_empty_value)
+		return;
+	value = value_convert(job, option->header->value, response, at);
+	if (value == NULL) {
+		job_note(job, at, B_WARN,
+			 "the value has a variable that APISIX lacks; the header is not added");
+		return;
+	}
+	if (!response && special(job, option, value, at, rewrite))
+		return;
+	change = change_of(job, changes, option->header->key);
+	if (change == NULL)
+		return;
+	change_value(job, change, action_of(option), value, at);
+	if (response && !change->replace && !rewrite_addable(value))
+		job_note(job, at, B_WARN,
+			 "APISIX cannot add a value with a colon or with a slash at its end to a "
+			 "response; the header is replaced");
+}
+
+/* Within a level Envoy first looks which headers there are, then overwrites, then appends. */
 static void level_add(struct job *job, const struct level *level, bool response,
 		      struct rewrite *rewrite, struct header_changes *changes)
 {
-	for (size_t i = 0; i < level->n_add && i < CHANGES_MAX; i++) {
-		const xds_header_option *option = level->add[i];
-		struct path here = PATH_INDEX(level->at, level->add_field, i);
-		const char *value;
-		struct header_change *change;
+	for (size_t i = 0; i < changes->n; i++) {
+		changes->list[i].had = changes->list[i].values.n > 0;
+		changes->list[i].gone = changes->list[i].replace && !changes->list[i].had;
+	}
+	for (int append = 0; append <= 1; append++) {
+		for (size_t i = 0; i < level->n_add && i < CHANGES_MAX; i++) {
+			const xds_header_option *option = level->add[i];
+			struct path here = PATH_INDEX(level->at, level->add_field, i);
 
-		if (option->header == NULL || option->header->key[0] == '\0')
-			continue;
-		if (option->header->raw_value.len > 0)
-			job_note(job, &here, B_WARN, "raw values are not read; the header is not added");
-		if (option->header->value[0] == '\0' && !option->keep_empty_value)
-			continue;
-		value = value_convert(job, option->header->value, response);
-		if (value == NULL) {
-			job_note(
-				job, &here, B_WARN,
-				"the value has a variable that APISIX lacks; the header is not added");
-			continue;
+			if (option->header == NULL || option->header->key[0] == '\0' ||
+			    overwrites(action_of(option)) != !append)
+				continue;
+			option_add(job, option, &here, response, rewrite, changes);
 		}
-		if (!response && special(job, option, value, &here, rewrite))
-			continue;
-		change = change_of(job, changes, option->header->key);
-		if (change != NULL)
-			change_value(job, change, action_of(option), value, &here);
 	}
 }
 

@@ -66,8 +66,12 @@ static void redirect_uri(struct job *job, const redirect_action *r, const struct
 {
 	const char *scheme = redirect_scheme(r);
 	bool replaced = r->path_rewrite_specifier_case ==
-			XDS_ROUTE(REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_PATH_REDIRECT);
-	const char *path = replaced && r->path_redirect[0] != '\0' ? r->path_redirect : "$uri";
+				XDS_ROUTE(REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_PATH_REDIRECT) &&
+			r->path_redirect[0] != '\0';
+	/* The target as it came has the query in it. */
+	const char *path = replaced	  ? r->path_redirect :
+			   r->strip_query ? "$uri" :
+					    "$real_request_uri";
 	const char *host = r->host_redirect[0] != '\0'		  ? r->host_redirect :
 			   scheme != NULL || r->port_redirect > 0 ? "$host" :
 								    "$http_host";
@@ -81,10 +85,13 @@ static void redirect_uri(struct job *job, const redirect_action *r, const struct
 	}
 	if (path[0] != '/' && path[0] != '$')
 		path = job_printf(job, "/%s", path);
+	if (scheme != NULL && r->host_redirect[0] == '\0' && r->port_redirect == 0)
+		job_note(job, at, B_INFO,
+			 "a port in the request's Host is left out of the new address");
 	redirect_write(job, rule, r,
 		       job_printf(job, "%s://%s%s%s", scheme != NULL ? scheme : "$scheme", host,
 				  redirect_port(job, r), path),
-		       NULL, replaced && strchr(path, '?') != NULL);
+		       NULL, !replaced || strchr(path, '?') != NULL);
 }
 
 /* What stands before the path, without variables. NULL: it cannot be said that way. */
@@ -105,6 +112,8 @@ static void redirect_regex(struct job *job, const redirect_action *r, const stru
 	const char *before = redirect_literal(job, r);
 	const char *pair[2];
 
+	if (before != NULL && before[0] == '\0')
+		job_note(job, at, B_INFO, "the new address has neither scheme nor host");
 	if (regex == NULL || before == NULL) {
 		rule_refuse(job, rule, at, B_SLOT,
 			    "APISIX cannot change scheme or port and a part of the path at once "
@@ -120,7 +129,8 @@ static void redirect_regex(struct job *job, const redirect_action *r, const stru
 static void redirect_prefix(struct job *job, const redirect_action *r, const struct path *at,
 			    struct rule *rule)
 {
-	const char *to = subst_escape(job, r->prefix_rewrite);
+	struct path here = PATH_AT(at, "prefix_rewrite");
+	const char *to = subst_escape(job, rewrite_decode(job, r->prefix_rewrite, &here));
 
 	if (rule->path_kind == PATH_EXACT)
 		redirect_regex(job, r, at, rule, "\\A(?s).*\\z", to);
@@ -141,8 +151,11 @@ void action_redirect(struct job *job, const xds_redirect *r, const struct path *
 		redirect_prefix(job, r, &here, rule);
 		return;
 	case XDS_ROUTE(REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_REGEX_REWRITE):
-		if (rewrite_regex(job, r->regex_rewrite, &there, rule, &regex, &subst))
-			redirect_regex(job, r, &here, rule, regex, subst);
+		if (!rewrite_regex(job, r->regex_rewrite, &there, rule, &regex, &subst))
+			return;
+		job_note(job, &there, B_WARN,
+			 "paths that it does not match get 503; Envoy redirects them unchanged");
+		redirect_regex(job, r, &here, rule, regex, subst);
 		return;
 	default:
 		redirect_uri(job, r, &here, rule);

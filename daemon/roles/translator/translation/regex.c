@@ -137,3 +137,18 @@ int regex_check(const char *re, char *ret_why, size_t why_size)
 		return 2;
 	}
 }
+
+bool regex_matches_empty(const char *re)
+{
+	PCRE2_SIZE offset;
+	int error;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)re, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &error,
+					 &offset, NULL);
+	pcre2_match_data *data = code != NULL ? pcre2_match_data_create(1, NULL) : NULL;
+	bool matches = data != NULL &&
+		       pcre2_match(code, (PCRE2_SPTR) "", 0, 0, PCRE2_ANCHORED, data, NULL) >= 0;
+
+	pcre2_match_data_free(data);
+	pcre2_code_free(code);
+	return matches;
+}

@@ -95,8 +95,20 @@ static int64_t least(int64_t a, int64_t b)
 	return b > 0 && b < a ? b : a;
 }
 
-void action_timeouts(const struct scope *scope, const xds_vhost *vhost,
-		     const xds_route_action *action, struct rule *rule)
+/* Once for a resource: as a warning when somebody has chosen the time. */
+static void note_timeouts(struct job *job, const xds_route_action *action, const xds_retry *retry,
+			  const struct path *at)
+{
+	bool chosen = action->timeout != NULL || (retry != NULL && retry->per_try_timeout != NULL);
+
+	job_note(job, path_root(at), chosen ? B_WARN : B_INFO,
+		 chosen ? "timeouts of routes limit the silence in one try; in Envoy the whole request" :
+			  "the default timeout of routes limits the silence in one try; in Envoy the "
+			  "whole request");
+}
+
+void action_timeouts(struct job *job, const struct scope *scope, const xds_vhost *vhost,
+		     const xds_route_action *action, const struct path *at, struct rule *rule)
 {
 	const xds_retry *retry = action->retry_policy != NULL ? action->retry_policy :
 								vhost->retry_policy;
@@ -104,6 +116,8 @@ void action_timeouts(const struct scope *scope, const xds_vhost *vhost,
 	int64_t idle = duration_ms(action->idle_timeout,
 				   duration_ms(scope->hcm->stream_idle_timeout, STREAM_IDLE_MS));
 
+	if (total > 0)
+		note_timeouts(job, action, retry, at);
 	rule->io_ms = total > 0 ? total : least(UNLIMITED_MS, idle);
 	if (retry != NULL)
 		rule->io_ms = least(rule->io_ms, duration_ms(retry->per_try_timeout, 0));

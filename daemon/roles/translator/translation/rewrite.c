@@ -9,6 +9,7 @@
 
 #include "expr.h"
 #include "json.h"
+#include "utf8.h"
 
 const char *subst_escape(struct job *job, const char *text)
 {
@@ -19,6 +20,46 @@ const char *subst_escape(struct job *job, const char *text)
 			buf_putc(&b, '$');
 		buf_putc(&b, *text);
 	}
+	return job_take(job, &b);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Is this what nginx writes as %XX, and can it stand in a replacement as it is? */
+static bool encoded_again(int c)
+{
+	return c > 0 && c != '?' &&
+	       (c <= ' ' || c >= 0x7f || strchr("\"#%<>\\^`{|}", c) != NULL);
+}
+
+/* Only what comes out as it was is taken apart: "%20", not "%2F". */
+const char *rewrite_decode(struct job *job, const char *text, const struct path *at)
+{
+	struct buf b = BUF_INIT;
+	bool exact = true;
+
+	for (const char *p = text; *p != '\0'; p++) {
+		int high = *p == '%' ? hex_digit(p[1]) : -1;
+		int low = high >= 0 ? hex_digit(p[2]) : -1;
+		bool again = low >= 0 && encoded_again(high * 16 + low);
+
+		exact = exact && (*p != '%' || again);
+		buf_putc(&b, again ? (char)(high * 16 + low) : *p);
+		p += again ? 2 : 0;
+	}
+	if (b.len > 0 && !utf8_is_string(b.data, b.len)) {
+		exact = false;
+		b.len = 0;
+		buf_puts(&b, text);
+	}
+	if (!exact)
+		job_note(job, at, B_WARN,
+			 "APISIX encodes paths on its own: a '%%' of '%s' comes out as '%%25'", text);
 	return job_take(job, &b);
 }
 
@@ -72,7 +113,7 @@ static void path_replace(struct job *job, const char *to, const struct path *at,
 		job_note(job, at, B_WARN, "a path must begin with a slash; one is put in front");
 		to = job_printf(job, "/%s", to);
 	}
-	rewrite->uri = text_escape(job, to);
+	rewrite->uri = text_escape(job, rewrite_decode(job, to, at));
 }
 
 static bool rewrite_by_prefix(struct job *job, const char *to, const struct path *at,
@@ -83,7 +124,7 @@ static bool rewrite_by_prefix(struct job *job, const char *to, const struct path
 		return true;
 	}
 	rewrite->regex = rewrite_prefix(job, rule);
-	rewrite->subst = job_printf(job, "%s$1", subst_escape(job, to));
+	rewrite->subst = job_printf(job, "%s$1", subst_escape(job, rewrite_decode(job, to, at)));
 	return true;
 }
 
@@ -119,7 +160,7 @@ bool rewrite_path(struct job *job, const xds_route_action *action, const struct 
 #define HOST_CHARS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-."
 
 /* ^[0-9a-zA-Z-.]+(:\d{1,5})?$ : what proxy-rewrite takes. */
-static bool host_plain(const char *host)
+bool rewrite_host_plain(const char *host)
 {
 	size_t name = strspn(host, HOST_CHARS);
 	size_t digits;
@@ -135,7 +176,7 @@ static void host_literal(struct job *job, const char *host, const struct path *a
 {
 	if (host[0] == '\0')
 		return;
-	if (host_plain(host))
+	if (rewrite_host_plain(host))
 		rewrite->host = host;
 	else if (host[strspn(host, HOST_CHARS "_[]:")] == '\0')
 		variant->upstream_host = host;
@@ -251,6 +292,9 @@ void rewrite_write(struct job *job, const struct rewrite *rewrite, struct rule *
 	}
 	if (rewrite->uri != NULL)
 		json_key_str(&j, "uri", rewrite->uri);
+	else if (rewrite->regex == NULL && b.len > 1)
+		/* Otherwise the path is made anew from the decoded one, for a header's sake. */
+		json_key_bool(&j, "use_real_request_uri_unsafe", true);
 	json_obj_close(&j);
 	if (b.len > 2)
 		rule_plugin(job, rule, "proxy-rewrite", job_take(job, &b));
@@ -258,15 +302,18 @@ void rewrite_write(struct job *job, const struct rewrite *rewrite, struct rule *
 }
 
 /* APISIX takes "name: value" only without another colon and without a slash at the end. */
+bool rewrite_addable(const char *value)
+{
+	size_t len = strlen(value);
+
+	return strchr(value, ':') == NULL && (len == 0 || value[len - 1] != '/');
+}
+
 static bool addable(const struct header_change *change)
 {
-	for (size_t i = 0; i < change->values.n; i++) {
-		const char *value = change->values.list[i];
-		size_t len = strlen(value);
-
-		if (strchr(value, ':') != NULL || (len > 0 && value[len - 1] == '/'))
+	for (size_t i = 0; i < change->values.n; i++)
+		if (!rewrite_addable(change->values.list[i]))
 			return false;
-	}
 	return true;
 }
 

@@ -13,6 +13,8 @@
 struct header_change {
 	const char *name;
 	bool replace;			/* what was there is gone first */
+	/* Before the level that is at work adds: was it surely there, or surely not? */
+	bool had, gone;
 	struct strs values;		/* none and `replace`: removed */
 };
 
@@ -44,8 +46,15 @@ bool rewrite_regex(struct job *job, const xds_regex_rewrite *r, const struct pat
 		   const char **ret_regex, const char **ret_subst);
 /* The regex that takes the route's prefix off, with the rest in $1. NULL: the route has no literal path. */
 const char *rewrite_prefix(struct job *job, const struct rule *rule);
+/* A literal path that APISIX is going to encode, so that it comes out as it is; noted if it cannot. */
+const char *rewrite_decode(struct job *job, const char *text, const struct path *at);
 /* Text for the replacement of ngx.re.sub. */
 const char *subst_escape(struct job *job, const char *text);
+
+/* Does proxy-rewrite take this as a host? */
+bool rewrite_host_plain(const char *host);
+/* Does response-rewrite add this value to a header? If not, it can only be set. */
+bool rewrite_addable(const char *value);
 
 /* Adds the plugins for all that was collected. */
 void rewrite_write(struct job *job, const struct rewrite *rewrite, struct rule *rule);

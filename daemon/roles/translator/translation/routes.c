@@ -256,15 +256,21 @@ void hostless_add(struct hostless *list, const struct scope *given)
 		list->first = scope->at;
 }
 
-/* Exact and suffix names that `hosts` cannot hold come first, then the longest prefix; "*" is last. */
+/* Exact and suffix names that `hosts` cannot hold come first, then prefixes with "*" as the shortest. */
+static int hostless_rank(const char *text, size_t len)
+{
+	return text[len - 1] == '*' ? 2 : text[0] == '*';
+}
+
 static int compare_entries(const void *a, const void *b)
 {
 	const struct hostless_entry *x = a, *y = b;
 	size_t x_len = strlen(x->domain.text), y_len = strlen(y->domain.text);
-	bool x_wild = x->domain.text[x_len - 1] == '*', y_wild = y->domain.text[y_len - 1] == '*';
+	int x_rank = hostless_rank(x->domain.text, x_len);
+	int y_rank = hostless_rank(y->domain.text, y_len);
 
-	if (x_wild != y_wild)
-		return x_wild ? 1 : -1;
+	if (x_rank != y_rank)
+		return x_rank - y_rank;
 	if (x_len != y_len)
 		return x_len > y_len ? -1 : 1;
 	return (x->index > y->index) - (x->index < y->index);

@@ -70,7 +70,7 @@ struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t 
 			continue;
 		if (d.class == DOMAIN_NEVER) {
 			job_note(job, &here, B_INFO,
-				 "'%s' matches no request, since ports are ignored here",
+				 "'%s' matches no request, since the port is taken off the Host here",
 				 vhost->domains[i]);
 			continue;
 		}
@@ -186,7 +186,8 @@ static bool tls_rule(struct job *job, const struct scope *scope, const xds_vhost
 	}
 	fixed_rule(job, scope, vhost, at, "require-tls", 503, rule);
 	rule->n_plugins = 0;
-	rule_plugin(job, rule, "redirect", "{\"http_to_https\":true}");
+	rule_plugin(job, rule, "redirect",
+		    "{\"ret_code\":301,\"uri\":\"https://$host$real_request_uri\"}");
 	rule->no_upstream = true;
 	strs_add(job, &rule->vars, "[\"scheme\",\"==\",\"http\"]");
 	rule_check(job, rule, &here);
