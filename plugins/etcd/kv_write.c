@@ -56,7 +56,9 @@ static int check_put(struct server *s, const struct put_request *req, struct api
 		r = apierr_set(err, ERR_TOO_LARGE);
 	if (r == 0)
 		r = write_may_put(s, req, err);
-	return r == 0 ? write_check_put(s, req, err) : r;
+	if (r == 0)
+		r = write_check_lease(s, req, err);
+	return r == 0 ? write_check_key(s, req, err) : r;
 }
 
 int kv_put(struct server *s, const union request *req, const struct form *form,

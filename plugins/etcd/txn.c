@@ -140,8 +140,12 @@ static int may(const struct op *op, void *arg)
 static int check_put(const struct op *op, void *arg)
 {
 	const struct check *c = arg;
+	int r;
 
-	return op->kind == OP_PUT ? write_check_put(c->server, &op->put, c->err) : 0;
+	if (op->kind != OP_PUT)
+		return 0;
+	r = write_check_key(c->server, &op->put, c->err); /* the other way round than for one put */
+	return r == 0 ? write_check_lease(c->server, &op->put, c->err) : r;
 }
 
 static int check_revision(const struct op *op, void *arg)

@@ -247,13 +247,19 @@ int write_may_delete(struct server *s, const struct delete_request *req, struct 
 
 /* ---- put ---- */
 
-int write_check_put(struct server *s, const struct put_request *req, struct apierr *err)
+int write_check_lease(struct server *s, const struct put_request *req, struct apierr *err)
 {
 	struct mesh_lease lease;
-	struct mesh_kv old;
 
 	if (req->lease != 0 && s->host->ops->lease_get(s->host, req->lease, &lease) != 0)
 		return apierr_set(err, ERR_NO_SUCH_LEASE);
+	return 0;
+}
+
+int write_check_key(struct server *s, const struct put_request *req, struct apierr *err)
+{
+	struct mesh_kv old;
+
 	if ((req->ignore_value || req->ignore_lease) && !lookup(s, req->key, &old))
 		return apierr_set(err, ERR_NO_KEY);
 	return 0;

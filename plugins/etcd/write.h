@@ -39,8 +39,9 @@ int64_t write_revision(const struct write *w);
 int write_may_put(struct server *s, const struct put_request *req, struct apierr *err);
 int write_may_delete(struct server *s, const struct delete_request *req, struct apierr *err);
 
-/* What etcd checks before it applies a put: lease there, and the key if a part of it is kept. */
-int write_check_put(struct server *s, const struct put_request *req, struct apierr *err);
+/* What etcd checks before it applies a put: the lease is there; the key, if a part of it is kept. */
+int write_check_lease(struct server *s, const struct put_request *req, struct apierr *err);
+int write_check_key(struct server *s, const struct put_request *req, struct apierr *err);
 
 /* Will it change anything, seen from the store as it is? */
 bool write_put_changes(struct server *s, const struct put_request *req);
