@@ -2,6 +2,7 @@
 """Starts the servers, runs the rows, prints the table.  Called by tests/bench/etcd."""
 
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -24,7 +25,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="3 pairs of 1 s instead of 5 of 3 s; numbers to trust less")
     parser.add_argument("--pairs", type=int, help="how many pairs of runs")
     parser.add_argument("--seconds", type=int, help="how long one run is")
-    parser.add_argument("--only", default="", help="rows whose function's name contains this: " +
+    parser.add_argument("--only", default="", help="rows whose function's name contains one of these, separated by commas: " +
                         ", ".join(f.__name__ for f in rows.ALL))
     return parser.parse_args()
 
@@ -35,7 +36,7 @@ class Bench:
         self.pairs = max(1, args.pairs or (3 if args.quick else 5))
         self.seconds = max(1, args.seconds or (1 if args.quick else 3))
         self.repeats = 1 if args.quick else 3
-        self.patience = 2 if args.quick else 20
+        self.patience = 20 if args.quick else 300       # seconds of waiting for a quiet machine, in all
         self.servers, self.meshes = [], {}
         self.meshd = self.new_meshd(self.objects)
         body = servers.routes(self.meshd.port)
@@ -43,9 +44,10 @@ class Bench:
         self.etcd = self.new_etcd()
         self.etcd.fill(body)
         self.nginx = self._start(servers.Nginx(self._folder(), body))
-        kvs = json.loads(body)["kvs"]
-        self.load = Load(self._folder(), args.client, servers.base64.b64decode(kvs[len(kvs) // 2]["key"]).decode())
-        self.value_size = sum(len(kv["value"]) for kv in kvs) * 3 / 4 / len(kvs)
+        kvs = [(base64.b64decode(kv["key"]), base64.b64decode(kv["value"])) for kv in json.loads(body)["kvs"]]
+        self.value_size = sum(len(value) for _, value in kvs) / len(kvs)
+        self.load = Load(self._folder(), args.client, kvs[len(kvs) // 2][0].decode(), self.objects,
+                         sum(len(key) + len(value) for key, value in kvs) / len(kvs))
 
     def _folder(self):
         return self.dir / f"{len(list(self.dir.iterdir())):03d}"
@@ -63,6 +65,13 @@ class Bench:
     def new_etcd(self):
         return self._start(servers.Etcd(self._folder()))
 
+    def quiet(self):
+        """Waits for a quiet machine while there is patience left; how busy it is."""
+        begin = time.monotonic()
+        share = machine.wait_quiet(min(20, self.patience))
+        self.patience = max(0, self.patience - (time.monotonic() - begin))
+        return share
+
     def stop(self):
         for server in self.servers:
             server.stop()
@@ -75,12 +84,12 @@ def say(text):
 def measure(bench, only):
     done = []
     for function in rows.ALL:
-        if only not in function.__name__:
+        if not any(name in function.__name__ for name in only.split(",")):
             continue
         if function.__name__ in rows.NEED_PUT and not servers.can_put(bench.meshd.port):
             say(f"{function.__name__}: meshd does not let clients write below /bench/; not run")
             continue
-        for row in function(bench):
+        for row in function(bench):     # each when it is done
             say(f"{time.strftime('%H:%M:%S')}  " + "  ".join(cell for cell in row.cells() if cell))
             done.append(row)
     return done

@@ -13,8 +13,8 @@ import subprocess
 REPORT = """
 done = function(summary, latency, requests)
     local e = summary.errors
-    io.write(string.format("p50_us=%d requests=%d duration_us=%d errors=%d\\n", latency:percentile(50),
-        summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout))
+    io.write(string.format("p50_us=%d requests=%d duration_us=%d bytes=%d errors=%d\\n", latency:percentile(50),
+        summary.requests, summary.duration, summary.bytes, e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
 
@@ -36,8 +36,10 @@ def field(number, data):
 
 
 class Load:
-    def __init__(self, folder, client, one_key):
-        self.dir, self.client = pathlib.Path(folder), client
+    """`keys` is how many keys a range of all must give, `size` how long one is with its value, on average."""
+
+    def __init__(self, folder, client, one_key, keys, size):
+        self.dir, self.client, self.keys, self.size = pathlib.Path(folder), client, keys, size
         self.dir.mkdir(mode=0o755)
         self._request("all", b"/apisix/routes/", b"/apisix/routes0")
         self._request("one", one_key.encode(), b"")
@@ -59,16 +61,21 @@ class Load:
 
     # ---- HTTP/1.1 ----
 
-    def _wrk(self, port, script, clients, seconds, path="/v3/kv/range"):
+    def _wrk(self, port, script, clients, seconds, path="/v3/kv/range", keys=None):
         out = numbers(self._run("wrk", f"-t{min(2, clients)}", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s",
                                 "-s", self.dir / f"{script}.lua", f"http://127.0.0.1:{port}{path}"))
-        if out["errors"] or not out["requests"]:
+        # What is under way at the end counts as bytes, not as a request.
+        if out["errors"] or not out["requests"] or out["bytes"] < out["requests"] * self._least(script, keys):
             raise SystemExit(f"wrk on port {port}: {out}")
         return out
 
-    def http_p50(self, port, seconds, script="all", path="/v3/kv/range"):
+    def _least(self, script, keys):
+        """Bytes of an answer: a fast one that lacks something would be no achievement."""
+        return self.size / 2 if script == "one" else self.size * (self.keys if keys is None else keys) * 0.98
+
+    def http_p50(self, port, seconds, script="all", path="/v3/kv/range", keys=None):
         """Microseconds of one request, one client."""
-        return self._wrk(port, script, 1, seconds, path)["p50_us"]
+        return self._wrk(port, script, 1, seconds, path, keys)["p50_us"]
 
     def http_rate(self, port, seconds, script="all"):
         """Requests per second of 16 clients."""
@@ -77,19 +84,21 @@ class Load:
 
     # ---- gRPC ----
 
-    def _h2load(self, port, script, clients, seconds, *more):
+    def _h2load(self, port, script, clients, seconds, *more, keys=None):
         out = self._run("h2load", f"-t{min(2, clients)}", f"-c{clients}", "-m1", "-w30", "-W30", "-D", seconds,
                         "-d", self.dir / f"{script}.grpc", "-H", "content-type: application/grpc", "-H", "te: trailers",
                         *more, f"http://127.0.0.1:{port}/etcdserverpb.KV/Range")
         done = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", out)
-        if not int(done.group(1)) or int(done.group(3)):
+        data = re.search(r"\((\d+)\) data", out)
+        count = int(done.group(1))
+        if not count or int(done.group(3)) or int(data.group(1)) < count * self._least(script, keys):
             raise SystemExit(f"h2load on port {port}:\n{out}")
-        return int(done.group(1)) / float(seconds)
+        return count / float(seconds)
 
-    def grpc_p50(self, port, seconds):
+    def grpc_p50(self, port, seconds, keys=None):
         log = self.dir / "h2load.log"
         log.unlink(missing_ok=True)         # it would be appended to
-        self._h2load(port, "all", 1, seconds, f"--log-file={log}")
+        self._h2load(port, "all", 1, seconds, f"--log-file={log}", keys=keys)
         return statistics.median(int(line.split("\t")[2]) for line in log.read_text().splitlines())
 
     def grpc_rate(self, port, seconds, script="all"):

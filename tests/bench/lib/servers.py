@@ -173,5 +173,14 @@ class Meshd(Server):
             return {}
         return {w["role"]: w["pid"] for w in workers if w["pid"] > 0}
 
+    def wait_saved(self):
+        """Until both stores are on disk."""
+        end = time.monotonic() + START_SECONDS
+        while not all((self.dir / "state" / name).stat().st_size > self.objects * least
+                      for name, least in (("objects", 400), ("resources", 40))):
+            if time.monotonic() > end:
+                raise SystemExit("meshd has not written its stores")
+            time.sleep(0.1)
+
     def pids(self):
         return [self.process.pid] + list(self.workers().values())

@@ -27,14 +27,15 @@ class Row:
     def cells(self):
         measured = f"{number(self.median)} [{number(min(self.samples))}–{number(max(self.samples))}] {self.unit}" \
             if self.samples else ""
-        return [self.work, f"{self.floor:g}", f"{self.aim:g}", measured.strip(), self.verdict, self.note]
+        return [self.work, f"{self.floor:g}", f"{self.aim:g}", measured.strip(), self.verdict, self.note,
+                f"{100 * statistics.median(self.busy):.0f} %" if self.busy else ""]
 
 
 def number(value):
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-HEAD = ["work", "floor", "aim", "measured: median [range]", "verdict", "medians"]
+HEAD = ["work", "floor", "aim", "measured: median [range]", "verdict", "medians", "busy"]
 
 
 def draw(rows):
