@@ -423,7 +423,8 @@ int ctl_serve(struct event_base *base, int fd, const uint8_t *request, size_t si
 	if (res < 0)
 		return res;
 	if (crowded()) {
-		log_warn_rl("refusing a request on the control socket: %d others have not read their answer", REPLIES_MAX);
+		log_warn_rl("refusing a request on the control socket: %d others have not read their answer",
+			    REPLIES_MAX);
 		ctl_message(r, "refused: too many control connections are open, try again");
 		ctl_end(r, 1);
 	} else {

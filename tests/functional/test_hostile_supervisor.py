@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hostile machine: folders that others share, remove or close, wedged workers, signals at bad moments."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -77,7 +78,8 @@ def test_reload_tries_a_failed_role_again_at_once(daemons, mesh):
     def kill():
         worker = daemon.workers()["source"]
         if worker["pid"] > 0:
-            os.kill(worker["pid"], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker["pid"], signal.SIGKILL)
         return worker["state"] == "failed"
     wait_for(kill, "a failed source")
     assert blocked.is_dir()
@@ -207,7 +209,8 @@ def test_a_killed_check_child_is_a_failed_reload(meshd):
     reload = subprocess.Popen([MESHCTL, "--socket", meshd.socket, "reload"], stderr=subprocess.PIPE, text=True)
     check = wait_for(lambda: set(children(meshd.process.pid)) - known, "a check child")
     for pid in check:
-        os.kill(int(pid), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
     output = reload.communicate(timeout=20)[1]
     assert (reload.returncode == 1 and "signal 9" in output) or reload.returncode == 0
     assert (meshd.objects(), meshd.etcd.revision()) == (before, revision)
