@@ -200,9 +200,11 @@ class Syncer(threading.Thread):
         self.connections += 1
         left = self.random.randint(1, 20)
         try:
-            while left > 0 and not self.stopping.is_set() and self._batch(self.connection.read(0.1)):
-                self._reload_stale()
-                left -= 1
+            while left > 0 and not self.stopping.is_set():
+                lines = self.connection.read(0.1)
+                if not self._batch(lines):
+                    return
+                left -= bool(lines)         # a real one waits 50 s before a silent watch is opened anew
         except Broken:
             pass
         finally:
