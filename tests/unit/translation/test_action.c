@@ -52,7 +52,7 @@ static void test_path_rewrites(void **unused)
 	assert_finding(&m, "slot", "routes[5].route.path_rewrite", "variables");
 	assert_json(plugin(&m, "i", "proxy-rewrite"),
 		    "{\"regex_uri\":[\"(?i)\\\\A\\\\Q/I\\\\E((?s).*)\\\\z\",\"/j$1\"]}");
-	assert_json(plugin(&m, "h", "proxy-rewrite"), 
+	assert_json(plugin(&m, "h", "proxy-rewrite"),
 		    "{\"host\":\"new.host:80\",\"use_real_request_uri_unsafe\":true}");
 	mesh_close(&m);
 }

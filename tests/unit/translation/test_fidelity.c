@@ -17,9 +17,14 @@ static void make_routes(struct mesh *m, const char *routes)
 	free(text);
 }
 
+static json_t *plugin_of(const json_t *object, const char *name)
+{
+	return json_object_get(json_object_get(object, "plugins"), name);
+}
+
 static json_t *plugin(const struct mesh *m, const char *route, const char *name)
 {
-	return json_object_get(json_object_get(mesh_object(m, "routes", route), "plugins"), name);
+	return plugin_of(mesh_object(m, "routes", route), name);
 }
 
 /* Does the route's condition hold for a request with this one variable? NULL value: it has none. */
@@ -210,6 +215,66 @@ static void test_findings_of_approximations(void **unused)
 	mesh_close(&m);
 }
 
+static void test_dollars_in_redirects(void **unused)
+{
+	struct mesh m;
+
+	make_routes(&m, "[{name: x, match: {prefix: /}, redirect: {host_redirect: $uri.n, "
+			"path_redirect: '/${host}$'}}]");
+	assert_json(json_object_get(plugin(&m, "x", "redirect"), "uri"),
+		    "\"$scheme://$${__none}uri.n/$${__none}{host}$${__none}\"");
+	mesh_close(&m);
+}
+
+/* traffic-split keeps one weight for an upstream that is named twice. */
+static void test_tcp_cluster_named_twice(void **unused)
+{
+	struct mesh m;
+	json_t *rules, *split;
+
+	mesh_make(&m, "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
+		      "  name: l\n"
+		      "  address: {socket_address: {address: 0.0.0.0, port_value: 80}}\n"
+		      "  filter_chains: [{filters: [{typed_config: {\"@type\": type.googleapis.com/"
+		      "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, weighted_clusters: "
+		      "{clusters: [{name: a, weight: 1}, {name: b, weight: 2}, {name: a, weight: "
+		      "4}]}}}]}]\n");
+	rules = json_object_get(plugin_of(mesh_object(&m, "stream_routes", "l"), "traffic-split"),
+				"rules");
+	split = json_object_get(json_array_get(rules, 0), "weighted_upstreams");
+	assert_int_equal(json_array_size(split), 2);
+	assert_json(json_object_get(json_array_get(split, 0), "weight"), "5");
+	assert_json(json_object_get(json_array_get(split, 1), "weight"), "2");
+	mesh_close(&m);
+}
+
+/* Exact names stand before suffixes, also among those that APISIX cannot look up. */
+static void test_names_that_cannot_be_looked_up(void **unused)
+{
+	struct request request = { .method = "GET", .path = "/", .host_header = "x{y}" };
+	struct mesh m;
+
+	mesh_make(&m,
+		  "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
+		  "  name: l\n"
+		  "  address: {socket_address: {address: 0.0.0.0, port_value: 80}}\n"
+		  "  filter_chains:\n"
+		  "  - filters:\n"
+		  "    - typed_config:\n"
+		  "        \"@type\": type.googleapis.com/envoy.extensions.filters.network."
+		  "http_connection_manager.v3.HttpConnectionManager\n"
+		  "        route_config:\n"
+		  "          virtual_hosts:\n"
+		  "          - {name: s, domains: [\"*{y}\"], routes: [{name: s, match: {prefix: /}, "
+		  "route: {cluster: a}}]}\n"
+		  "          - {name: e, domains: [\"x{y}\"], routes: [{name: e, match: {prefix: /}, "
+		  "route: {cluster: a}}]}\n");
+	assert_ptr_equal(router_match(m.objects, &request), mesh_object(&m, "routes", "e"));
+	request.host_header = "z{y}";
+	assert_ptr_equal(router_match(m.objects, &request), mesh_object(&m, "routes", "s"));
+	mesh_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +287,9 @@ int main(void)
 		cmocka_unit_test(test_encoded_literals),
 		cmocka_unit_test(test_location_of_answers),
 		cmocka_unit_test(test_findings_of_approximations),
+		cmocka_unit_test(test_dollars_in_redirects),
+		cmocka_unit_test(test_tcp_cluster_named_twice),
+		cmocka_unit_test(test_names_that_cannot_be_looked_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,6 +320,21 @@ static void write_upstream(struct job *job, const struct upstream *up, const str
 	buf_deinit(&b);
 }
 
+/* How nodes are chosen otherwise than in Envoy. */
+static void note_lb(struct job *job, const struct cluster_lb *lb, const struct path *at)
+{
+	struct path here = PATH_AT(at, "lb_policy");
+
+	if (lb->hashes)
+		job_note(job, &here, B_WARN,
+			 "APISIX hashes with a ring of its own: keys go to other nodes than in Envoy");
+	else if (lb->random)
+		job_note(job, &here, B_INFO, "nodes take turns instead of being drawn");
+	else if (strcmp(lb->type, "least_conn") == 0)
+		job_note(job, &here, B_INFO,
+			 "APISIX looks at all nodes for the one with the fewest connections");
+}
+
 static void read_cluster(struct job *job, const struct resource *r, const struct path *root,
 			 struct upstream *up)
 {
@@ -330,6 +345,7 @@ static void read_cluster(struct job *job, const struct resource *r, const struct
 		return;
 	walk(job, &cluster->base, root);
 	up->lb = cluster_lb(job, cluster, root);
+	note_lb(job, &up->lb, root);
 	up->connect_ms = duration_ms(cluster->connect_timeout, CONNECT_TIMEOUT_MS);
 	if (up->connect_ms <= 0)
 		up->connect_ms = CONNECT_TIMEOUT_MS;

@@ -18,7 +18,7 @@ void cluster_write(struct job *job, const char *name, const struct resource *r, 
 /* How a cluster balances. */
 struct cluster_lb {
 	const char *type;		/* roundrobin, least_conn; a variant with a hash makes it chash */
-	bool hashes;
+	bool hashes, random;
 	bool localities;		/* the weights of localities count */
 };
 

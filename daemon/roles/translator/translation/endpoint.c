@@ -129,6 +129,10 @@ static void locality_read(struct reading *r, const xds_locality *locality, doubl
 
 	if (r->options->localities && weight == 0)
 		return;
+	if (locality->priority > 0)
+		job_note(r->job, path_root(at), B_WARN,
+			 "a lower priority gets requests when no node above it answers; Envoy begins "
+			 "earlier");
 	if (r->options->localities && sum > 0)
 		factor = weight / heaviest / sum * LOCALITY_SCALE;
 	for (size_t i = 0; i < locality->n_lb_endpoints; i++) {

@@ -37,11 +37,12 @@ static bool policy_read(struct job *job, const pb_any *any, struct cluster_lb *l
 			((const Envoy__Extensions__LoadBalancingPolicies__RoundRobin__V3__RoundRobin
 				  *)m)
 				->locality_lb_config);
-	else if ((m = job_any(job, any, &LB(random__v3__random))) != NULL)
+	else if ((m = job_any(job, any, &LB(random__v3__random))) != NULL) {
+		lb->random = true;
 		lb->localities |= localities(
 			((const Envoy__Extensions__LoadBalancingPolicies__Random__V3__Random *)m)
 				->locality_lb_config);
-	else if ((m = job_any(job, any, &LB(least_request__v3__least_request))) != NULL) {
+	} else if ((m = job_any(job, any, &LB(least_request__v3__least_request))) != NULL) {
 		lb->type = "least_conn";
 		lb->localities |= localities(
 			((const Envoy__Extensions__LoadBalancingPolicies__LeastRequest__V3__LeastRequest
@@ -118,6 +119,9 @@ struct cluster_lb cluster_lb(struct job *job, const xds_cluster *cluster, const 
 	case XDS_CLUSTER(LB_POLICY__RING_HASH):
 	case XDS_CLUSTER(LB_POLICY__MAGLEV):
 		lb.hashes = true;
+		break;
+	case XDS_CLUSTER(LB_POLICY__RANDOM):
+		lb.random = true;
 		break;
 	default:
 		break;

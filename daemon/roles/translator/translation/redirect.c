@@ -60,6 +60,19 @@ static const char *redirect_port(struct job *job, const redirect_action *r)
 	return r->port_redirect > 0 ? job_printf(job, ":%u", r->port_redirect) : "";
 }
 
+/* $x and ${x} are replaced, a dollar before anything else stays; a variable that is not there is nothing. */
+static const char *redirect_escape(struct job *job, const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	for (; *text != '\0'; text++) {
+		buf_putc(&b, *text);
+		if (*text == '$')
+			buf_puts(&b, "${__none}");
+	}
+	return job_take(job, &b);
+}
+
 /* The whole Location, for a path that is literal or kept. */
 static void redirect_uri(struct job *job, const redirect_action *r, const struct path *at,
 			 struct rule *rule)
@@ -69,21 +82,19 @@ static void redirect_uri(struct job *job, const redirect_action *r, const struct
 				XDS_ROUTE(REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_PATH_REDIRECT) &&
 			r->path_redirect[0] != '\0';
 	/* The target as it came has the query in it. */
-	const char *path = replaced	  ? r->path_redirect :
+	const char *path = replaced	  ? redirect_escape(job, r->path_redirect) :
 			   r->strip_query ? "$uri" :
 					    "$real_request_uri";
-	const char *host = r->host_redirect[0] != '\0'		  ? r->host_redirect :
+	const char *host = r->host_redirect[0] != '\0'		  ? redirect_escape(job, r->host_redirect) :
 			   scheme != NULL || r->port_redirect > 0 ? "$host" :
 								    "$http_host";
 
-	if ((r->host_redirect[0] != '\0' && strchr(host, '$') != NULL) ||
-	    (replaced && strchr(path, '$') != NULL)) {
+	if (strchr(host, '\\') != NULL || strchr(path, '\\') != NULL) {
 		rule_refuse(job, rule, at, B_SLOT,
-			    "APISIX takes a dollar sign in a redirect for a variable; "
-			    "the route answers 503");
+			    "APISIX leaves backslashes out of a redirect; the route answers 503");
 		return;
 	}
-	if (path[0] != '/' && path[0] != '$')
+	if (replaced && path[0] != '/')
 		path = job_printf(job, "/%s", path);
 	if (scheme != NULL && r->host_redirect[0] == '\0' && r->port_redirect == 0)
 		job_note(job, at, B_INFO,

@@ -16,6 +16,7 @@
 
 #define TCP_IDLE_MS INT64_C(3600000) /* Envoy's default */
 #define UNLIMITED_MS INT64_C(604800000)
+#define WEIGHTED_MAX 1000 /* clusters of one chain that are looked at */
 
 struct endpoint_address {
 	const char *address; /* NULL: any */
@@ -200,24 +201,40 @@ static struct variant variant_for(struct job *job, const char *cluster,
 	return v;
 }
 
+typedef Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedCluster tcp_weighted;
+
+/* The whole weight of the cluster at i; 0 when it stood before: named twice, the second would count alone. */
+static uint64_t weight_of(const tcp_weighted *w, size_t i)
+{
+	uint64_t sum = 0;
+
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(w->clusters[k]->name, w->clusters[i]->name) == 0)
+			return 0;
+	for (size_t k = i; k < w->n_clusters && k < WEIGHTED_MAX; k++)
+		if (strcmp(w->clusters[k]->name, w->clusters[i]->name) == 0)
+			sum += w->clusters[k]->weight;
+	return sum;
+}
+
 /* The stream subsystem has traffic-split too (TRANSLATION.md 3.3). */
 static const char *weighted(struct job *job, const struct stream_chain *chain,
 			    const struct variant *wanted, const struct path *at,
 			    const char **ret_upstream_id)
 {
-	const Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedCluster *w =
-		chain->proxy->weighted_clusters;
+	const tcp_weighted *w = chain->proxy->weighted_clusters;
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
 	size_t n = 0;
 
 	buf_puts(&b, "{\"traffic-split\":{\"rules\":[{\"weighted_upstreams\":");
 	json_arr_open(&j);
-	for (size_t i = 0; i < w->n_clusters && n < 20; i++) {
+	for (size_t i = 0; i < w->n_clusters && i < WEIGHTED_MAX && n < 20; i++) {
+		uint64_t weight = weight_of(w, i);
 		struct variant v;
 		const char *id;
 
-		if (w->clusters[i]->weight == 0)
+		if (weight == 0)
 			continue;
 		v = variant_for(job, w->clusters[i]->name, wanted, at);
 		id = job_upstream(job, w->clusters[i]->name, &v);
@@ -225,7 +242,7 @@ static const char *weighted(struct job *job, const struct stream_chain *chain,
 			*ret_upstream_id = id;
 		json_obj_open(&j);
 		json_key_str(&j, "upstream_id", id);
-		json_key_uint(&j, "weight", w->clusters[i]->weight);
+		json_key_uint(&j, "weight", weight);
 		json_obj_close(&j);
 	}
 	json_arr_close(&j);
