@@ -17,7 +17,7 @@ from lib.envoy_tables import APPROXIMATE, all_tables, approximate_tables
 
 LONG = os.environ.get("MESHD_LONG") == "yes"
 SEED = os.environ.get("MESHD_SEED", "1")
-RANDOM_TABLES, RANDOM_REQUESTS = (1000, 100) if LONG else (100, 40)
+RANDOM_TABLES, RANDOM_REQUESTS = (500, 100) if LONG else (100, 40)
 CLUSTERS = ("a", "b", "c")
 SHOWN = 12
 

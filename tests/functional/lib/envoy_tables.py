@@ -252,6 +252,8 @@ def redirect_tables():
             {"prefix": "/all"}, https_redirect=True, host_redirect="new.test", port_redirect=1, path_redirect="/n"),
         redirect({"prefix": "/pct"}, path_redirect="/new%20path/%C3%A9"),
         redirect({"prefix": "/utf"}, path_redirect="/neu"),
+        redirect({"prefix": "/dollar"}, host_redirect="$uri.test", path_redirect="/a$b/${host}/$$/$"),
+        redirect({"prefix": "/rel"}, path_redirect="$x"),
         redirect({"prefix": "/rep/"}, host_redirect="new.test", https_redirect=True, prefix_rewrite="/by/"),
         redirect({"prefix": "/rpc/"}, host_redirect="new.test", https_redirect=True, prefix_rewrite="/by%20a/"),
         redirect(
@@ -268,7 +270,7 @@ def redirect_tables():
     ]
     places = [
         "/host", "/port/x", "/hostport", "/https/x", "/scheme", "/path/x", "/pathq/x", "/strip", "/sq/x", "/all/x",
-        "/pct", "/utf", "/rep/", "/rep/x/y", "/rpc/x", "/rs", "/rs/x", "/rx", "/re/ab/cd/e", "/code0", "/code1",
+        "/pct", "/utf", "/dollar", "/rel/x", "/rep/", "/rep/x/y", "/rpc/x", "/rs", "/rs/x", "/rx", "/re/ab/cd/e", "/code0", "/code1",
         "/code2", "/code3", "/code4"
     ]
     requests = [ask(p + q, h) for p in places for q in ("", "?a=b&c=%20d") for h in ("h.test", )]
@@ -428,7 +430,7 @@ APPROXIMATE = [
     (redirect({"prefix": "/"},
               host_redirect="n.test",
               regex_rewrite={"pattern": {"regex": "^/x"}, "substitution": "/y"}), ask("/a"), "status", "get 503"),
-    (redirect({"prefix": "/"}, host_redirect="$h"), ask("/"), "status", "dollar sign"),
+    (redirect({"prefix": "/"}, path_redirect="/a\\b"), ask("/"), "status", "backslashes"),
     (to("a", {"prefix": "/"}, regex_rewrite={"pattern": {"regex": "a"},
                                              "substitution": "b"}), ask("/aa"), "target", "only the first match"),
     (to("a", {"prefix": "/a"}, prefix_rewrite="/b%2Fc"), ask("/a"), "target", "encodes paths on its own"),
