@@ -125,7 +125,8 @@ static void on_verdict(void *ctx, const ProtobufCMessage *body, int fd)
 {
 	const Mesh__Verdict *m = (const Mesh__Verdict *)body;
 
-	say(env.to_source, "%s %d%s%s\n", m->accepted ? "ack" : "nack", (int)m->update, m->accepted ? "" : " ", m->detail);
+	say(env.to_source, "%s %d%s%s\n", m->accepted ? "ack" : "nack", (int)m->update,
+	    m->accepted ? "" : " ", m->detail);
 }
 
 static const struct pipe_handler_row source_rows[] = {

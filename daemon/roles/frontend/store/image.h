@@ -5,8 +5,9 @@
  * one buffer, and nothing of it is used before checksum, bounds, order and numbers are verified.
  *
  * Little endian: header (88 bytes: magic, version, size, revisions, counts, checksum of these),
- * blobs (size, bytes, since version 2 a lease if the size says so), keys (key blob, value blob, three numbers), transactions (revision, time,
- * events), XXH3-64 of everything before.  A blob that several places share is written once.
+ * blobs (size, bytes, since version 2 a lease if the size says so), keys (key blob, value blob,
+ * three numbers), transactions (revision, time, events), XXH3-64 of everything before.  A blob that
+ * several places share is written once.
  */
 #ifndef STORE_IMAGE_H
 #define STORE_IMAGE_H
