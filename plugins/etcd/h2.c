@@ -242,7 +242,9 @@ static void h2_input(struct conn *c)
 	}
 	if (used < 0) {
 		c->server->stats.bad_requests++;
-		conn_fail(c);
+		/* What was to be said before, such as why it ends. */
+		(void)nghttp2_session_send(h2->session);
+		conn_end(c);
 		return;
 	}
 	if (incomplete == 0 && h2->n_incomplete > 0)
