@@ -37,13 +37,16 @@ class Watcher:
         self.segments, self.position = [], shared.base
 
     def begin(self):
-        """A new segment: mostly where the last one ended, sometimes further back, sometimes where others are."""
+        """
+        A new segment: mostly where the last one ended, sometimes further back, sometimes where others are (but
+        not those who see everything: together they must miss nothing).
+        """
         luck = self.random.random()
+        if luck < 0.1 and not self.spec.whole():
+            self.position = max(self.position, self.shared.newest)
         start = self.position + 1
-        if luck < 0.2:
-            start = self.random.randint(self.shared.base + 1, self.position + 1)
-        elif luck < 0.3:
-            start = self.shared.newest + 1
+        if luck > 0.8:
+            start = self.random.randint(self.shared.base + 1, start)
         self.segments.append(Segment(self.spec, start))
         self.known = self.shared.newest
         return start
