@@ -78,6 +78,7 @@ struct frontend {
 	struct ks_observer observer;
 	int dirfd;			/* of the state folder */
 	struct loop_timer tick, save;
+	struct loop_timer first;	/* ends the wait for the first complete set */
 	bool save_failed;		/* logged once until it works again */
 	struct mesh_event *scratch;	/* owned: one transaction in the plugin's form */
 	size_t scratch_room;

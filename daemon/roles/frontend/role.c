@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of the frontend worker: opens the store, then the plugin, and is ready to serve what the
- * store holds before the translator has said a word.  Only where the store was lost does it wait for the
- * translator's first complete set, so that APISIX never sees an emptied key space.
+ * store holds before the translator has said a word.  Where the store was lost it waits for the
+ * translator's first complete set, so that APISIX never sees an emptied key space.  At the very first
+ * start it waits as well, but not for ever: an APISIX that loads an empty key space and is given the mesh
+ * within its first second can miss that first change for good (seen with 3.18).
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,6 +17,8 @@
 #include "private.h"
 
 LOG_MODULE("frontend");
+
+#define FIRST_WAIT_MS 5000	/* at the first start, for the first complete set */
 
 /* ---- the store ----------------------------------------------------------------------------- */
 
@@ -154,6 +158,18 @@ static int start_plugin(struct frontend *f)
 	return 0;
 }
 
+void frontend_complete(struct frontend *f)
+{
+	loop_timer_cancel(&f->first);
+	if (start_plugin(f) < 0)
+		worker_exit(f->worker, EXIT_FAILURE);
+}
+
+static void on_first_wait(struct loop_timer *timer)
+{
+	frontend_complete(container_of(timer, struct frontend, first));
+}
+
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static struct frontend *frontend_free(struct frontend *f)
@@ -164,6 +180,7 @@ static struct frontend *frontend_free(struct frontend *f)
 		f->plugin->desc->stop(f->ctx);
 	if (f->plugin != NULL && f->ctx != NULL)
 		f->plugin->desc->close(f->ctx);
+	loop_timer_deinit(&f->first);
 	saver_deinit(f);
 	lease_deinit(f);
 	sink_clear(&f->sink);
@@ -180,6 +197,8 @@ static int open_all(struct frontend *f)
 	struct store_report report;
 	int r = saver_init(f);
 
+	if (r == 0)
+		r = loop_timer_init(&f->first, worker_base(f->worker), on_first_wait);
 	if (r == 0)
 		r = open_state_dir(f);
 	if (r == 0)
@@ -199,6 +218,10 @@ static int open_all(struct frontend *f)
 	r = sink_placeholders(f);
 	if (r < 0)
 		return log_err_errno(r, "the directories of APISIX cannot be created");
+	if (report.source == STORE_NEW) {
+		loop_timer_set(&f->first, FIRST_WAIT_MS);
+		return 0;
+	}
 	return start_plugin(f);
 }
 
@@ -224,12 +247,6 @@ static int frontend_start(struct worker *w, void **ret_ctx)
 	return 0;
 }
 
-void frontend_complete(struct frontend *f)
-{
-	if (start_plugin(f) < 0)
-		worker_exit(f->worker, EXIT_FAILURE);
-}
-
 static void on_lost(void *ctx)
 {
 	struct frontend *f = ctx;
@@ -246,6 +263,7 @@ static void frontend_stop(void *ctx, unsigned grace_ms)
 	if (f->started)
 		f->plugin->desc->stop(f->ctx);
 	f->started = false;
+	loop_timer_cancel(&f->first);
 	loop_timer_cancel(&f->save);
 	loop_timer_cancel(&f->tick);
 	loop_timer_cancel(&f->client.expiry);
