@@ -21,24 +21,24 @@ struct url {
 	char text[160];
 };
 
-static void ipv4_url(struct url *url, const struct sockaddr_in *a)
+static void ipv4_url(struct url *url, const char *scheme, const struct sockaddr_in *a)
 {
 	char host[INET_ADDRSTRLEN];
 
 	inet_ntop(AF_INET, &a->sin_addr, host, sizeof host);
-	snprintf(url->text, sizeof url->text, "http://%s:%u", host, ntohs(a->sin_port));
+	snprintf(url->text, sizeof url->text, "%s://%s:%u", scheme, host, ntohs(a->sin_port));
 }
 
-static void ipv6_url(struct url *url, const struct sockaddr_in6 *a)
+static void ipv6_url(struct url *url, const char *scheme, const struct sockaddr_in6 *a)
 {
 	char host[INET6_ADDRSTRLEN];
 
 	inet_ntop(AF_INET6, &a->sin6_addr, host, sizeof host);
-	snprintf(url->text, sizeof url->text, "http://[%s]:%u", host, ntohs(a->sin6_port));
+	snprintf(url->text, sizeof url->text, "%s://[%s]:%u", scheme, host, ntohs(a->sin6_port));
 }
 
 /* "" for what has no address. */
-static void socket_url(int fd, struct url *url)
+static void socket_url(int fd, const char *scheme, struct url *url)
 {
 	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
 	socklen_t size = sizeof a;
@@ -47,9 +47,9 @@ static void socket_url(int fd, struct url *url)
 	if (getsockname(fd, (struct sockaddr *)&a, &size) < 0)
 		return;
 	if (a.ss_family == AF_INET)
-		ipv4_url(url, (const struct sockaddr_in *)&a);
+		ipv4_url(url, scheme, (const struct sockaddr_in *)&a);
 	else if (a.ss_family == AF_INET6)
-		ipv6_url(url, (const struct sockaddr_in6 *)&a);
+		ipv6_url(url, scheme, (const struct sockaddr_in6 *)&a);
 	else if (a.ss_family == AF_UNIX)
 		snprintf(url->text, sizeof url->text, "unix://%s",
 			 ((const struct sockaddr_un *)&a)->sun_path);
@@ -58,12 +58,12 @@ static void socket_url(int fd, struct url *url)
 static void add_urls(struct server *s, struct out *o)
 {
 	size_t n = s->host->ops->listen_count(s->host);
-	const char *address;
+	const char *scheme = s->tls.ctx != NULL ? "https" : "http", *address;
 	struct url url;
 
 	out_list(o, 4, "clientURLs");
 	for (size_t i = 0; i < n; i++) {
-		socket_url(s->host->ops->listen_fd(s->host, i, &address), &url);
+		socket_url(s->host->ops->listen_fd(s->host, i, &address), scheme, &url);
 		out_text(o, 0, NULL, url.text);
 	}
 	out_list_end(o);

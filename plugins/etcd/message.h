@@ -158,9 +158,10 @@ extern const struct msg msg_range, msg_put, msg_delete, msg_txn, msg_compact, ms
 	msg_grant, msg_lease, msg_alarm, msg_empty;
 
 /*
- * Reads the first JSON value of text into req, which must be zeroed. scratch takes decoded bytes, the
- * arena lists; scratch must be empty, both outlive req. Returns GOJSON_VALUE with *ret_end (offset behind the value), 0
- * when there is no value, -ENOMEM, or -EPROTO with *err as etcd's gateway words it (code 3).
+ * Reads the first JSON value of text into req, which must be zeroed. scratch takes decoded bytes,
+ * the arena lists; scratch must be empty, both outlive req. Returns GOJSON_VALUE with *ret_end
+ * (offset behind the value), 0 when there is no value, -ENOMEM, or -EPROTO with *err as etcd's
+ * gateway words it (code 3).
  */
 int message_read_json(const struct msg *msg, const char *text, size_t len, struct buf *scratch,
 		      struct arena *arena, union request *req, size_t *ret_end,
