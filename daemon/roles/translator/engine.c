@@ -37,6 +37,7 @@ struct engine {
 	unsigned running;			/* kinds of the run that has begun; 0: none */
 	bool run_all;				/* it makes a complete set */
 	bool run_routes;			/* it has listener units */
+	bool run_void;				/* the receiver came in its middle, and has only the rest */
 	struct keyset held;			/* deletions that wait for the routes */
 	bool marked, blamed;			/* in this call of the translation, see note_use() */
 	struct engine_stats stats;
@@ -199,6 +200,7 @@ bool engine_settled(const struct engine *e)
 void engine_opened(struct engine *e)
 {
 	e->resend = true;
+	e->run_void = e->running != 0;
 }
 
 bool engine_running(const struct engine *e)
@@ -284,6 +286,7 @@ static int run_begin(struct engine *e, int64_t now_ms)
 	}
 	e->run_routes = work_of_routes(e);
 	e->running = everything || routes_from(e) <= now_ms ? TRANSLATION_ALL : TRANSLATION_CLUSTERS;
+	e->run_void = false;
 	e->first_ms = e->last_ms = NEVER;
 	return 0;
 }
@@ -297,11 +300,22 @@ static int release_held(struct engine *e)
 	return 0;
 }
 
+/* What is left of it would be half a commit, or a complete set that lacks half; the next run sends everything. */
+static int run_drop(struct engine *e)
+{
+	publish_restart(e->options.publish);
+	e->running = 0;
+	return 0;
+}
+
 static int run_end(struct engine *e, int64_t now_ms)
 {
 	bool listeners = (e->running & TRANSLATION_LISTENERS) != 0;
-	int r = listeners ? release_held(e) : 0;
+	int r;
 
+	if (e->run_void)
+		return run_drop(e);
+	r = listeners ? release_held(e) : 0;
 	if (r == 0)
 		r = publish_commit(e->options.publish, e->run_all);
 	if (listeners && e->run_routes)

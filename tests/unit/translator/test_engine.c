@@ -298,6 +298,16 @@ static void slow_work(const struct resource *r, bool check)
 	now += 1;
 }
 
+static void change_many(struct env *v, int n)
+{
+	for (int i = 0; i < n; i++) {
+		char text[32];
+
+		snprintf(text, sizeof text, "c%03d=1", i);
+		change(v, RT_CLUSTER, LIST(text));
+	}
+}
+
 /* Long work is cut into slices and is still one commit. */
 static void test_slices(void **state)
 {
@@ -305,12 +315,7 @@ static void test_slices(void **state)
 	unsigned steps = 0;
 
 	ready(v);
-	for (int i = 0; i < 300; i++) {
-		char text[32];
-
-		snprintf(text, sizeof text, "c%03d=1", i);
-		change(v, RT_CLUSTER, LIST(text));
-	}
+	change_many(v, 300);
 	fake_on_work = slow_work;
 	v->frames = 0;
 	do {
@@ -321,6 +326,52 @@ static void test_slices(void **state)
 	fake_on_work = NULL;
 	assert_in_range(steps, 3, 10);
 	assert_int_equal(v->frames, 1);
+}
+
+/* Steps to the end of a run in which the pipe breaks and is replaced after the first slice. */
+static const char *step_with_new_pipe(struct env *v)
+{
+	const char *sent = step(v);
+
+	assert_true(engine_running(v->e));
+	assert_string_equal(sent, "");
+	publish_lost(v->p);
+	open_pipe(v);
+	while (engine_running(v->e))
+		sent = step(v);
+	return sent;
+}
+
+static size_t count_keys(const char *sent)
+{
+	size_t n = 0;
+
+	while ((sent = strstr(sent, " upstreams/")) != NULL) {
+		sent++;
+		n++;
+	}
+	return n;
+}
+
+/*
+ * A pipe that is new in the middle of a run has only what comes after: that is no commit. Once the run was to
+ * be a difference, once the complete set.
+ */
+static void test_new_receiver_between_slices(void **state)
+{
+	struct env *v = *state;
+
+	ready(v);
+	change_many(v, 300);
+	fake_on_work = slow_work;
+	assert_string_equal(step_with_new_pipe(v), "");
+	assert_string_equal(step_with_new_pipe(v), "");
+	fake_on_work = NULL;
+	step(v);
+	assert_false(engine_running(v->e));
+	assert_int_equal(v->sent[0], '<');
+	assert_int_equal(count_keys(v->sent), 300);
+	assert_int_equal(engine_next(v->e, now), -1);
 }
 
 int main(void)
@@ -336,6 +387,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_from_store, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_new_receiver_between_slices, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
