@@ -122,6 +122,14 @@ class Churn:
         """Is the newest step of every group there, and nothing else?"""
         return self.shown(values) == {group: {step: self.written[group][step]} for group, step in self.step.items()}
 
+    def _brief(self, group, steps):
+        texts = []
+        for step, members in sorted(steps.items()):
+            written = self.written[group].get(step, frozenset())
+            texts.append(f"{len(members & written)} of {len(written)} members of step {step} and "
+                         f"{len(members - written)} others")
+        return "; ".join(texts) or "empty"
+
     def check(self, truth):
         """For Truth.settle(): every state is one that was written, and time does not run backwards."""
         held = any(group[0] == "r" for group in self.groups)
@@ -135,7 +143,7 @@ class Churn:
                 steps = shown.get(group, {})
                 newest = max(steps, default=0)
                 if steps.get(newest) != self.written[group].get(newest) or (len(steps) > 1 and not held):
-                    truth.complain("atomic", f"revision {revision} shows group {group} as {steps}")
+                    truth.complain("atomic", f"revision {revision} shows group {group} as {self._brief(group, steps)}")
                 if newest < self.seen[group]:
                     truth.complain("ordered", f"revision {revision} takes group {group} back to step {newest}")
                 self.seen[group] = max(self.seen[group], newest)

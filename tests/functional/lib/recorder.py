@@ -246,9 +246,9 @@ def grpc_event(event):
 class Stream(threading.Thread):
     """One gRPC stream with a watch for each spec, which asks for progress now and then."""
 
-    def __init__(self, port, specs, shared, seed=0, own_ids=False, fragment=False):
+    def __init__(self, port, specs, shared, seed=0, own_ids=False, fragment=False, notify=False):
         super().__init__(daemon=True)
-        self.port, self.own_ids, self.fragment = port, own_ids, fragment
+        self.port, self.own_ids, self.fragment, self.notify = port, own_ids, fragment, notify
         self.random = random.Random(seed)
         self.watchers = [Watcher(spec, shared, self.random) for spec in specs]
         self.stopping, self.error, self.call = threading.Event(), None, None
@@ -260,7 +260,7 @@ class Stream(threading.Thread):
                                    (rpc_pb2.WatchCreateRequest.NODELETE, spec.nodelete)) if on]
         return rpc_pb2.WatchRequest(create_request=rpc_pb2.WatchCreateRequest(
             key=spec.key.encode(), range_end=(spec.end or "").encode(), start_revision=watcher.begin(),
-            filters=filters, prev_kv=spec.prev_kv, fragment=self.fragment,
+            filters=filters, prev_kv=spec.prev_kv, fragment=self.fragment, progress_notify=self.notify,
             watch_id=number + 100 if self.own_ids else 0))
 
     def run(self):
@@ -316,7 +316,7 @@ class Stream(threading.Thread):
             return
         watcher.take(Message(answer.header.revision, tuple(parts),
                              f"cancelled, compact_revision {answer.compact_revision} {answer.cancel_reason}"
-                             if answer.canceled else ""))
+                             if answer.canceled else "", asked=self.notify and not parts))
         parts.clear()
 
     def stop(self):
