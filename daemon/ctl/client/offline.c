@@ -111,12 +111,7 @@ static void do_schema(int argc, char **argv, struct result *r)
 
 static void do_translate(int argc, char **argv, struct result *r)
 {
-#ifdef HAVE_TRANSLATE
 	r->exit = translate_main(argc + 1, argv - 1);
-#else
-	(void)result_message(r, "this meshctl was built without translate");
-	r->exit = EXIT_REFUSED;
-#endif
 }
 
 const struct offline_command offline_commands[] = {
