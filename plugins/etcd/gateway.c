@@ -74,14 +74,14 @@ static int one_call(struct gateway *gw, const struct rpc *rpc, size_t *pos, stru
 {
 	_cleanup_(buf_deinit) struct buf scratch = BUF_INIT;
 	_cleanup_(arena_deinit) struct arena arena;
-	const struct buf *text = &gw->http.body;
+	const struct buf *body = &gw->http.body;
+	const char *text = body->len > *pos ? (const char *)body->data + *pos : "";
 	union request req = { 0 };
 	size_t end = 0;
 	int r;
 
 	arena_init(&arena, REQUEST_ARENA_MAX);
-	r = message_read_json(rpc->request, (const char *)text->data + *pos, text->len - *pos, &scratch,
-			      &arena, &req, &end, err);
+	r = message_read_json(rpc->request, text, body->len - *pos, &scratch, &arena, &req, &end, err);
 	*pos += end;
 	if (r < 0 || (r == 0 && rpc->stream))
 		return r;
