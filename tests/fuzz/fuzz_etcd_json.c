@@ -61,9 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t end = 0;
 	int r;
 
+	arena_init(&arena, REQUEST_ARENA_MAX);
 	if (msg == NULL)
 		return 0;
-	arena_init(&arena, REQUEST_ARENA_MAX);
 	r = message_read_json(msg, (const char *)data + 1, size - 1, &scratch, &arena, &req, &end, &err);
 	if (end > size - 1 || (r == -EPROTO && (err.text[0] == '\0' || !err.early)))
 		abort();
