@@ -56,6 +56,29 @@ const char *job_printf(struct job *job, const char *fmt, ...)
 	return job_take(job, &b);
 }
 
+const char *job_concat(struct job *job, const char *first, ...)
+{
+	size_t size = 1;
+	char *text, *at;
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *s = first; s != NULL; s = va_arg(ap, const char *))
+		size += strlen(s);
+	va_end(ap);
+	text = at = arena_alloc(job->arena, size);
+	if (text == NULL) {
+		job->failed = true;
+		return "";
+	}
+	va_start(ap, first);
+	for (const char *s = first; s != NULL; s = va_arg(ap, const char *))
+		at = stpcpy(at, s);
+	va_end(ap);
+	*at = '\0';
+	return text;
+}
+
 bool job_grow(struct job *job, void **list, size_t n, size_t *cap, size_t size)
 {
 	size_t want = *cap > 0 ? *cap * 2 : 4;
@@ -88,16 +111,38 @@ void job_note(struct job *job, const struct path *at, enum behaviour b, const ch
 	va_end(ap);
 }
 
+/* Marks the dependency when it is the first time. NULL: out of memory. */
+static struct use *job_use(struct job *job, enum rt type, const char *name)
+{
+	struct use *use = uses_find(&job->uses, type, name);
+	const char *kept;
+
+	if (use != NULL)
+		return use;
+	kept = out_dep(job->out, type, name);
+	use = kept != NULL ? uses_add(&job->uses, job->arena, type, kept) : NULL;
+	if (use == NULL)
+		job->failed = true;
+	return use;
+}
+
 struct resource *job_find(struct job *job, enum rt type, const char *name)
 {
-	out_dep(job->out, type, name);
+	(void)job_use(job, type, name);
 	return job->ops->find(job->arg, type, name);
 }
 
 struct cluster_facts job_facts(struct job *job, const char *cluster)
 {
-	out_dep(job->out, RT_CLUSTER, cluster);
-	return job->ops->facts(job->arg, cluster);
+	struct use *use = job_use(job, RT_CLUSTER, cluster);
+	struct cluster_facts facts;
+
+	if (use != NULL && use->facts != NULL)
+		return *use->facts;
+	facts = job->ops->facts(job->arg, cluster);
+	if (use != NULL)
+		use->facts = arena_memdup(job->arena, &facts, sizeof facts);
+	return facts;
 }
 
 ProtobufCMessage *job_decode(struct job *job, const ProtobufCMessageDescriptor *desc,
@@ -133,18 +178,34 @@ void upstream_id(char ret_id[], const char *cluster, const char *variant_text)
 	id_make(ret_id, cluster, parts, 3);
 }
 
-const char *job_upstream(struct job *job, const char *cluster, const struct variant *v)
+/* The first time that this unit wants the variant. */
+static const char *upstream_new(struct job *job, struct use *use, const struct variant *v)
 {
 	_cleanup_free_ char *text = variant_text(v);
+	struct use_variant *wanted = job_alloc(job, 1, sizeof *wanted);
+	const struct variant *kept = out_ref(job->out, use->name, v);
 	char id[ID_SIZE];
 
-	if (text == NULL) {
+	if (text == NULL || wanted == NULL || kept == NULL) {
 		job->failed = true;
 		return "";
 	}
-	out_ref(job->out, cluster, v);
-	upstream_id(id, cluster, text);
-	return job_str(job, id, strlen(id));
+	upstream_id(id, use->name, text);
+	*wanted = (struct use_variant){ use->variants, kept, job_str(job, id, strlen(id)) };
+	use->variants = wanted;
+	return wanted->id;
+}
+
+const char *job_upstream(struct job *job, const char *cluster, const struct variant *v)
+{
+	struct use *use = job_use(job, RT_CLUSTER, cluster);
+
+	if (use == NULL)
+		return "";
+	for (const struct use_variant *known = use->variants; known != NULL; known = known->next)
+		if (variant_compare(known->variant, v) == 0)
+			return known->id;
+	return upstream_new(job, use, v);
 }
 
 const struct path *path_keep(struct job *job, const struct path *at)

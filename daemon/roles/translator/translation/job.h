@@ -20,6 +20,7 @@
 #include "notes.h"
 #include "out.h"
 #include "translation.h"
+#include "uses.h"
 
 struct coverage;
 struct claim;
@@ -45,6 +46,7 @@ struct job {
 	void *arg;
 	struct arena *arena;
 	struct out *out;
+	struct uses uses;
 	bool failed;			/* out of memory */
 };
 
@@ -58,6 +60,8 @@ struct strs {
 void *job_alloc(struct job *job, size_t n, size_t size);
 const char *job_str(struct job *job, const char *s, size_t len);
 const char *job_printf(struct job *job, const char *fmt, ...) _printf_(2, 3);
+/* The strings one after another; NULL ends the list. For what is made for every route: much cheaper than printf. */
+const char *job_concat(struct job *job, const char *first, ...) __attribute__((sentinel));
 /* What the buffer holds, as a string of the arena; the buffer is emptied. */
 const char *job_take(struct job *job, struct buf *b);
 void strs_add(struct job *job, struct strs *strs, const char *s);

@@ -58,7 +58,7 @@ const char **vhost_keys(struct job *job, const xds_vhost *vhost)
 	qsort(entries, n, sizeof *entries, compare);
 	for (size_t i = 0; i < n; i++)
 		if (entries[i].key[0] != '\0' && alone(entries, n, i))
-			keys[entries[i].index] = job_printf(job, "name %s", entries[i].key);
+			keys[entries[i].index] = job_concat(job, "name ", entries[i].key, NULL);
 	for (size_t i = 0; i < n; i++)
 		entries[i] = (struct entry){ keys[i] != NULL ? keys[i] : match_key(job, vhost->routes[i]), i };
 	qsort(entries, n, sizeof *entries, compare);

@@ -35,6 +35,19 @@ const struct path *path_root(const struct path *at)
 	return at;
 }
 
+/* Every object has some: printf would be a good part of its cost. */
+static void print_index(long index, struct buf *out)
+{
+	char digits[24], *at = digits + sizeof digits;
+
+	*--at = ']';
+	do
+		*--at = (char)('0' + index % 10);
+	while ((index /= 10) > 0);
+	*--at = '[';
+	buf_append(out, at, (size_t)(digits + sizeof digits - at));
+}
+
 void path_print(const struct path *at, struct buf *out)
 {
 	if (at->up == NULL)
@@ -44,9 +57,12 @@ void path_print(const struct path *at, struct buf *out)
 		buf_putc(out, '.');
 	buf_puts(out, at->field);
 	if (at->index >= 0)
-		buf_printf(out, "[%ld]", at->index);
-	if (at->key != NULL)
-		buf_printf(out, "[\"%s\"]", at->key);
+		print_index(at->index, out);
+	if (at->key != NULL) {
+		buf_puts(out, "[\"");
+		buf_puts(out, at->key);
+		buf_puts(out, "\"]");
+	}
 }
 
 static bool notes_grow(struct notes *notes)

@@ -35,7 +35,9 @@ static bool object_fill(struct object *object, const char *kind, const char *id,
 	char *block;
 
 	buf_extend(&text, head);
-	buf_printf(&text, "%s/%s", kind, id);
+	buf_puts(&text, kind);
+	buf_putc(&text, '/');
+	buf_puts(&text, id);
 	buf_putc(&text, '\0');
 	for (size_t i = 0; i < n_origins; i++) {
 		buf_puts(&text, path_root(origins[i])->name);
@@ -95,41 +97,33 @@ void out_object(struct out *out, const char *kind, const char *id, const struct 
 	out->objects[out->n_objects++] = object;
 }
 
-void out_ref(struct out *out, const char *cluster, const struct variant *v)
+const struct variant *out_ref(struct out *out, const char *cluster, const struct variant *v)
 {
-	struct ref ref;
+	struct ref ref = { .cluster = strdup(cluster), .variant = variant_copy(v) };
 
-	for (size_t i = out->n_refs; i > 0 && i + 8 > out->n_refs; i--)
-		if (strcmp(out->refs[i - 1].cluster, cluster) == 0 &&
-		    variant_compare(out->refs[i - 1].variant, v) == 0)
-			return;
-	ref.cluster = strdup(cluster);
-	ref.variant = variant_copy(v);
 	if (ref.cluster == NULL || ref.variant == NULL ||
 	    !grow((void **)&out->refs, out->n_refs, &out->cap_refs, sizeof ref)) {
 		free(ref.cluster);
 		free(ref.variant);
 		out->failed = true;
-		return;
+		return NULL;
 	}
 	out->refs[out->n_refs++] = ref;
+	return ref.variant;
 }
 
-void out_dep(struct out *out, enum rt type, const char *name)
+const char *out_dep(struct out *out, enum rt type, const char *name)
 {
-	struct dep dep = { .type = type };
+	struct dep dep = { .type = type, .name = strdup(name) };
 
-	for (size_t i = out->n_deps; i > 0 && i + 8 > out->n_deps; i--)
-		if (out->deps[i - 1].type == type && strcmp(out->deps[i - 1].name, name) == 0)
-			return;
-	dep.name = strdup(name);
 	if (dep.name == NULL ||
 	    !grow((void **)&out->deps, out->n_deps, &out->cap_deps, sizeof dep)) {
 		free(dep.name);
 		out->failed = true;
-		return;
+		return NULL;
 	}
 	out->deps[out->n_deps++] = dep;
+	return dep.name;
 }
 
 int ref_compare(const struct ref *a, const struct ref *b)

@@ -56,8 +56,9 @@ struct out {
 /* kind: "routes"; the value is copied. */
 void out_object(struct out *out, const char *kind, const char *id, const struct buf *value,
 		const struct path *const *origins, size_t n_origins);
-void out_ref(struct out *out, const char *cluster, const struct variant *v);
-void out_dep(struct out *out, enum rt type, const char *name);
+/* Both copy what they are given and return the copy, which lives as long as `out`; NULL: out of memory. */
+const struct variant *out_ref(struct out *out, const char *cluster, const struct variant *v);
+const char *out_dep(struct out *out, enum rt type, const char *name);
 
 /* Sorts every list; drops what is there twice. An id that two objects share is noted at the second. */
 void out_finish(struct out *out);

@@ -140,8 +140,8 @@ static bool route_rule(struct job *job, const struct scope *scope, const xds_vho
 	r = match_route(job, route->match, &at, closed || action_denies(route), rule);
 	if (r == MATCH_DROP || r == MATCH_NEVER)
 		return false;
-	rule->name = job_printf(job, "%s/%s/%s", scope->listener, vhost->name,
-				route->name[0] != '\0' ? route->name : path_name(rule));
+	rule->name = job_concat(job, scope->listener, "/", vhost->name, "/",
+				route->name[0] != '\0' ? route->name : path_name(rule), NULL);
 	if (closed)
 		rule_abort(job, rule, 403, "");
 	else if (r == MATCH_SLOT)
