@@ -355,6 +355,43 @@ static void read_cluster(struct job *job, const struct resource *r, const struct
 	read_limits(job, cluster, root);
 }
 
+/* Reads into the job's arena, but with notes of its own, which are dropped; what it depends on is not. */
+static void read_quietly(struct job *job, const struct resource *r, struct upstream *up)
+{
+	struct path root = PATH_ROOT(RT_CLUSTER, r->name);
+	struct out scratch = { 0 };
+	struct job quiet = *job;
+
+	quiet.out = &scratch;
+	quiet.uses = (struct uses){ 0 };
+	read_cluster(&quiet, r, &root, up);
+	for (size_t i = 0; i < scratch.n_deps; i++)
+		(void)job_use(job, scratch.deps[i].type, scratch.deps[i].name);
+	job->failed |= quiet.failed || out_error(&scratch) < 0;
+	out_deinit(&scratch);
+}
+
+const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster)
+{
+	static const struct cluster_nodes none = { 0 };
+	struct use *use = job_use(job, RT_CLUSTER, cluster);
+	const struct resource *r = job_find(job, RT_CLUSTER, cluster);
+	struct cluster_nodes *nodes;
+	struct upstream up = { .name = cluster };
+
+	if (use == NULL || r == NULL)
+		return &none;
+	if (use->nodes != NULL)
+		return use->nodes;
+	nodes = job_alloc(job, 1, sizeof *nodes);
+	if (nodes == NULL)
+		return &none;
+	read_quietly(job, r, &up);
+	*nodes = (struct cluster_nodes){ up.nodes.list, up.nodes.n, up.tls, up.h2 };
+	use->nodes = nodes;
+	return nodes;
+}
+
 void cluster_write(struct job *job, const char *name, const struct resource *r,
 		   const struct variant *const *variants, size_t n_variants)
 {

@@ -15,6 +15,32 @@ struct cluster_facts cluster_read(struct job *job, const struct resource *r);
 void cluster_write(struct job *job, const char *name, const struct resource *r, const struct variant *const *variants,
 		   size_t n_variants);
 
+struct up_node {
+	const char *host;
+	uint32_t port;
+	uint64_t weight;
+	int64_t priority;
+};
+
+/*
+ * The nodes of a cluster for a plugin that is told one address (mirror, collectors): read once for a unit, which
+ * depends on the cluster and its endpoints from then on.  Notes are left to the cluster's own unit.
+ */
+struct cluster_nodes {
+	struct up_node *list;
+	size_t n;
+	bool tls, h2;
+};
+
+const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster);
+
+/*
+ * pick.c: one node of the cluster, the same for the same key as long as it is there; nodes of the first priority
+ * only.  NULL: there is none (noted at `at` with `use`, what it is for: "no request is copied").
+ */
+const struct up_node *cluster_pick(struct job *job, const char *cluster, const char *key, const struct path *at,
+				   const char *use, const struct cluster_nodes **ret_nodes);
+
 /* How a cluster balances. */
 struct cluster_lb {
 	const char *type;		/* roundrobin, least_conn; a variant with a hash makes it chash */
@@ -26,13 +52,6 @@ struct cluster_lb {
 struct cluster_lb cluster_lb(struct job *job, const xds_cluster *cluster, const struct path *at);
 
 /* endpoint.c */
-struct up_node {
-	const char *host;
-	uint32_t port;
-	uint64_t weight;
-	int64_t priority;
-};
-
 struct up_nodes {
 	struct up_node *list;		/* in the arena; by priority, host, port */
 	size_t n, cap;

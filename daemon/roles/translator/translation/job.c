@@ -111,8 +111,7 @@ void job_note(struct job *job, const struct path *at, enum behaviour b, const ch
 	va_end(ap);
 }
 
-/* Marks the dependency when it is the first time. NULL: out of memory. */
-static struct use *job_use(struct job *job, enum rt type, const char *name)
+struct use *job_use(struct job *job, enum rt type, const char *name)
 {
 	struct use *use = uses_find(&job->uses, type, name);
 	const char *kept;

@@ -73,6 +73,8 @@ void job_note(struct job *job, const struct path *at, enum behaviour b, const ch
 /* The path at `at`, copied into the arena so that it outlives the caller. */
 const struct path *path_keep(struct job *job, const struct path *at);
 
+/* What this unit knows of a resource; the first time marks the dependency. NULL: out of memory. */
+struct use *job_use(struct job *job, enum rt type, const char *name);
 /* The active resource, and a mark that this unit depends on it. */
 struct resource *job_find(struct job *job, enum rt type, const char *name);
 struct cluster_facts job_facts(struct job *job, const char *cluster);

@@ -18,8 +18,6 @@ static enum match_result match_grpc(struct job *job, const xds_route_match *matc
 	return MATCH_OK;
 }
 
-uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f);
-
 uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f)
 {
 	switch (f->denominator) {

@@ -35,6 +35,9 @@ enum match_result match_query(struct job *job, const xds_route_match *match, con
 enum match_result match_cookies(struct job *job, const xds_route_match *match, const struct path *at,
 				struct rule *rule);
 
+/* What a fraction is of: 100, 10000 or 1000000. */
+uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f);
+
 /* The worse of two results. */
 static inline enum match_result match_worse(enum match_result a, enum match_result b)
 {

@@ -66,7 +66,7 @@ void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum
 	rule_abort(job, rule, b == B_CLOSED ? 403 : 503, "");
 }
 
-static bool plugin_enabled(const struct job *job, const char *name)
+bool rule_offered(const struct job *job, const char *name)
 {
 	const char *const *enabled = job->options->apisix_plugins;
 
@@ -78,14 +78,14 @@ static bool plugin_enabled(const struct job *job, const char *name)
 void rule_check(struct job *job, struct rule *rule, const struct path *at)
 {
 	for (size_t i = 0; i < rule->n_plugins; i++) {
-		if (plugin_enabled(job, rule->plugins[i].name))
+		if (rule_offered(job, rule->plugins[i].name))
 			continue;
 		rule_refuse(job, rule, at, B_SLOT,
 			    "needs APISIX's plugin '%s', which is not enabled there; answers 503",
 			    rule->plugins[i].name);
 		break;
 	}
-	if (!plugin_enabled(job, "fault-injection") && rule_has_plugin(rule, "fault-injection")) {
+	if (!rule_offered(job, "fault-injection") && rule_has_plugin(rule, "fault-injection")) {
 		rule->n_plugins = 0;
 		rule->no_upstream = true;
 	}

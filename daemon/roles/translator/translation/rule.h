@@ -51,6 +51,8 @@ void rule_abort(struct job *job, struct rule *rule, unsigned status, const char 
 void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum behaviour b, const char *fmt, ...)
 	_printf_(5, 6);
 
+/* Is the plugin enabled in APISIX? For what may be left out; rule_check() looks after the rest. */
+bool rule_offered(const struct job *job, const char *name);
 /* A plugin that is not enabled in APISIX is silently not run (TRANSLATION.md 0.21): 503 instead. */
 void rule_check(struct job *job, struct rule *rule, const struct path *at);
 

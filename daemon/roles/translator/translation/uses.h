@@ -22,6 +22,7 @@ struct use_variant {
 };
 
 struct cluster_facts;
+struct cluster_nodes;
 
 struct use {
 	const char *name;	/* borrowed from the unit's output */
@@ -29,6 +30,7 @@ struct use {
 	enum rt type;
 	const struct cluster_facts *facts;	/* NULL: not asked for */
 	struct use_variant *variants;
+	const struct cluster_nodes *nodes;	/* NULL: not asked for */
 };
 
 struct uses {

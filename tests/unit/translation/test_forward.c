@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where requests go besides one named cluster: copies, clusters that a header names, settings of
+ * weighted clusters.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh.h"
+
+#define CLUSTER "{\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, "
+#define NODE(ip, port)                                                                             \
+	"{endpoint: {address: {socket_address: {address: '" ip "', port_value: " port "}}}}"
+#define NODES(name, list)                                                                          \
+	"load_assignment: {cluster_name: " name ", endpoints: [{lb_endpoints: [" list "]}]}"
+
+static const char copies[] =
+	"- " CLUSTER "name: m, type: STATIC, " NODES("m", NODE("10.0.0.1", "80") ", " NODE("10.0.0.2", "80"))
+	"}\n- " CLUSTER "name: h2, type: STATIC, http2_protocol_options: {}, "
+	NODES("h2", NODE("fd00::1", "81")) "}\n- " CLUSTER "name: u, type: STRICT_DNS, "
+	NODES("u", NODE("a_b", "82")) "}\n";
+
+static const char frame[] =
+	"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
+	"  name: l\n"
+	"  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n"
+	"  filter_chains: [{filters: [{name: h, typed_config: {\n"
+	"    \"@type\": type.googleapis.com/envoy.extensions.filters.network."
+	"http_connection_manager.v3.HttpConnectionManager,\n"
+	"    route_config: {name: r %s, virtual_hosts: [{name: v, domains: ['*'] %s, routes: %s}]}}}]}]\n"
+	"- " CLUSTER "name: a, type: STATIC}\n"
+	"- " CLUSTER "name: b, type: STATIC}\n";
+
+/* config, vhost: further fields of these, each after a comma. */
+static void make(struct mesh *m, const char *config, const char *vhost, const char *routes,
+		 const char *more)
+{
+	char *text;
+
+	assert_true(asprintf(&text, frame, config, vhost, routes) > 0);
+	mesh_open(m, NULL);
+	mesh_add(m, text);
+	if (more != NULL)
+		mesh_add(m, more);
+	mesh_run(m);
+	free(text);
+}
+
+static json_t *plugin(const struct mesh *m, const char *route, const char *name)
+{
+	return json_object_get(json_object_get(mesh_object(m, "routes", route), "plugins"), name);
+}
+
+static const char *mirror_host(const struct mesh *m, const char *route)
+{
+	return json_string_value(json_object_get(plugin(m, route, "proxy-mirror"), "host"));
+}
+
+static void test_mirror(void **unused)
+{
+	struct mesh m;
+
+	make(&m, "", "",
+	     "[{name: one, match: {prefix: /one}, route: {cluster: a, request_mirror_policies: "
+	     "[{cluster: m, runtime_fraction: {default_value: {numerator: 25}}}, {cluster: h2}]}},"
+	     "{name: grpc, match: {prefix: /grpc}, route: {cluster: a, prefix_rewrite: /x, "
+	     "request_mirror_policies: [{cluster: h2}]}},"
+	     "{name: tiny, match: {prefix: /tiny}, route: {cluster: a, request_mirror_policies: "
+	     "[{cluster: h2, runtime_fraction: {default_value: {numerator: 1, denominator: "
+	     "MILLION}}}]}},"
+	     "{name: off, match: {prefix: /off}, route: {cluster: a, request_mirror_policies: "
+	     "[{cluster: m, runtime_fraction: {default_value: {numerator: 0}}}]}},"
+	     "{name: gone, match: {prefix: /gone}, route: {cluster: a, request_mirror_policies: "
+	     "[{cluster: nowhere}]}},"
+	     "{name: header, match: {prefix: /header}, route: {cluster: a, "
+	     "request_mirror_policies: [{cluster_header: x-to}]}},"
+	     "{name: under, match: {prefix: /}, route: {cluster: a, "
+	     "request_mirror_policies: [{cluster: u}]}}]",
+	     copies);
+	assert_true(strncmp(mirror_host(&m, "one"), "http://10.0.0.", 14) == 0);
+	assert_json(json_object_get(plugin(&m, "one", "proxy-mirror"), "sample_ratio"), "0.25");
+	assert_finding(&m, "warn", "routes[0].route.request_mirror_policies[1]", "further policy");
+	assert_json(plugin(&m, "grpc", "proxy-mirror"),
+		    "{\"_meta\":{\"priority\":1007},\"host\":\"grpc://[fd00::1]:81\"}");
+	assert_true(json_real_value(json_object_get(plugin(&m, "tiny", "proxy-mirror"),
+						    "sample_ratio")) == 0.00001);
+	assert_finding(&m, "warn", "routes[2].route.request_mirror_policies[0].runtime_fraction",
+		       "raised");
+	assert_null(plugin(&m, "off", "proxy-mirror"));
+	assert_null(plugin(&m, "gone", "proxy-mirror"));
+	assert_finding(&m, "warn", "routes[4].route.request_mirror_policies[0]",
+		       "'nowhere' has no endpoint; no request is copied");
+	assert_null(plugin(&m, "header", "proxy-mirror"));
+	assert_finding(&m, "warn", "routes[5].route.request_mirror_policies[0]", "header");
+	assert_null(plugin(&m, "under", "proxy-mirror"));
+	assert_finding(&m, "warn", "routes[6].route.request_mirror_policies[0]", "'a_b'");
+	mesh_close(&m);
+}
+
+static void test_mirror_levels(void **unused)
+{
+	struct mesh m;
+
+	make(&m, ", request_mirror_policies: [{cluster: m}]", "",
+	     "[{name: o, match: {prefix: /o}, route: {cluster: a, request_mirror_policies: "
+	     "[{cluster: h2}]}}, {name: i, match: {prefix: /}, route: {cluster: a}}]",
+	     copies);
+	assert_string_equal(mirror_host(&m, "o"), "grpc://[fd00::1]:81");
+	assert_true(strncmp(mirror_host(&m, "i"), "http://10.0.0.", 14) == 0);
+	assert_finding(&m, "warn", "request_mirror_policies[0]", "one endpoint");
+	mesh_close(&m);
+	make(&m, ", request_mirror_policies: [{cluster: m}]",
+	     ", request_mirror_policies: [{cluster: h2}]",
+	     "[{name: v, match: {prefix: /}, route: {cluster: a}}]", copies);
+	assert_string_equal(mirror_host(&m, "v"), "grpc://[fd00::1]:81");
+	assert_finding(&m, "warn", "virtual_hosts[0].request_mirror_policies[0]", "one endpoint");
+	mesh_close(&m);
+}
+
+/* The choice follows the endpoints, and stays when another one goes. */
+static void test_mirror_follows_endpoints(void **unused)
+{
+	static const char one[] = "- " CLUSTER "name: m, type: STATIC, " NODES("m", NODE("10.0.0.9", "80")) "}\n";
+	static const char *const enabled[] = { "fault-injection", NULL };
+	const struct translation_options plugins = { .apisix_plugins = enabled };
+	struct mesh m;
+	char *text;
+
+	make(&m, ", request_mirror_policies: [{cluster: m}]", "",
+	     "[{name: i, match: {prefix: /}, route: {cluster: a}}]", copies);
+	mesh_remove(&m, RT_CLUSTER, "m");
+	mesh_run(&m);
+	assert_null(plugin(&m, "i", "proxy-mirror"));
+	mesh_add(&m, one);
+	mesh_run(&m);
+	assert_string_equal(mirror_host(&m, "i"), "http://10.0.0.9:80");
+	mesh_close(&m);
+
+	assert_true(asprintf(&text, frame, ", request_mirror_policies: [{cluster: m}]", "",
+			     "[{name: i, match: {prefix: /}, route: {cluster: a}}]") > 0);
+	mesh_open(&m, &plugins);
+	mesh_add(&m, text);
+	mesh_add(&m, one);
+	mesh_run(&m);
+	assert_null(plugin(&m, "i", "proxy-mirror"));
+	assert_null(plugin(&m, "i", "fault-injection"));
+	assert_finding(&m, "warn", "request_mirror_policies", "not enabled");
+	mesh_close(&m);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mirror),
+		cmocka_unit_test(test_mirror_levels),
+		cmocka_unit_test(test_mirror_follows_endpoints),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
