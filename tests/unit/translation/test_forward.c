@@ -150,12 +150,87 @@ static void test_mirror_follows_endpoints(void **unused)
 	free(text);
 }
 
+#define SPLIT(name, a, b)                                                                          \
+	"{name: " name ", match: {prefix: /" name                                                  \
+	"}, route: {weighted_clusters: {clusters: ["                                               \
+	"{name: a, weight: 1" a "}, {name: b, weight: 2" b "}]}}}"
+#define ADD(value) ", request_headers_to_add: [{header: {key: x-v, value: '" value "'}}]"
+
+/* What all clusters say is said of the route; a cluster's own Host is said by its upstream. */
+static void test_weight_settings(void **unused)
+{
+	json_t *split;
+	struct mesh m;
+
+	make(&m, "", "",
+	     "[" SPLIT("same", ADD("1"), ADD("1")) "," SPLIT("other", ADD("1"), ADD("2")) ","
+	     SPLIT("host", ", host_rewrite_literal: a_b.x", "") "," SPLIT("bad",
+	     ", host_rewrite_literal: 'a b'", "") ","
+	     "{name: zero, match: {prefix: /zero}, route: {weighted_clusters: {clusters: ["
+	     "{name: a, weight: 1, response_headers_to_remove: [x-r]}, {name: b, weight: 0}]}}}]",
+	     NULL);
+	assert_json(json_object_get(plugin(&m, "same", "proxy-rewrite"), "headers"),
+		    "{\"add\":{\"x-v\":\"1\"}}");
+	assert_null(plugin(&m, "other", "proxy-rewrite"));
+	assert_finding(&m, "warn", "routes[1].route.weighted_clusters",
+		       "request_headers_to_add differs");
+	assert_json(json_object_get(plugin(&m, "zero", "response-rewrite"), "headers"),
+		    "{\"remove\":[\"x-r\"]}");
+	split = json_object_get(json_array_get(json_object_get(plugin(&m, "host", "traffic-split"),
+							       "rules"), 0),
+				"weighted_upstreams");
+	for (size_t i = 0; i < 2; i++) {
+		const char *id = json_string_value(
+			json_object_get(json_array_get(split, i), "upstream_id"));
+		char key[128];
+		json_t *host;
+
+		snprintf(key, sizeof key, "upstreams/%s", id);
+		host = json_object_get(json_object_get(m.objects, key), "upstream_host");
+		assert_string_equal(i == 0 ? json_string_value(host) : "", i == 0 ? "a_b.x" : "");
+		assert_true(i == 0 || host == NULL);
+	}
+	assert_finding(&m, "warn", "routes[3].route.weighted_clusters.clusters[0]", "'a b'");
+	mesh_close(&m);
+}
+
+/* Rules that one of two clusters has cannot be said, so both are closed. */
+static void test_weight_closes(void **unused)
+{
+	static const char listener[] =
+		"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
+		"  name: l\n"
+		"  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n"
+		"  filter_chains: [{filters: [{name: h, typed_config: {\n"
+		"    \"@type\": type.googleapis.com/envoy.extensions.filters.network."
+		"http_connection_manager.v3.HttpConnectionManager,\n"
+		"    http_filters: [{name: rbac, disabled: true, typed_config: {\"@type\": "
+		"type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC, rules: {}}}],\n"
+		"    route_config: {name: r, virtual_hosts: [{name: v, domains: ['*'], routes: [\n"
+		"    " SPLIT("on", "%s", "") ", " SPLIT("off", "", "") "]}]}}}]}]\n";
+	static const char rules[] =
+		", typed_per_filter_config: {rbac: {\"@type\": type.googleapis.com/"
+		"envoy.extensions.filters.http.rbac.v3.RBACPerRoute, rbac: {rules: {}}}}";
+	struct mesh m;
+	char *text;
+
+	assert_true(asprintf(&text, listener, rules) > 0);
+	mesh_make(&m, text);
+	assert_json(plugin(&m, "on", "fault-injection"),
+		    "{\"abort\":{\"body\":\"\",\"http_status\":403}}");
+	assert_null(plugin(&m, "off", "fault-injection"));
+	mesh_close(&m);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mirror),
 		cmocka_unit_test(test_mirror_levels),
 		cmocka_unit_test(test_mirror_follows_endpoints),
+		cmocka_unit_test(test_weight_settings),
+		cmocka_unit_test(test_weight_closes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 
 struct target {
 	const char *cluster;
+	const char *host;	/* sent to it instead of the request's; "" : none */
 	uint64_t weight;
 	size_t index;
 };
@@ -83,6 +84,20 @@ static int compare_index(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
+/* The Host that this cluster's requests get; "" for the request's own. at: NULL: nothing is noted. */
+static const char *weight_host(struct job *job, const xds_weight *c, const struct path *at)
+{
+	if (c->host_rewrite_specifier_case == 0)
+		return "";
+	if (rewrite_host_upstream(c->host_rewrite_literal))
+		return c->host_rewrite_literal;
+	if (at != NULL && c->host_rewrite_literal[0] != '\0')
+		job_note(job, at, B_WARN,
+			 "'%s' is no host that APISIX takes; the request's own is kept",
+			 c->host_rewrite_literal);
+	return "";
+}
+
 /* Clusters with a weight, each once, in the order in which they stand. */
 static struct target *targets_new(struct job *job, const xds_weighted *weighted,
 				  const struct path *at, size_t *ret_n)
@@ -91,8 +106,7 @@ static struct target *targets_new(struct job *job, const xds_weighted *weighted,
 	size_t n = 0;
 
 	for (size_t i = 0; targets != NULL && i < weighted->n_clusters && n < TARGETS_MAX; i++) {
-		const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *c =
-			weighted->clusters[i];
+		const xds_weight *c = weighted->clusters[i];
 		struct path here = PATH_INDEX(at, "clusters", i);
 		size_t k = 0;
 
@@ -102,10 +116,13 @@ static struct target *targets_new(struct job *job, const xds_weighted *weighted,
 				"a cluster named by a header cannot have a weight; it is left out");
 			continue;
 		}
-		while (k < n && strcmp(targets[k].cluster, c->name) != 0)
+		while (k < n && (strcmp(targets[k].cluster, c->name) != 0 ||
+				 strcmp(targets[k].host, weight_host(job, c, NULL)) != 0))
 			k++;
 		if (k == n && uint32_of(c->weight, 0) > 0)
-			targets[n++] = (struct target){ .cluster = c->name, .index = i };
+			targets[n++] = (struct target){ .cluster = c->name,
+							.host = weight_host(job, c, &here),
+							.index = i };
 		if (k < n)
 			targets[k].weight += uint32_of(c->weight, 0);
 	}
@@ -141,26 +158,6 @@ static const char *split_json(struct job *job, const char *const *ids, const str
 	return job_take(job, &b);
 }
 
-/* Settings of one weighted cluster have no place in traffic-split. */
-static void note_weight_settings(struct job *job, const xds_weighted *weighted,
-				 const struct path *at)
-{
-	for (size_t i = 0; i < weighted->n_clusters; i++) {
-		const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *c =
-			weighted->clusters[i];
-		struct path here = PATH_INDEX(at, "clusters", i);
-
-		if (c->n_request_headers_to_add + c->n_request_headers_to_remove +
-				    c->n_response_headers_to_add + c->n_response_headers_to_remove +
-				    c->n_typed_per_filter_config >
-			    0 ||
-		    c->host_rewrite_specifier_case != 0)
-			job_note(job, &here, B_WARN,
-				 "headers, Host and filters of one weighted cluster cannot be told "
-				 "apart in APISIX; they are left out");
-	}
-}
-
 static void target_weighted(struct job *job, const xds_route_action *action, const struct path *at,
 			    const struct variant *wanted, struct rule *rule)
 {
@@ -169,7 +166,6 @@ static void target_weighted(struct job *job, const xds_route_action *action, con
 	struct target *targets = targets_new(job, action->weighted_clusters, &here, &n);
 	const char **ids = job_alloc(job, n, sizeof *ids);
 
-	note_weight_settings(job, action->weighted_clusters, &here);
 	if (targets == NULL || ids == NULL)
 		return;
 	if (n == 0) {
@@ -186,6 +182,10 @@ static void target_weighted(struct job *job, const xds_route_action *action, con
 				 "cluster '%s' is not there; its share gets 503 until it comes",
 				 targets[i].cluster);
 		v = variant_for(job, targets[i].cluster, wanted, rule);
+		if (targets[i].host[0] != '\0') {
+			v.upstream_host = targets[i].host;
+			v.pass_node = false;
+		}
 		ids[i] = job_upstream(job, targets[i].cluster, &v);
 	}
 	rule->upstream_id = ids[0];

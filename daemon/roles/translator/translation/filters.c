@@ -268,7 +268,10 @@ static const pb_any *setting_of(struct filter_levels levels, const char *name)
 {
 	const pb_any *any = NULL;
 
-	if (levels.route != NULL)
+	if (levels.weight != NULL)
+		any = setting_find((void *const *)levels.weight->weight.typed_per_filter_config,
+				   levels.weight->weight.n_typed_per_filter_config, name);
+	if (any == NULL && levels.route != NULL)
 		any = setting_find((void *const *)levels.route->typed_per_filter_config,
 				   levels.route->n_typed_per_filter_config, name);
 	if (any == NULL && levels.vhost != NULL)
@@ -280,6 +283,26 @@ static const pb_any *setting_of(struct filter_levels levels, const char *name)
 	return any;
 }
 
+/* One weighted cluster that is closed closes the route: they cannot be told apart. */
+static bool weight_closes(struct job *job, const xds_route *route, const char *name)
+{
+	const xds_weighted *weighted = NULL;
+
+	if (route != NULL && route->action_case == XDS_ROUTE(ROUTE__ACTION_ROUTE) &&
+	    route->route->cluster_specifier_case ==
+		    XDS_ROUTE(ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS))
+		weighted = route->route->weighted_clusters;
+	for (size_t i = 0; weighted != NULL && i < weighted->n_clusters; i++) {
+		const xds_weight *weight = weighted->clusters[i];
+		const pb_any *any = setting_find((void *const *)weight->typed_per_filter_config,
+						 weight->n_typed_per_filter_config, name);
+
+		if (any != NULL && !setting_opens(job, any))
+			return true;
+	}
+	return false;
+}
+
 const struct guard *filters_guard(struct job *job, const struct filters *filters,
 				  struct filter_levels levels)
 {
@@ -287,7 +310,8 @@ const struct guard *filters_guard(struct job *job, const struct filters *filters
 		const struct guard *guard = &filters->guards[i];
 		const pb_any *setting = setting_of(levels, guard->name);
 
-		if (setting == NULL ? !guard->off : !setting_opens(job, setting))
+		if (weight_closes(job, levels.route, guard->name) ||
+		    (setting == NULL ? !guard->off : !setting_opens(job, setting)))
 			return guard;
 	}
 	return NULL;

@@ -26,11 +26,18 @@ struct filters {
 
 typedef Envoy__Config__Route__V3__Route__TypedPerFilterConfigEntry per_filter;
 
-/* The three levels of one route; any may be NULL. */
+/* What all weighted clusters of a route say alike (weights.c). */
+struct weight_settings {
+	xds_weight weight;
+	const struct path *at;		/* of the first of them */
+};
+
+/* The levels of one route, from the least to the most specific; any may be NULL. */
 struct filter_levels {
 	const xds_route_config *config;
 	const xds_vhost *vhost;
 	const xds_route *route;
+	const struct weight_settings *weight;
 };
 
 void filters_read(struct job *job, const xds_hcm *hcm, const struct path *at, struct filters *ret);

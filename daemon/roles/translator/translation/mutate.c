@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header mutations of route configuration, virtual host and route, flattened into one state for each
+ * Header mutations of route configuration, virtual host, route and weighted clusters, flattened into one state for each
  * header: Envoy goes level by level and removes before it adds, APISIX adds, sets and removes once
  * (TRANSLATION.md 2.9).  Called by vhost.c; what has no counterpart is noted and left out.
  */
@@ -273,12 +273,16 @@ static void level_remove(struct job *job, const struct level *level, struct head
 void mutate(struct job *job, struct filter_levels levels, const struct path *config_at,
 	    const struct path *vhost_at, const struct path *route_at, struct rewrite *rewrite)
 {
+	static const struct weight_settings none = { .at = NULL };
+	const struct weight_settings *weight = levels.weight != NULL ? levels.weight : &none;
 	const struct level request[] = {
+		LEVEL(&weight->weight, weight->at, request),
 		LEVEL(levels.route, route_at, request),
 		LEVEL(levels.vhost, vhost_at, request),
 		LEVEL(levels.config, config_at, request),
 	};
 	const struct level response[] = {
+		LEVEL(&weight->weight, weight->at, response),
 		LEVEL(levels.route, route_at, response),
 		LEVEL(levels.vhost, vhost_at, response),
 		LEVEL(levels.config, config_at, response),

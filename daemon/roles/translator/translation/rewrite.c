@@ -171,6 +171,11 @@ bool rewrite_host_plain(const char *host)
 	return digits > 0 && digits <= 5 && host[name + 1 + digits] == '\0';
 }
 
+bool rewrite_host_upstream(const char *host)
+{
+	return host[0] != '\0' && host[strspn(host, HOST_CHARS "_[]:")] == '\0';
+}
+
 static void host_literal(struct job *job, const char *host, const struct path *at,
 			 struct variant *variant, struct rewrite *rewrite)
 {
@@ -178,7 +183,7 @@ static void host_literal(struct job *job, const char *host, const struct path *a
 		return;
 	if (rewrite_host_plain(host))
 		rewrite->host = host;
-	else if (host[strspn(host, HOST_CHARS "_[]:")] == '\0')
+	else if (rewrite_host_upstream(host))
 		variant->upstream_host = host;
 	else
 		job_note(job, at, B_WARN,

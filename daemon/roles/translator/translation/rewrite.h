@@ -31,6 +31,9 @@ struct rewrite {
 	struct header_changes request, response;
 };
 
+/* weights.c: false: the route has no weighted clusters. Notes what differs between them. */
+bool weights_shared(struct job *job, const xds_route *route, const struct path *at, struct weight_settings *ret);
+
 /* mutate.c: the header mutations of all levels in Envoy's order. */
 void mutate(struct job *job, struct filter_levels levels, const struct path *config_at, const struct path *vhost_at,
 	    const struct path *route_at, struct rewrite *rewrite);
@@ -53,6 +56,8 @@ const char *subst_escape(struct job *job, const char *text);
 
 /* Does proxy-rewrite take this as a host? */
 bool rewrite_host_plain(const char *host);
+/* Does an upstream take this as its upstream_host? */
+bool rewrite_host_upstream(const char *host);
 /* Does response-rewrite add this value to a header? If not, it can only be set. */
 bool rewrite_addable(const char *value);
 

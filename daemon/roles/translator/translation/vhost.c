@@ -88,11 +88,11 @@ struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t 
 	return domains;
 }
 
-static void act(struct job *job, const struct scope *scope, const xds_vhost *vhost,
-		const xds_route *route, const struct path *vhost_at, const struct path *at,
-		struct rule *rule)
+static void act(struct job *job, const struct scope *scope, struct filter_levels levels,
+		const struct path *vhost_at, const struct path *at, struct rule *rule)
 {
-	struct filter_levels levels = { scope->config, vhost, route };
+	const xds_vhost *vhost = levels.vhost;
+	const xds_route *route = levels.route;
 	struct rewrite rewrite = { 0 };
 
 	mutate(job, levels, scope->config_at, vhost_at, at, &rewrite);
@@ -128,11 +128,18 @@ static bool route_rule(struct job *job, const struct scope *scope, const xds_vho
 {
 	const xds_route *route = vhost->routes[index];
 	struct path at = PATH_INDEX(vhost_at, "routes", index);
-	struct filter_levels levels = { scope->config, vhost, route };
-	const struct guard *guard = filters_guard(job, &scope->filters, levels);
-	bool closed = guard != NULL || scope->closed != NULL;
+	struct filter_levels levels = { scope->config, vhost, route, NULL };
+	struct weight_settings weight;
 	enum match_result r;
+	bool closed;
 
+	if (weights_shared(job, route, &at, &weight)) {
+		levels.weight = &weight;
+		filters_report(job, &scope->filters,
+			       (void *const *)weight.weight.typed_per_filter_config,
+			       weight.weight.n_typed_per_filter_config, weight.at);
+	}
+	closed = filters_guard(job, &scope->filters, levels) != NULL || scope->closed != NULL;
 	rule->key = key;
 	rule->at = path_keep(job, &at);
 	filters_report(job, &scope->filters, (void *const *)route->typed_per_filter_config,
@@ -147,7 +154,7 @@ static bool route_rule(struct job *job, const struct scope *scope, const xds_vho
 	else if (r == MATCH_SLOT)
 		rule_abort(job, rule, 503, "");
 	else
-		act(job, scope, vhost, route, vhost_at, &at, rule);
+		act(job, scope, levels, vhost_at, &at, rule);
 	rule_check(job, rule, &at);
 	return true;
 }
