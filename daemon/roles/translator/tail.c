@@ -6,9 +6,12 @@
 #include "tail.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cleanup.h"
 #include "frame.h"
+
+#define PAGE 4096 /* or a multiple of it: then a call may be refused */
 
 void tail_init(struct tail *t, void *memory, size_t size)
 {
@@ -108,8 +111,20 @@ bool tail_has_all(const struct tail *t, uint64_t after)
 	return t->gap <= after && t->halves[0].size > 0;
 }
 
+/* Gives the whole pages of what was used back to the kernel; they read as zeros then. */
+static void half_release(const struct tail_half *half)
+{
+	uintptr_t start = ((uintptr_t)half->data + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t end = ((uintptr_t)half->data + half->used) & ~(uintptr_t)(PAGE - 1);
+
+	/* Memory that is not shared (in tests) refuses; nothing depends on it. */
+	if (end > start)
+		(void)madvise((void *)start, end - start, MADV_REMOVE);
+}
+
 static void half_empty(struct tail_half *half)
 {
+	half_release(half);
 	if (half->size >= 8)
 		put_le64(half->data, 0);
 	half->used = 0;

@@ -158,8 +158,11 @@ void bench_mesh_endpoints(struct bench_mesh *m, size_t cluster, size_t endpoints
 		   "\"zone\":\"zone-%zu\"},\"lb_endpoints\":[", cluster, cluster % 3);
 	for (size_t i = 0; i < endpoints; i++)
 		buf_printf(&b, "%s{\"endpoint\":{\"address\":{\"socket_address\":{\"address\":\"10.%zu.%zu.%zu\","
-			   "\"port_value\":8080}}},\"health_status\":\"HEALTHY\",\"load_balancing_weight\":%u}",
-			   i > 0 ? "," : "", cluster / 250 % 250, cluster % 250, i + 1, i == 0 ? weight : 1);
+			   "\"port_value\":8080}}},\"health_status\":\"HEALTHY\",\"load_balancing_weight\":%u,"
+			   "\"metadata\":{\"filter_metadata\":{\"istio\":{\"workload\":"
+			   "\"workload-%zu;namespace-%zu;service-%zu;v1;mesh\"}}}}",
+			   i > 0 ? "," : "", cluster / 250 % 250, cluster % 250, i + 1, i == 0 ? weight : 1,
+			   cluster, cluster % 50, cluster);
 	buf_puts(&b, "]}]}]}");
 	resource_add(m, &b);
 }

@@ -225,19 +225,26 @@ int out_error(const struct out *out)
 	return out->failed || out->notes.failed ? -ENOMEM : 0;
 }
 
-void out_deinit(struct out *out)
+static void lists_deinit(struct out *out)
 {
 	for (size_t i = 0; i < out->n_objects; i++)
 		object_deinit(&out->objects[i]);
+	for (size_t i = 0; i < out->n_deps; i++)
+		free(out->deps[i].name);
+	free(out->objects);
+	free(out->deps);
+	notes_deinit(&out->notes);
+}
+
+void out_deinit(struct out *out)
+{
+	if (out->packed == NULL)
+		lists_deinit(out);
 	for (size_t i = 0; i < out->n_refs; i++) {
 		free(out->refs[i].cluster);
 		free(out->refs[i].variant);
 	}
-	for (size_t i = 0; i < out->n_deps; i++)
-		free(out->deps[i].name);
-	free(out->objects);
 	free(out->refs);
-	free(out->deps);
-	notes_deinit(&out->notes);
+	free(out->packed);
 	*out = (struct out){ 0 };
 }

@@ -50,6 +50,7 @@ struct out {
 	size_t n_deps, cap_deps;
 	size_t n_left_out;
 	struct notes notes;
+	void *packed;				/* owned: objects, deps and notes lie in it; NULL: each by itself */
 	bool failed;
 };
 
@@ -64,6 +65,8 @@ const char *out_dep(struct out *out, enum rt type, const char *name);
 void out_finish(struct out *out);
 int out_error(const struct out *out);
 void out_deinit(struct out *out);
+/* pack.c: moves what is kept into one block; nothing is added afterwards. Values must be gone. */
+void out_pack(struct out *out);
 
 int ref_compare(const struct ref *a, const struct ref *b);
 int dep_compare(const struct dep *a, const struct dep *b);

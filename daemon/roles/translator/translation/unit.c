@@ -373,6 +373,7 @@ int unit_do(struct translation *t, struct unit *unit)
 	     reporters(t, unit, &out, true) < 0))
 		r = -ENOMEM;
 	out_deinit(&unit->out);
+	out_pack(&out);
 	unit->out = out;
 	if (unit->node != NULL && r == 0)
 		r = graph_touch(&t->graph, unit->node);
