@@ -223,6 +223,66 @@ static void test_weight_closes(void **unused)
 	free(text);
 }
 
+static size_t n_rules(const struct mesh *m, const char *route)
+{
+	return json_array_size(json_object_get(plugin(m, route, "traffic-split"), "rules"));
+}
+
+/* Each known cluster can be named, those that come later too; others get 503. */
+static void test_cluster_header(void **unused)
+{
+	static const char later[] = "- " CLUSTER "name: late, type: STATIC}\n";
+	json_t *rule, *upstream;
+	struct mesh m;
+	char *before, *after;
+
+	make(&m, "", "",
+	     "[{name: n, match: {prefix: /n}, route: {cluster_header: X-To, "
+	     "cluster_not_found_response_code: NOT_FOUND, retry_policy: {retry_on: reset}}},"
+	     "{name: bad, match: {prefix: /}, route: {cluster_header: 'x.y'}}]",
+	     NULL);
+	assert_int_equal(n_rules(&m, "n"), 2);
+	rule = json_array_get(json_object_get(plugin(&m, "n", "traffic-split"), "rules"), 1);
+	assert_json(json_object_get(rule, "match"), "[{\"vars\":[[\"http_x_to\",\"==\",\"b\"]]}]");
+	upstream = mesh_object(&m, "upstreams", "b");
+	assert_true(json_equal(json_object_get(upstream, "id"),
+			       json_object_get(json_array_get(json_object_get(rule, "weighted_upstreams"), 0),
+					       "upstream_id")));
+	assert_json(json_object_get(upstream, "retries"), "1");
+	assert_json(json_object_get(mesh_object(&m, "routes", "n"), "upstream"),
+		    "{\"nodes\":[],\"type\":\"roundrobin\"}");
+	assert_finding(&m, "warn", "routes[0].route.cluster_header", "503");
+	assert_finding(&m, "slot", "routes[1].route.cluster_header", "'x.y'");
+	before = mesh_text(&m, false);
+	mesh_add(&m, later);
+	mesh_run(&m);
+	assert_int_equal(n_rules(&m, "n"), 3);
+	mesh_remove(&m, RT_CLUSTER, "late");
+	mesh_run(&m);
+	after = mesh_text(&m, false);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	mesh_close(&m);
+}
+
+static void test_many_named_clusters(void **unused)
+{
+	struct mesh m;
+
+	make(&m, "", "", "[{name: n, match: {prefix: /}, route: {cluster_header: x-to}}]", NULL);
+	for (int i = 0; i < 499; i++) {
+		char text[128];
+
+		snprintf(text, sizeof text, "- " CLUSTER "name: c%03d, type: STATIC}\n", i);
+		mesh_add(&m, text);
+	}
+	mesh_run(&m);
+	assert_int_equal(n_rules(&m, "n"), 500);
+	assert_finding(&m, "warn", "cluster_header", "of 501 clusters only the first 500");
+	mesh_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +291,8 @@ int main(void)
 		cmocka_unit_test(test_mirror_follows_endpoints),
 		cmocka_unit_test(test_weight_settings),
 		cmocka_unit_test(test_weight_closes),
+		cmocka_unit_test(test_cluster_header),
+		cmocka_unit_test(test_many_named_clusters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

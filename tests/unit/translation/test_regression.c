@@ -292,7 +292,7 @@ static void test_every_action_keeps_its_route(void **unused)
 			"{name: r, match: {prefix: /r}, redirect: {https_redirect: true}},"
 			"{name: d, match: {prefix: /d}, direct_response: {status: 418, body: "
 			"{inline_string: tea $x}}},"
-			"{name: u, match: {prefix: /u}, route: {cluster_header: x-cluster}}]");
+			"{name: u, match: {prefix: /u}, route: {cluster_specifier_plugin: x}}]");
 	assert_non_null(json_object_get(json_object_get(mesh_object(&m, "routes", "w"), "plugins"),
 					"traffic-split"));
 	assert_json(json_object_get(json_object_get(mesh_object(&m, "routes", "r"), "plugins"),

@@ -43,8 +43,8 @@ static bool cluster_missing(struct job *job, const xds_route_action *action, con
 }
 
 /* The route's connect timeout is the cluster's; a hash only counts where the cluster hashes. */
-static struct variant variant_for(struct job *job, const char *cluster,
-				  const struct variant *wanted, struct rule *rule)
+struct variant variant_for(struct job *job, const char *cluster, const struct variant *wanted,
+			   struct rule *rule)
 {
 	struct cluster_facts facts = job_facts(job, cluster);
 	struct variant v = *wanted;
@@ -204,6 +204,9 @@ static bool target(struct job *job, const xds_route_action *action, const struct
 	case XDS_ROUTE(ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS):
 		target_weighted(job, action, at, wanted, rule);
 		break;
+	case XDS_ROUTE(ROUTE_ACTION__CLUSTER_SPECIFIER_CLUSTER_HEADER):
+		action_named(job, action, at, wanted, rule);
+		return rule->no_upstream;
 	default:
 		rule_refuse(
 			job, rule, at, B_SLOT,

@@ -27,6 +27,10 @@ void action_retries(struct job *job, const xds_vhost *vhost, const xds_route_act
 void action_retries_note(struct job *job, const xds_retry *retry, const struct path *at);
 void action_timeouts(struct job *job, const struct scope *scope, const xds_vhost *vhost,
 		     const xds_route_action *action, const struct path *at, struct rule *rule);
+/* named.c: the cluster that a header names. variant_for: the upstream of one cluster (action.c). */
+void action_named(struct job *job, const xds_route_action *action, const struct path *at, const struct variant *wanted,
+		  struct rule *rule);
+struct variant variant_for(struct job *job, const char *cluster, const struct variant *wanted, struct rule *rule);
 /* mirror.c: copies of requests. rewritten: the path is changed on the way. */
 void action_mirror(struct job *job, const struct scope *scope, const xds_vhost *vhost, const xds_route_action *action,
 		   const struct path *at, bool rewritten, struct rule *rule);

@@ -95,8 +95,7 @@ static bool header_name_legal(const char *name)
 				 "0123456789_-")] == '\0';
 }
 
-/* The variable in which nginx holds the header; NULL: it holds no such one. */
-static const char *header_var(struct job *job, const char *name)
+const char *header_var(struct job *job, const char *name)
 {
 	static const struct {
 		const char *header, *var;

@@ -144,6 +144,43 @@ struct cluster_facts job_facts(struct job *job, const char *cluster)
 	return facts;
 }
 
+struct naming {
+	struct job *job;
+	struct strs *names;
+};
+
+static int name_add(struct resource *r, void *arg)
+{
+	struct naming *naming = arg;
+
+	strs_add(naming->job, naming->names, job_str(naming->job, r->name, strlen(r->name)));
+	return naming->job->failed ? -1 : 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const struct strs *job_clusters(struct job *job)
+{
+	static const struct strs none = { 0 };
+	struct naming naming = { .job = job };
+
+	if (job->clusters != NULL)
+		return job->clusters;
+	naming.names = job_alloc(job, 1, sizeof *naming.names);
+	if (naming.names == NULL)
+		return &none;
+	(void)job_use(job, RT_CLUSTER, CLUSTERS_ALL);
+	(void)job->ops->each(job->arg, RT_CLUSTER, name_add, &naming);
+	if (naming.names->n > 1)
+		qsort(naming.names->list, naming.names->n, sizeof(*naming.names->list),
+		      compare_names);
+	job->clusters = naming.names;
+	return job->clusters;
+}
+
 ProtobufCMessage *job_decode(struct job *job, const ProtobufCMessageDescriptor *desc,
 			     const uint8_t *data, size_t size, const struct path *at)
 {

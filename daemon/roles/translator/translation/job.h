@@ -35,8 +35,15 @@ struct cluster_facts {
 struct job_ops {
 	struct resource *(*find)(void *arg, enum rt type, const char *name);	/* borrowed */
 	struct cluster_facts (*facts)(void *arg, const char *cluster);
+	int (*each)(void *arg, enum rt type, int (*fn)(struct resource *r, void *fn_arg), void *fn_arg);
 	/* Who owns what is claimed: NULL: the claimant; else the name of another. */
 	const char *(*owner)(void *arg, const struct claim *claim);
+};
+
+/* A growing list of strings in the arena. */
+struct strs {
+	const char **list;
+	size_t n, cap;
 };
 
 struct job {
@@ -47,13 +54,8 @@ struct job {
 	struct arena *arena;
 	struct out *out;
 	struct uses uses;
+	const struct strs *clusters;	/* NULL: not asked for */
 	bool failed;			/* out of memory */
-};
-
-/* A growing list of strings in the arena. */
-struct strs {
-	const char **list;
-	size_t n, cap;
 };
 
 /* Zeroed room for n elements, or NULL with `failed` set. */
@@ -78,6 +80,10 @@ struct use *job_use(struct job *job, enum rt type, const char *name);
 /* The active resource, and a mark that this unit depends on it. */
 struct resource *job_find(struct job *job, enum rt type, const char *name);
 struct cluster_facts job_facts(struct job *job, const char *cluster);
+/* Stands for the set of all clusters where a resource's name is expected; no resource is called that. */
+#define CLUSTERS_ALL ""
+/* The names of all clusters, sorted; the unit is done again when one comes or goes, not when one changes. */
+const struct strs *job_clusters(struct job *job);
 
 /* Decodes into the arena. NULL: malformed (noted at `at` when that is not NULL) or out of memory. */
 ProtobufCMessage *job_decode(struct job *job, const ProtobufCMessageDescriptor *desc, const uint8_t *data,

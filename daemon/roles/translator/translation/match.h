@@ -30,6 +30,8 @@ bool pattern_safe(const char *text, bool prefix);
 /* headers.c: one condition after the other into rule->vars. */
 enum match_result match_headers(struct job *job, const xds_route_match *match, const struct path *at,
 				struct rule *rule);
+/* The variable in which nginx holds the header; NULL: it holds no such one. */
+const char *header_var(struct job *job, const char *name);
 enum match_result match_query(struct job *job, const xds_route_match *match, const struct path *at,
 			      struct rule *rule);
 enum match_result match_cookies(struct job *job, const xds_route_match *match, const struct path *at,

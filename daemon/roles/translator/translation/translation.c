@@ -47,17 +47,29 @@ void translation_freep(struct translation **t)
 	*t = translation_free(*t);
 }
 
+/* A cluster came or went: whom the set of all concerns. */
+static int clusters_changed(struct graph *g)
+{
+	const struct node *all = graph_find(g, RT_CLUSTER, CLUSTERS_ALL);
+
+	return all != NULL ? units_mark(g, &all->users, false) : 0;
+}
+
 int translation_changed(struct translation *t, enum rt type, const char *name)
 {
 	struct graph *g = &t->graph;
 	struct node *node = graph_node(g, type, name);
 	struct unit *unit;
+	bool was;
 	int r;
 
 	if (node == NULL)
 		return -ENOMEM;
+	was = node->present;
 	node->present = t->ops.find(t->arg, type, name) != NULL;
 	r = graph_touch(g, node);
+	if (r == 0 && type == RT_CLUSTER && was != node->present)
+		r = clusters_changed(g);
 	if (r < 0)
 		return r;
 	if (type != RT_LISTENER && type != RT_CLUSTER)

@@ -20,6 +20,14 @@ static struct resource *op_find(void *arg, enum rt type, const char *name)
 	return t->ops.find(t->arg, type, name);
 }
 
+static int op_each(void *arg, enum rt type, int (*fn)(struct resource *r, void *fn_arg),
+		   void *fn_arg)
+{
+	const struct translation *t = arg;
+
+	return t->ops.each(t->arg, type, fn, fn_arg);
+}
+
 static const char *op_owner(void *arg, const struct claim *claim)
 {
 	const struct translation *t = arg;
@@ -29,7 +37,9 @@ static const char *op_owner(void *arg, const struct claim *claim)
 
 static struct cluster_facts op_facts(void *arg, const char *cluster);
 
-static const struct job_ops job_ops = { .find = op_find, .facts = op_facts, .owner = op_owner };
+static const struct job_ops job_ops = {
+	.find = op_find, .facts = op_facts, .each = op_each, .owner = op_owner
+};
 
 static struct job job_of(struct translation *t, struct arena *arena, struct out *out)
 {
