@@ -76,7 +76,14 @@ static void test_guards_close(void **unused)
 	assert_true(closed(HTTP("api_key_auth.v3.ApiKeyAuth", ""), ""));
 	assert_true(closed("{name: f, typed_config: {\"@type\": "
 			   "type.googleapis.com/xds.type.v3.TypedStruct, type_url: "
-			   "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}}",
+			   "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC, value: "
+			   "{rules: {}}}}",
+			   ""));
+	/* What cannot be read may refuse. */
+	assert_true(closed("{name: f, typed_config: {\"@type\": "
+			   "type.googleapis.com/xds.type.v3.TypedStruct, type_url: "
+			   "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC, value: "
+			   "{rules: 1}}}",
 			   ""));
 	assert_true(closed("{name: f, config_discovery: {type_urls: "
 			   "[type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC]}}",

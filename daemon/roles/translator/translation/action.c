@@ -255,7 +255,6 @@ void action_route(struct job *job, const struct scope *scope, const xds_vhost *v
 		return;
 	action_timeouts(job, scope, vhost, action, &here, rule);
 	rule->websocket = upgrades_to_websocket(scope, action);
-	rewrite_write(job, rewrite, rule);
 	action_mirror(job, scope, vhost, action, &here,
 		      rewrite->uri != NULL || rewrite->regex != NULL, rule);
 }

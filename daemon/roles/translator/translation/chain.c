@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "any.h"
 #include "coverage.h"
 #include "walk.h"
 
@@ -101,6 +102,7 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 	scope.port = address != NULL ? address->port_value : 0;
 	scope.dotted = scope_dotted(scope.config);
 	filters_read(r->job, hcm, at, &scope.filters);
+	filters_check(r->job, &scope);
 	filters_report(r->job, &scope.filters, (void *const *)scope.config->typed_per_filter_config,
 		       scope.config->n_typed_per_filter_config, &config_at);
 	r->ops->http(r->job, &scope, r->arg);

@@ -270,27 +270,26 @@ static void level_remove(struct job *job, const struct level *level, struct head
 			#direction "_headers_to_add", #direction "_headers_to_remove", (where)     \
 	}
 
-void mutate(struct job *job, struct filter_levels levels, const struct path *config_at,
-	    const struct path *vhost_at, const struct path *route_at, struct rewrite *rewrite)
+void mutate(struct job *job, const struct filter_levels *levels, struct rewrite *rewrite)
 {
 	static const struct weight_settings none = { .at = NULL };
-	const struct weight_settings *weight = levels.weight != NULL ? levels.weight : &none;
+	const struct weight_settings *weight = levels->weight != NULL ? levels->weight : &none;
 	const struct level request[] = {
 		LEVEL(&weight->weight, weight->at, request),
-		LEVEL(levels.route, route_at, request),
-		LEVEL(levels.vhost, vhost_at, request),
-		LEVEL(levels.config, config_at, request),
+		LEVEL(levels->route, levels->route_at, request),
+		LEVEL(levels->vhost, levels->vhost_at, request),
+		LEVEL(levels->config, levels->config_at, request),
 	};
 	const struct level response[] = {
 		LEVEL(&weight->weight, weight->at, response),
-		LEVEL(levels.route, route_at, response),
-		LEVEL(levels.vhost, vhost_at, response),
-		LEVEL(levels.config, config_at, response),
+		LEVEL(levels->route, levels->route_at, response),
+		LEVEL(levels->vhost, levels->vhost_at, response),
+		LEVEL(levels->config, levels->config_at, response),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(request); i++) {
 		/* The level that is evaluated last has the last word. */
-		size_t at = levels.config->most_specific_header_mutations_wins ?
+		size_t at = levels->config->most_specific_header_mutations_wins ?
 				    ARRAY_SIZE(request) - 1 - i :
 				    i;
 

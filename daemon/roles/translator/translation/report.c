@@ -16,7 +16,7 @@
 static const char *const lonely[_RT_MAX] = {
 	[RT_SECRET] = "secrets are not translated yet; no certificate is published",
 	[RT_ENDPOINT] = "no cluster refers to these endpoints; they are not used",
-	[RT_EXTENSION] = "extensions that are discovered on their own are not translated",
+	[RT_EXTENSION] = "no filter of this name is discovered; the extension is not used",
 	[RT_ROUTE] = "no listener refers to this route configuration; it is not served",
 };
 

@@ -6,7 +6,7 @@
 #ifndef MESHD_TRANSLATION_REWRITE_H
 #define MESHD_TRANSLATION_REWRITE_H
 
-#include "filters.h"
+#include "filter.h"
 #include "rule.h"
 
 /* What happens to one header, over all levels. */
@@ -35,8 +35,7 @@ struct rewrite {
 bool weights_shared(struct job *job, const xds_route *route, const struct path *at, struct weight_settings *ret);
 
 /* mutate.c: the header mutations of all levels in Envoy's order. */
-void mutate(struct job *job, struct filter_levels levels, const struct path *config_at, const struct path *vhost_at,
-	    const struct path *route_at, struct rewrite *rewrite);
+void mutate(struct job *job, const struct filter_levels *levels, struct rewrite *rewrite);
 
 /* The path rewrites of an action. False: it cannot be said; noted, and the rule refuses. */
 bool rewrite_path(struct job *job, const xds_route_action *action, const struct path *at, struct rule *rule,

@@ -27,6 +27,47 @@ void rule_plugin(struct job *job, struct rule *rule, const char *name, const cha
 	rule->n_plugins++;
 }
 
+void rule_plugin_remove(struct rule *rule, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rule->n_plugins; i++)
+		if (strcmp(rule->plugins[i].name, name) != 0)
+			rule->plugins[kept++] = rule->plugins[i];
+	rule->n_plugins = kept;
+}
+
+void rule_guard(struct job *job, struct rule *rule, const struct guard *guard)
+{
+	if (job_grow(job, (void **)&rule->guards, rule->n_guards, &rule->cap_guards,
+		     sizeof *rule->guards))
+		rule->guards[rule->n_guards++] = *guard;
+}
+
+void rule_of_guard(struct job *job, const struct rule *rule, size_t i, struct rule *ret)
+{
+	const struct guard *guard = &rule->guards[i];
+
+	*ret = *rule;
+	ret->n_guards = 0;
+	ret->key = job_concat(job, rule->key, " ", guard->key, NULL);
+	ret->name = job_concat(job, rule->name, " ", guard->key, NULL);
+	ret->vars = (struct strs){ 0 };
+	for (size_t v = 0; v < rule->vars.n; v++)
+		strs_add(job, &ret->vars, rule->vars.list[v]);
+	for (size_t v = 0; v < guard->vars.n; v++)
+		strs_add(job, &ret->vars, guard->vars.list[v]);
+	ret->plugins = NULL;
+	ret->n_plugins = ret->cap_plugins = 0;
+	for (size_t p = 0; guard->without != NULL && p < rule->n_plugins; p++)
+		if (strcmp(rule->plugins[p].name, guard->without) != 0)
+			rule_plugin(job, ret, rule->plugins[p].name, rule->plugins[p].json);
+	if (guard->without == NULL)
+		rule_abort(job, ret, guard->status, guard->body != NULL ? guard->body : "");
+	if (guard->abort != NULL)
+		rule_plugin(job, ret, "fault-injection", guard->abort);
+}
+
 bool rule_has_plugin(const struct rule *rule, const char *name)
 {
 	for (size_t i = 0; i < rule->n_plugins; i++)
@@ -44,6 +85,8 @@ void rule_abort(struct job *job, struct rule *rule, unsigned status, const char 
 	rule->upstream_id = NULL;
 	rule->no_upstream = false;
 	rule->websocket = false;
+	rule->answers = true;
+	rule->n_guards = 0;
 	rule->connect_ms = rule->io_ms = 0;
 	json_obj_open(&j);
 	json_key(&j, "abort");

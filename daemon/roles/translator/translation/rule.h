@@ -20,6 +20,19 @@ struct plugin {
 	const char *json;	/* its configuration, one JSON object */
 };
 
+/*
+ * A rule in front of a rule, for what must be decided before the rule's own plugins run: it matches
+ * what the rule matches and `vars`, and answers, or does the same as the rule without one plugin.
+ */
+struct guard {
+	const char *key;		/* its own among the rule's guards: "rbac" */
+	struct strs vars;		/* conditions, all of which must hold besides the rule's */
+	const char *without;		/* a plugin that is left out; NULL: it answers: */
+	unsigned status;
+	const char *body;
+	const char *abort;		/* instead of status and body: fault-injection's JSON */
+};
+
 struct rule {
 	const char *key;		/* its identity within the virtual host */
 	const char *name;		/* for people */
@@ -40,11 +53,20 @@ struct rule {
 	bool no_upstream;		/* an inline upstream without nodes: 503 */
 	int64_t connect_ms, io_ms;	/* 0: no timeouts of its own */
 	bool websocket;
+	bool answers;			/* fault-injection's abort gives the answer */
+
+	struct guard *guards;		/* in the order in which they are asked */
+	size_t n_guards, cap_guards;
 };
 
 /* Adds the plugin, or replaces the one of that name. */
 void rule_plugin(struct job *job, struct rule *rule, const char *name, const char *json);
+void rule_plugin_remove(struct rule *rule, const char *name);
 bool rule_has_plugin(const struct rule *rule, const char *name);
+/* Copied; strings stay the caller's, in the arena. */
+void rule_guard(struct job *job, struct rule *rule, const struct guard *guard);
+/* The guard i as a rule of its own, to be put before the finished rule. */
+void rule_of_guard(struct job *job, const struct rule *rule, size_t i, struct rule *ret);
 /* Answers by itself: nothing else happens to the request. `body` may be "". */
 void rule_abort(struct job *job, struct rule *rule, unsigned status, const char *body);
 /* The same for a reason that is noted: B_SLOT or B_CLOSED. */

@@ -8,7 +8,7 @@
 #define MESHD_TRANSLATION_SCOPE_H
 
 #include "domain.h"
-#include "filters.h"
+#include "filter.h"
 #include "rule.h"
 
 struct scope {

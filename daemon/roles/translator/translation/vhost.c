@@ -88,29 +88,34 @@ struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t 
 	return domains;
 }
 
-static void act(struct job *job, const struct scope *scope, struct filter_levels levels,
-		const struct path *vhost_at, const struct path *at, struct rule *rule)
+/* Header mutations go in Envoy's order: filters, then the route, and the other way round for responses. */
+static void act(struct job *job, const struct scope *scope, const struct filter_levels *levels,
+		const struct filter_uses *uses, struct rule *rule)
 {
-	const xds_vhost *vhost = levels.vhost;
-	const xds_route *route = levels.route;
+	const xds_route *route = levels->route;
 	struct rewrite rewrite = { 0 };
 
-	mutate(job, levels, scope->config_at, vhost_at, at, &rewrite);
+	filters_request(job, uses, &rewrite);
+	mutate(job, levels, &rewrite);
+	filters_response(job, uses, &rewrite);
 	switch (route->action_case) {
 	case XDS_ROUTE(ROUTE__ACTION_ROUTE):
-		action_route(job, scope, vhost, route, at, rule, &rewrite);
+		action_route(job, scope, levels->vhost, route, levels->route_at, rule, &rewrite);
 		break;
 	case XDS_ROUTE(ROUTE__ACTION_REDIRECT):
-		action_redirect(job, route->redirect, at, rule);
+		action_redirect(job, route->redirect, levels->route_at, rule);
 		break;
 	case XDS_ROUTE(ROUTE__ACTION_DIRECT_RESPONSE):
-		action_direct(job, route->direct_response, at, rule);
+		action_direct(job, route->direct_response, levels->route_at, rule);
 		break;
 	default:
-		rule_refuse(job, rule, at, B_SLOT,
+		rule_refuse(job, rule, levels->route_at, B_SLOT,
 			    "the route has no action that can be said in APISIX; it answers 503");
 	}
+	if (route->action_case == XDS_ROUTE(ROUTE__ACTION_ROUTE) && !rule->answers)
+		rewrite_write(job, &rewrite, rule);
 	rewrite_write_response(job, &rewrite, rule);
+	filters_apply(job, uses, rule);
 }
 
 /* For a route without a name: its path, which, unlike its position, is its own. */
@@ -121,42 +126,86 @@ static const char *path_name(const struct rule *rule)
 	return rule->path[0] == '/' && rule->path[1] != '\0' ? rule->path + 1 : "all";
 }
 
-/* False: nothing to publish. */
-static bool route_rule(struct job *job, const struct scope *scope, const xds_vhost *vhost,
-		       size_t index, const char *key, const struct path *vhost_at,
-		       struct rule *rule)
+static void report_filters(struct job *job, const struct scope *scope, const xds_route *route,
+			   const struct path *at)
 {
-	const xds_route *route = vhost->routes[index];
-	struct path at = PATH_INDEX(vhost_at, "routes", index);
-	struct filter_levels levels = { scope->config, vhost, route, NULL };
+	struct path action = PATH_AT(at, "route"), weighted_at = PATH_AT(&action, "weighted_clusters");
+	const xds_weighted *weighted;
+
+	filters_report(job, &scope->filters, (void *const *)route->typed_per_filter_config,
+		       route->n_typed_per_filter_config, at);
+	if (route->action_case != XDS_ROUTE(ROUTE__ACTION_ROUTE) ||
+	    route->route->cluster_specifier_case !=
+		    XDS_ROUTE(ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS))
+		return;
+	weighted = route->route->weighted_clusters;
+	for (size_t i = 0; i < weighted->n_clusters; i++) {
+		struct path here = PATH_INDEX(&weighted_at, "clusters", i);
+
+		filters_report(job, &scope->filters,
+			       (void *const *)weighted->clusters[i]->typed_per_filter_config,
+			       weighted->clusters[i]->n_typed_per_filter_config, &here);
+	}
+}
+
+/* False: nothing to publish. */
+static bool route_rule(struct job *job, const struct scope *scope, size_t index, const char *key,
+		       struct filter_levels levels, struct rule *rule)
+{
+	const xds_route *route = levels.vhost->routes[index];
+	struct path at = PATH_INDEX(levels.vhost_at, "routes", index);
 	struct weight_settings weight;
+	struct filter_uses uses;
 	enum match_result r;
 	bool closed;
 
-	if (weights_shared(job, route, &at, &weight)) {
+	levels.route = route;
+	levels.route_at = &at;
+	if (weights_shared(job, route, &at, &weight))
 		levels.weight = &weight;
-		filters_report(job, &scope->filters,
-			       (void *const *)weight.weight.typed_per_filter_config,
-			       weight.weight.n_typed_per_filter_config, weight.at);
-	}
-	closed = filters_guard(job, &scope->filters, levels) != NULL || scope->closed != NULL;
+	uses = filters_uses(job, scope, &levels);
+	closed = scope->closed != NULL || filters_close(job, &uses);
 	rule->key = key;
 	rule->at = path_keep(job, &at);
-	filters_report(job, &scope->filters, (void *const *)route->typed_per_filter_config,
-		       route->n_typed_per_filter_config, &at);
+	report_filters(job, scope, route, &at);
 	r = match_route(job, route->match, &at, closed || action_denies(route), rule);
 	if (r == MATCH_DROP || r == MATCH_NEVER)
 		return false;
-	rule->name = job_concat(job, scope->listener, "/", vhost->name, "/",
+	rule->name = job_concat(job, scope->listener, "/", levels.vhost->name, "/",
 				route->name[0] != '\0' ? route->name : path_name(rule), NULL);
 	if (closed)
 		rule_abort(job, rule, 403, "");
 	else if (r == MATCH_SLOT)
 		rule_abort(job, rule, 503, "");
 	else
-		act(job, scope, levels, vhost_at, &at, rule);
+		act(job, scope, &levels, &uses, rule);
 	rule_check(job, rule, &at);
 	return true;
+}
+
+/* A virtual host's rules while they are made. */
+struct rules {
+	struct rule *list;
+	size_t n, cap;
+};
+
+static void rules_add(struct job *job, struct rules *rules, const struct rule *rule)
+{
+	if (job_grow(job, (void **)&rules->list, rules->n, &rules->cap, sizeof *rules->list))
+		rules->list[rules->n++] = *rule;
+}
+
+/* The rule, and what is asked before it. */
+static void rules_add_guarded(struct job *job, struct rules *rules, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->n_guards; i++) {
+		struct rule guard;
+
+		rule_of_guard(job, rule, i, &guard);
+		rule_check(job, &guard, rule->at);
+		rules_add(job, rules, &guard);
+	}
+	rules_add(job, rules, rule);
 }
 
 static const struct pattern everything = { .text = "/", .prefix = true };
@@ -193,6 +242,7 @@ static bool tls_rule(struct job *job, const struct scope *scope, const xds_vhost
 	}
 	fixed_rule(job, scope, vhost, at, "require-tls", 503, rule);
 	rule->n_plugins = 0;
+	rule->answers = false;
 	rule_plugin(job, rule, "redirect",
 		    "{\"ret_code\":301,\"uri\":\"https://$host$real_request_uri\"}");
 	rule->no_upstream = true;
@@ -206,28 +256,31 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 	const xds_vhost *vhost = scope->config->virtual_hosts[index];
 	struct path at = vhost_path(scope, index);
 	struct path matcher = PATH_AT(&at, "matcher");
-	struct rule *rules = job_alloc(job, vhost->n_routes + 2, sizeof *rules);
+	struct filter_levels levels = { .config = scope->config, .vhost = vhost,
+					.config_at = scope->config_at, .vhost_at = &at };
+	struct rules rules = { .cap = vhost->n_routes + 2 };
+	struct rule tls = { .key = NULL }, rest = { .last = true };
 	const char **keys = vhost_keys(job, vhost);
-	size_t n = 0;
 
-	if (rules == NULL || keys == NULL)
+	rules.list = job_alloc(job, rules.cap, sizeof *rules.list);
+	if (rules.list == NULL || keys == NULL)
 		return NULL;
 	action_retries_note(job, vhost->retry_policy, &at);
 	filters_report(job, &scope->filters, (void *const *)vhost->typed_per_filter_config,
 		       vhost->n_typed_per_filter_config, &at);
-	n += tls_rule(job, scope, vhost, &at, &rules[n]);
+	if (tls_rule(job, scope, vhost, &at, &tls))
+		rules_add(job, &rules, &tls);
 	if (vhost->matcher != NULL)
 		job_note(job, &matcher, B_SLOT,
 			 "matcher trees cannot be said in APISIX; the virtual host answers 503");
 	for (size_t i = 0; vhost->matcher == NULL && i < vhost->n_routes; i++) {
-		if (route_rule(job, scope, vhost, i, keys[i], &at, &rules[n]))
-			n++;
-		else
-			rules[n] = (struct rule){ .key = NULL };
+		struct rule rule = { .key = NULL };
+
+		if (route_rule(job, scope, i, keys[i], levels, &rule))
+			rules_add_guarded(job, &rules, &rule);
 	}
-	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404,
-		   &rules[n]);
-	rules[n].last = true;
-	*ret_n = n + 1;
-	return rules;
+	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404, &rest);
+	rules_add(job, &rules, &rest);
+	*ret_n = rules.n;
+	return rules.list;
 }

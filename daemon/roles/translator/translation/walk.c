@@ -7,10 +7,9 @@
 
 #include <string.h>
 
+#include "any.h"
 #include "coverage.h"
 #include "registry.h"
-#include "xds/type_v3.pb-c.h"
-#include "xds/udpa_type_v1.pb-c.h"
 
 #define WALK_DEPTH 100
 
@@ -190,32 +189,19 @@ static void walk_message(struct walk *w, const ProtobufCMessage *message, const 
 	w->depth--;
 }
 
-const char *any_type(struct job *job, const pb_any *any)
-{
-	ProtobufCMessage *m;
-
-	if ((m = job_any(job, any, &xds__type__v3__typed_struct__descriptor)) != NULL)
-		return ((Xds__Type__V3__TypedStruct *)m)->type_url;
-	if ((m = job_any(job, any, &udpa__type__v1__typed_struct__descriptor)) != NULL)
-		return ((Udpa__Type__V1__TypedStruct *)m)->type_url;
-	return any->type_url;
-}
-
 static void walk_in_any(struct walk *w, const pb_any *any, const struct path *at)
 {
 	const char *type = any_type(w->job, any);
 	const struct type_cover *row = coverage_type(type);
-	const ProtobufCMessageDescriptor *desc = registry_find_url(any->type_url);
-	ProtobufCMessage *inside;
+	struct any inside;
 
 	if (row != NULL && row->class != TYPE_USED) {
 		job_note(w->job, at, row->behaviour, "%s", row->reason);
-	} else if (desc == NULL || type != any->type_url) {
+	} else if (registry_find_url(type) == NULL) {
 		job_note(w->job, at, B_WARN, "'%s' is not translated", type);
-	} else if ((inside = job_decode(w->job, desc, any->value.data, any->value.len, at)) !=
-		   NULL) {
+	} else if ((inside = any_open(w->job, any, at)).message != NULL) {
 		w->depth++;
-		walk_message(w, inside, at);
+		walk_message(w, inside.message, at);
 		w->depth--;
 	}
 }

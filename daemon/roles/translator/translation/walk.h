@@ -15,7 +15,4 @@ void walk(struct job *job, const ProtobufCMessage *message, const struct path *a
 /* What is in an Any: known types are decoded and walked, others reported. NULL is nothing. */
 void walk_any(struct job *job, const pb_any *any, const struct path *at);
 
-/* The type that an Any stands for: of a TypedStruct the one that it names (TRANSLATION.md 5.3). */
-const char *any_type(struct job *job, const pb_any *any);
-
 #endif

@@ -2,7 +2,8 @@
 /*
  * Settings of weighted clusters: APISIX's traffic-split has no place for them, so what all clusters
  * of a route say alike counts as said of the route, and what differs is noted and left out
- * (TRANSLATION.md 2.7).  A cluster's Host needs none of this: its upstream says it (action.c).
+ * (TRANSLATION.md 2.7).  A cluster's Host needs none of this: its upstream says it (action.c); its
+ * filters are compared one by one (filters/setting.c).
  * Called by vhost.c.
  */
 #include <string.h>
@@ -11,8 +12,10 @@
 
 /* The fields that are compared, by their name in the message. */
 static const char *const settings[] = {
-	"request_headers_to_add",     "request_headers_to_remove", "response_headers_to_add",
-	"response_headers_to_remove", "typed_per_filter_config",
+	"request_headers_to_add",
+	"request_headers_to_remove",
+	"response_headers_to_add",
+	"response_headers_to_remove",
 };
 
 static const ProtobufCFieldDescriptor *setting_field(const char *name)

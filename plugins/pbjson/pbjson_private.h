@@ -4,8 +4,8 @@
  * pbjson.c walks messages, pbjson_scalar.c reads single values, pbjson_wkt.c knows the well-known
  * types. Every int is 0 or what pbjson_encode() returns, with the error filled in.
  */
-#ifndef FILE_PBJSON_PRIVATE_H
-#define FILE_PBJSON_PRIVATE_H
+#ifndef PBJSON_PRIVATE_H
+#define PBJSON_PRIVATE_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * Guesses which field was meant by a key that names none, for messages to people. Used by the JSON
  * mapping only when a name was not found. Never fails.
  */
-#ifndef FILE_NEAREST_H
-#define FILE_NEAREST_H
+#ifndef PBJSON_NEAREST_H
+#define PBJSON_NEAREST_H
 
 #include <protobuf-c/protobuf-c.h>
 

@@ -2,15 +2,15 @@
 /*
  * The proto3 JSON mapping, from a document tree to encoded protobuf, driven by descriptors alone:
  * no message is known here by name but the well-known types, whose JSON form is their own. Used by
- * the reader of mesh files; nothing else of meshd speaks JSON about resources.
+ * the reader of mesh files, and by the translation for a TypedStruct.
  *
  * Rule: protobuf.dev/programming-guides/json. Both spellings of names, enums by name or number,
  * 64-bit integers as strings or numbers, bytes in any base64, null for an unset field.
  * What does not fit a field is an error of the whole message; a name without a field and an Any of
  * an unknown type are told to the caller and left out.
  */
-#ifndef FILE_PBJSON_H
-#define FILE_PBJSON_H
+#ifndef PBJSON_H
+#define PBJSON_H
 
 #include <protobuf-c/protobuf-c.h>
 

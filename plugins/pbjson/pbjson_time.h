@@ -3,8 +3,8 @@
  * Duration ("1.5s") and Timestamp (RFC 3339) as the proto3 JSON mapping writes them. Rows of the
  * table in pbjson_wkt.c; errors as everywhere in pbjson.
  */
-#ifndef FILE_PBJSON_TIME_H
-#define FILE_PBJSON_TIME_H
+#ifndef PBJSON_TIME_H
+#define PBJSON_TIME_H
 
 #include "pbjson_private.h"
 

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filters that guard access and that nobody has said in APISIX's words yet: their routes are closed
+ * where they can refuse a request, and open where they cannot (TRANSLATION.md 9).  A kind that is
+ * translated gets a file of its own and leaves this one.
+ */
+#include "any.h"
+#include "coverage.h"
+#include "envoy/extensions_filters_http_ext_authz_v3.pb-c.h"
+#include "envoy/extensions_filters_http_jwt_authn_v3.pb-c.h"
+#include "envoy/extensions_filters_http_ratelimit_v3.pb-c.h"
+#include "envoy/extensions_filters_http_rbac_v3.pb-c.h"
+#include "envoy/extensions_filters_network_rbac_v3.pb-c.h"
+#include "kinds.h"
+
+typedef Envoy__Extensions__Filters__Http__Rbac__V3__RBAC http_rbac;
+typedef Envoy__Extensions__Filters__Http__Rbac__V3__RBACPerRoute http_rbac_route;
+typedef Envoy__Extensions__Filters__Network__Rbac__V3__RBAC network_rbac;
+typedef Envoy__Extensions__Filters__Http__JwtAuthn__V3__JwtAuthentication http_jwt;
+typedef Envoy__Extensions__Filters__Http__JwtAuthn__V3__PerRouteConfig http_jwt_route;
+typedef Envoy__Extensions__Filters__Http__ExtAuthz__V3__ExtAuthz http_authz;
+typedef Envoy__Extensions__Filters__Http__ExtAuthz__V3__ExtAuthzPerRoute http_authz_route;
+typedef Envoy__Extensions__Filters__Http__Ratelimit__V3__RateLimit http_ratelimit;
+
+/* ---- when a configuration can refuse a request --------------------------------------------- */
+
+static bool rules_enforce(const Envoy__Config__Rbac__V3__RBAC *rules, const void *matcher)
+{
+	if (matcher != NULL)
+		return true;
+	if (rules == NULL || rules->action == ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__LOG)
+		return false;
+	return rules->action != ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__DENY ||
+	       rules->n_policies > 0;
+}
+
+static bool rbac_enforces(const http_rbac *rbac)
+{
+	return rbac != NULL && rules_enforce(rbac->rules, rbac->matcher);
+}
+
+static bool jwt_enforces(const http_jwt *jwt)
+{
+	return jwt->n_rules > 0 || jwt->n_requirement_map > 0 || jwt->filter_state_rules != NULL;
+}
+
+/* The filter's own configuration: closed, with the reason of its type's row, or why it is open. */
+static void say(struct job *job, const struct filter *filter, bool closed, enum behaviour b,
+		const char *open)
+{
+	const struct type_cover *row = coverage_type(filter->type);
+
+	if (filter->config == NULL)
+		job_note(job, filter->at, B_CLOSED,
+			 "cannot be read; it may refuse requests, so its routes answer 403");
+	else if (closed && row != NULL)
+		job_note(job, filter->at, row->behaviour, "%s", row->reason);
+	else
+		job_note(job, filter->at, b, "%s", open);
+}
+
+/* A setting of one place. */
+static void say_setting(struct job *job, bool closed, const struct path *at)
+{
+	if (closed)
+		job_note(job, at, B_CLOSED,
+			 "the filter's settings for this place cannot be said in APISIX; what they "
+			 "govern answers 403");
+}
+
+static const char nothing_enforced[] =
+	"enforces nothing; shadow rules and logging are not translated";
+
+/* ---- rbac ---------------------------------------------------------------------------------- */
+
+static void rbac_check(struct job *job, const struct filter *filter, const struct scope *scope)
+{
+	(void)scope;
+	say(job, filter, rbac_enforces((const http_rbac *)filter->config), B_INFO, nothing_enforced);
+}
+
+static void rbac_check_setting(struct job *job, const ProtobufCMessage *setting,
+			       const struct path *at)
+{
+	say_setting(job, rbac_enforces(((const http_rbac_route *)setting)->rbac), at);
+}
+
+static bool rbac_closes(struct job *job, const struct filter_use *use)
+{
+	(void)job;
+	if (use->setting != NULL)
+		return rbac_enforces(((const http_rbac_route *)use->setting)->rbac);
+	return rbac_enforces((const http_rbac *)use->filter->config);
+}
+
+const struct filter_kind filter_rbac = {
+	.type = &envoy__extensions__filters__http__rbac__v3__rbac__descriptor,
+	.per_route = &envoy__extensions__filters__http__rbac__v3__rbacper_route__descriptor,
+	.security = true,
+	.check = rbac_check,
+	.check_setting = rbac_check_setting,
+	.closes = rbac_closes,
+};
+
+/* ---- jwt_authn: in both messages `disabled` is a member of a oneof with field number 1 -------- */
+
+static void jwt_check(struct job *job, const struct filter *filter, const struct scope *scope)
+{
+	(void)scope;
+	say(job, filter, filter->config != NULL && jwt_enforces((const http_jwt *)filter->config),
+	    B_INFO, "requires no token of anybody and is left out");
+}
+
+static bool jwt_disabled(const ProtobufCMessage *setting)
+{
+	const http_jwt_route *jwt = (const http_jwt_route *)setting;
+
+	return (int)jwt->requirement_specifier_case == 1 && jwt->disabled;
+}
+
+static void jwt_check_setting(struct job *job, const ProtobufCMessage *setting,
+			      const struct path *at)
+{
+	say_setting(job, !jwt_disabled(setting), at);
+}
+
+static bool jwt_closes(struct job *job, const struct filter_use *use)
+{
+	(void)job;
+	if (use->setting != NULL)
+		return !jwt_disabled(use->setting);
+	return jwt_enforces((const http_jwt *)use->filter->config);
+}
+
+const struct filter_kind filter_jwt = {
+	.type = &envoy__extensions__filters__http__jwt_authn__v3__jwt_authentication__descriptor,
+	.per_route = &envoy__extensions__filters__http__jwt_authn__v3__per_route_config__descriptor,
+	.security = true,
+	.check = jwt_check,
+	.check_setting = jwt_check_setting,
+	.closes = jwt_closes,
+};
+
+/* ---- ext_authz ------------------------------------------------------------------------------ */
+
+static bool authz_enforces(const struct filter *filter)
+{
+	return !((const http_authz *)filter->config)->failure_mode_allow;
+}
+
+static void authz_check(struct job *job, const struct filter *filter, const struct scope *scope)
+{
+	(void)scope;
+	say(job, filter, filter->config != NULL && authz_enforces(filter), B_WARN,
+	    "external authorization is not asked: failure_mode_allow lets requests pass without it");
+}
+
+static bool authz_disabled(const ProtobufCMessage *setting)
+{
+	const http_authz_route *authz = (const http_authz_route *)setting;
+
+	return (int)authz->override_case == 1 && authz->disabled;
+}
+
+static void authz_check_setting(struct job *job, const ProtobufCMessage *setting,
+				const struct path *at)
+{
+	say_setting(job, !authz_disabled(setting), at);
+}
+
+static bool authz_closes(struct job *job, const struct filter_use *use)
+{
+	(void)job;
+	return authz_enforces(use->filter) &&
+	       (use->setting == NULL || !authz_disabled(use->setting));
+}
+
+const struct filter_kind filter_authz = {
+	.type = &envoy__extensions__filters__http__ext_authz__v3__ext_authz__descriptor,
+	.per_route = &envoy__extensions__filters__http__ext_authz__v3__ext_authz_per_route__descriptor,
+	.security = true,
+	.check = authz_check,
+	.check_setting = authz_check_setting,
+	.closes = authz_closes,
+};
+
+/* ---- ratelimit ------------------------------------------------------------------------------ */
+
+static bool ratelimit_enforces(const struct filter *filter)
+{
+	return ((const http_ratelimit *)filter->config)->failure_mode_deny;
+}
+
+static void ratelimit_check(struct job *job, const struct filter *filter, const struct scope *scope)
+{
+	(void)scope;
+	say(job, filter, filter->config != NULL && ratelimit_enforces(filter), B_WARN,
+	    "APISIX cannot ask a rate limit service; requests are not limited (failure_mode_deny is off)");
+}
+
+static bool ratelimit_closes(struct job *job, const struct filter_use *use)
+{
+	(void)job;
+	return ratelimit_enforces(use->filter);
+}
+
+const struct filter_kind filter_ratelimit = {
+	.type = &envoy__extensions__filters__http__ratelimit__v3__rate_limit__descriptor,
+	.security = true,
+	.check = ratelimit_check,
+	.closes = ratelimit_closes,
+};
+
+/* ---- network filters ------------------------------------------------------------------------ */
+
+bool filter_guards(struct job *job, const pb_any *any, const struct path *at)
+{
+	struct any inside = any_open(job, any, NULL);
+	const network_rbac *rbac = (const network_rbac *)inside.message;
+
+	if (rbac == NULL ||
+	    rbac->base.descriptor !=
+		    &envoy__extensions__filters__network__rbac__v3__rbac__descriptor ||
+	    rules_enforce(rbac->rules, rbac->matcher))
+		return true;
+	job_note(job, at, B_INFO, "%s", nothing_enforced);
+	return false;
+}

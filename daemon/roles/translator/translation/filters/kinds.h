@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kinds of filters, each defined in the file that it is named after (guard.c holds those that can
+ * only be kept closed); kinds.c lists them.
+ */
+#ifndef MESHD_TRANSLATION_KINDS_H
+#define MESHD_TRANSLATION_KINDS_H
+
+#include "filter.h"
+
+extern const struct filter_kind filter_authz;
+extern const struct filter_kind filter_jwt;
+extern const struct filter_kind filter_ratelimit;
+extern const struct filter_kind filter_rbac;
+
+#endif
