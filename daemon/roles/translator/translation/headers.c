@@ -17,7 +17,7 @@ struct text_match {
 };
 
 static enum match_result text_of(struct job *job, const xds_string_matcher *m,
-				 const struct path *at, struct text_match *ret)
+				 const struct match_spot *spot, struct text_match *ret)
 {
 	*ret = (struct text_match){ .kind = TEXT_NONE, .fold_case = m != NULL && m->ignore_case };
 	switch (m != NULL ? m->match_pattern_case : 0) {
@@ -43,8 +43,8 @@ static enum match_result text_of(struct job *job, const xds_string_matcher *m,
 		ret->fold_case = false;
 		return MATCH_OK;
 	default:
-		job_note(job, at, B_SKIP,
-			 "this kind of matcher cannot be said in APISIX; the route is left out");
+		job_note(job, spot->at, spot->behaviour,
+			 "this kind of matcher cannot be said in APISIX; %s", spot->lost);
 		return MATCH_DROP;
 	}
 }
@@ -67,20 +67,49 @@ static const char *text_regex(struct job *job, const struct text_match *m)
 	}
 }
 
-static enum match_result text_expr(struct job *job, const char *var, const struct text_match *m,
-				   const struct path *at, const char **ret_expr)
+static enum match_result text_checked(struct job *job, const struct text_match *m,
+				      const struct match_spot *spot)
 {
 	char why[256];
 
-	if (m->kind == TEXT_REGEX && regex_check(m->text, why, sizeof why) != 0) {
-		job_note(job, at, B_SKIP, "%s; the route is left out", why);
+	if (m->kind != TEXT_REGEX || regex_check(m->text, why, sizeof why) == 0)
+		return MATCH_OK;
+	job_note(job, spot->at, spot->behaviour, "%s; %s", why, spot->lost);
+	return MATCH_DROP;
+}
+
+static enum match_result text_expr(struct job *job, const char *var, const struct text_match *m,
+				   const struct match_spot *spot, const char **ret_expr)
+{
+	if (text_checked(job, m, spot) != MATCH_OK)
 		return MATCH_DROP;
-	}
 	if (m->kind == TEXT_EXACT && !m->fold_case)
 		*ret_expr = expr_op(job, var, "==", m->text);
 	else
 		*ret_expr = expr_op(job, var, m->fold_case ? "~*" : "~~", text_regex(job, m));
 	return MATCH_OK;
+}
+
+enum match_result match_text(struct job *job, const char *var, const xds_string_matcher *m,
+			     const struct match_spot *spot, const char **ret_expr)
+{
+	struct text_match text;
+	enum match_result r = text_of(job, m, spot, &text);
+
+	return r == MATCH_OK ? text_expr(job, var, &text, spot, ret_expr) : r;
+}
+
+enum match_result match_text_regex(struct job *job, const xds_string_matcher *m,
+				   const struct match_spot *spot, const char **ret_regex)
+{
+	struct text_match text;
+	enum match_result r = text_of(job, m, spot, &text);
+
+	if (r == MATCH_OK)
+		r = text_checked(job, &text, spot);
+	if (r == MATCH_OK)
+		*ret_regex = job_concat(job, text.fold_case ? "(?i)" : "", text_regex(job, &text), NULL);
+	return r;
 }
 
 static bool text_matches_empty(const struct text_match *m)
@@ -132,7 +161,7 @@ static const char *negate(struct job *job, const char *var, const struct strs *e
 }
 
 /* Value conditions (all of `exprs`) with inversion and the meaning of an absent value. */
-static void add_values(struct job *job, struct rule *rule, const char *var,
+static void add_values(struct job *job, struct strs *vars, const char *var,
 		       const struct strs *exprs, bool invert, bool missing_is_empty,
 		       bool empty_matches)
 {
@@ -140,20 +169,20 @@ static void add_values(struct job *job, struct rule *rule, const char *var,
 
 	if (!invert && !(missing_is_empty && empty_matches)) {
 		for (size_t i = 0; i < exprs->n; i++)
-			strs_add(job, &rule->vars, exprs->list[i]);
+			strs_add(job, vars, exprs->list[i]);
 	} else if (!invert) {
 		strs_add(job, &either, expr_absent(job, var));
 		strs_add(job, &either, expr_list(job, "AND", exprs));
-		strs_add(job, &rule->vars, expr_list(job, "OR", &either));
+		strs_add(job, vars, expr_list(job, "OR", &either));
 	} else {
-		strs_add(job, &rule->vars,
+		strs_add(job, vars,
 			 negate(job, var, exprs, !missing_is_empty || empty_matches));
 	}
 }
 
-static void add_presence(struct job *job, struct rule *rule, const char *var, bool present)
+static void add_presence(struct job *job, struct strs *vars, const char *var, bool present)
 {
-	strs_add(job, &rule->vars, present ? expr_present(job, var) : expr_absent(job, var));
+	strs_add(job, vars, present ? expr_present(job, var) : expr_absent(job, var));
 }
 
 static void range_exprs(struct job *job, const char *var, const Envoy__Type__V3__Int64Range *range,
@@ -166,7 +195,7 @@ static void range_exprs(struct job *job, const char *var, const Envoy__Type__V3_
 
 /* The value matcher of a header; TEXT_NONE: only its presence counts. */
 static enum match_result header_text(struct job *job, const xds_header_matcher *m,
-				     const struct path *at, struct text_match *ret)
+				     const struct match_spot *spot, struct text_match *ret)
 {
 	*ret = (struct text_match){ .kind = TEXT_NONE };
 	switch (m->header_match_specifier_case) {
@@ -188,7 +217,7 @@ static enum match_result header_text(struct job *job, const xds_header_matcher *
 		*ret = (struct text_match){ TEXT_REGEX, m->safe_regex_match->regex, false };
 		return MATCH_OK;
 	case XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_STRING_MATCH):
-		return text_of(job, m->string_match, at, ret);
+		return text_of(job, m->string_match, spot, ret);
 	default:
 		return MATCH_OK;
 	}
@@ -200,19 +229,21 @@ static const char *const route_methods[] = {
 
 /* `:method` with an exact value goes where APISIX looks first. */
 static bool method_taken(const xds_header_matcher *m, const struct text_match *text,
-			 struct rule *rule)
+			 const char **method)
 {
-	if (strcmp(m->name, ":method") != 0 || text->kind != TEXT_EXACT || text->fold_case ||
-	    m->invert_match || rule->method != NULL)
+	if (method == NULL || strcmp(m->name, ":method") != 0 || text->kind != TEXT_EXACT || text->fold_case ||
+	    m->invert_match || *method != NULL)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(route_methods); i++)
 		if (strcmp(route_methods[i], text->text) == 0)
-			rule->method = route_methods[i];
-	return rule->method != NULL;
+			*method = route_methods[i];
+	return *method != NULL;
 }
 
-static enum match_result match_header(struct job *job, const xds_header_matcher *m,
-				      const struct path *at, struct rule *rule)
+/* method: NULL: a condition like any other. */
+static enum match_result header_vars(struct job *job, const xds_header_matcher *m,
+				     const struct match_spot *spot, struct strs *vars,
+				     const char **method)
 {
 	const char *var = header_var(job, m->name), *expr = NULL;
 	struct strs exprs = { 0 };
@@ -220,26 +251,25 @@ static enum match_result match_header(struct job *job, const xds_header_matcher 
 	enum match_result r;
 
 	if (m->base.n_unknown_fields > 0) {
-		job_note(
-			job, at, B_SKIP,
-			"has a condition that meshd does not know (field number %u); the route is left out",
-			m->base.unknown_fields[0].tag);
+		job_note(job, spot->at, spot->behaviour,
+			 "has a condition that meshd does not know (field number %u); %s",
+			 m->base.unknown_fields[0].tag, spot->lost);
 		return MATCH_DROP;
 	}
 	if (var == NULL) {
-		job_note(job, at, B_SKIP,
-			 "nginx has no variable for header '%s'; the route is left out", m->name);
+		job_note(job, spot->at, spot->behaviour,
+			 "nginx has no variable for header '%s'; %s", m->name, spot->lost);
 		return MATCH_DROP;
 	}
 	if (m->header_match_specifier_case ==
 	    XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_RANGE_MATCH)) {
 		range_exprs(job, var, m->range_match, &exprs);
-		add_values(job, rule, var, &exprs, m->invert_match,
+		add_values(job, vars, var, &exprs, m->invert_match,
 			   m->treat_missing_header_as_empty, false);
 		return MATCH_OK;
 	}
-	r = header_text(job, m, at, &text);
-	if (r != MATCH_OK || method_taken(m, &text, rule))
+	r = header_text(job, m, spot, &text);
+	if (r != MATCH_OK || method_taken(m, &text, method))
 		return r;
 	if (text.kind == TEXT_NONE) {
 		bool present =
@@ -247,16 +277,27 @@ static enum match_result match_header(struct job *job, const xds_header_matcher 
 				XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_PRESENT_MATCH) ||
 			m->present_match;
 
-		add_presence(job, rule, var, present != (m->invert_match != 0));
+		add_presence(job, vars, var, present != (m->invert_match != 0));
 		return MATCH_OK;
 	}
-	r = text_expr(job, var, &text, at, &expr);
+	r = text_expr(job, var, &text, spot, &expr);
 	if (r != MATCH_OK)
 		return r;
 	strs_add(job, &exprs, expr);
-	add_values(job, rule, var, &exprs, m->invert_match, m->treat_missing_header_as_empty,
+	add_values(job, vars, var, &exprs, m->invert_match, m->treat_missing_header_as_empty,
 		   m->treat_missing_header_as_empty && text_matches_empty(&text));
 	return MATCH_OK;
+}
+
+enum match_result match_header(struct job *job, const xds_header_matcher *m,
+			       const struct match_spot *spot, struct strs *vars)
+{
+	return header_vars(job, m, spot, vars, NULL);
+}
+
+static struct match_spot route_spot(const struct path *at)
+{
+	return (struct match_spot){ at, B_SKIP, "the route is left out" };
 }
 
 enum match_result match_headers(struct job *job, const xds_route_match *match,
@@ -266,8 +307,10 @@ enum match_result match_headers(struct job *job, const xds_route_match *match,
 
 	for (size_t i = 0; i < match->n_headers; i++) {
 		struct path here = PATH_INDEX(at, "headers", i);
+		struct match_spot spot = route_spot(&here);
 
-		r = match_worse(r, match_header(job, match->headers[i], &here, rule));
+		r = match_worse(r, header_vars(job, match->headers[i], &spot, &rule->vars,
+					       &rule->method));
 	}
 	return r;
 }
@@ -304,6 +347,7 @@ enum match_result match_query(struct job *job, const xds_route_match *match, con
 		const Envoy__Config__Route__V3__QueryParameterMatcher *m =
 			match->query_parameters[i];
 		struct path here = PATH_INDEX(at, "query_parameters", i);
+		struct match_spot spot = route_spot(&here);
 		const char *var = job_printf(job, "arg_%s", m->name), *expr = NULL;
 		enum match_result one = MATCH_OK;
 		struct text_match text;
@@ -311,13 +355,13 @@ enum match_result match_query(struct job *job, const xds_route_match *match, con
 		if (m->query_parameter_match_specifier_case ==
 		    XDS_ROUTE(
 			    QUERY_PARAMETER_MATCHER__QUERY_PARAMETER_MATCH_SPECIFIER_STRING_MATCH)) {
-			one = text_of(job, m->string_match, &here, &text);
+			one = text_of(job, m->string_match, &spot, &text);
 			if (one == MATCH_OK)
-				one = text_expr(job, var, &text, &here, &expr);
+				one = text_expr(job, var, &text, &spot, &expr);
 			if (one == MATCH_OK)
 				add_query(job, rule, var, &text, expr, &here);
 		} else {
-			add_presence(job, rule, var,
+			add_presence(job, &rule->vars, var,
 				     m->query_parameter_match_specifier_case == 0 ||
 					     m->present_match);
 		}
@@ -334,17 +378,18 @@ enum match_result match_cookies(struct job *job, const xds_route_match *match,
 	for (size_t i = 0; i < match->n_cookies; i++) {
 		const Envoy__Config__Route__V3__CookieMatcher *m = match->cookies[i];
 		struct path here = PATH_INDEX(at, "cookies", i);
+		struct match_spot spot = route_spot(&here);
 		const char *var = job_printf(job, "cookie_%s", m->name), *expr = NULL;
 		struct strs exprs = { 0 };
 		struct text_match text;
-		enum match_result one = text_of(job, m->string_match, &here, &text);
+		enum match_result one = text_of(job, m->string_match, &spot, &text);
 
 		if (one == MATCH_OK)
-			one = text_expr(job, var, &text, &here, &expr);
+			one = text_expr(job, var, &text, &spot, &expr);
 		if (one == MATCH_OK) {
 			strs_add(job, &exprs, expr);
 			/* Unlike a header, a cookie that is not there is no match, and thus an inverted one. */
-			add_values(job, rule, var, &exprs, m->invert_match, true, false);
+			add_values(job, &rule->vars, var, &exprs, m->invert_match, true, false);
 		}
 		r = match_worse(r, one);
 	}

@@ -27,6 +27,22 @@ enum match_result match_path(struct job *job, const xds_route_match *match, cons
 /* Can APISIX's router look this pattern up (TRANSLATION.md 0.5)? */
 bool pattern_safe(const char *text, bool prefix);
 
+/* Where a matcher stands, and what is said when it cannot be: how bad that is and what happens then. */
+struct match_spot {
+	const struct path *at;
+	enum behaviour behaviour;
+	const char *lost;		/* "the route is left out" */
+};
+
+/* headers.c: for whoever matches anything. MATCH_OK, or MATCH_DROP: cannot be said, noted. */
+enum match_result match_header(struct job *job, const xds_header_matcher *m, const struct match_spot *spot,
+			       struct strs *vars);
+enum match_result match_text(struct job *job, const char *var, const xds_string_matcher *m,
+			     const struct match_spot *spot, const char **ret_expr);
+/* A regex that finds just what the matcher matches; anchored where that is. */
+enum match_result match_text_regex(struct job *job, const xds_string_matcher *m, const struct match_spot *spot,
+				   const char **ret_regex);
+
 /* headers.c: one condition after the other into rule->vars. */
 enum match_result match_headers(struct job *job, const xds_route_match *match, const struct path *at,
 				struct rule *rule);
