@@ -66,6 +66,9 @@ void action_direct(struct job *job, const xds_direct *direct, const struct path 
 			    direct->status);
 		return;
 	}
+	job_note(job, path_root(at), B_INFO,
+		 "answers of its own have their HTTP status for gRPC requests too, from which clients "
+		 "make the gRPC status that Envoy would send with 200");
 	text = body_of(job, direct->body, &body);
 	rule_abort(job, rule, direct->status, text);
 	if (direct->status == 201 || direct->status / 100 == 3)

@@ -21,6 +21,20 @@ const char *expr_op(struct job *job, const char *var, const char *op, const char
 	return job_take(job, &b);
 }
 
+const char *expr_not(struct job *job, const char *var, const char *op, const char *value)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	json_arr_open(&j);
+	json_str(&j, var);
+	json_str(&j, "!");
+	json_str(&j, op);
+	json_str(&j, value);
+	json_arr_close(&j);
+	return job_take(job, &b);
+}
+
 const char *expr_num(struct job *job, const char *var, const char *op, int64_t value)
 {
 	struct buf b = BUF_INIT;

@@ -10,6 +10,8 @@
 
 /* [var, op, value] */
 const char *expr_op(struct job *job, const char *var, const char *op, const char *value);
+/* [var, "!", op, value]: true for what is absent, too */
+const char *expr_not(struct job *job, const char *var, const char *op, const char *value);
 /* [var, op, number] */
 const char *expr_num(struct job *job, const char *var, const char *op, int64_t value);
 /* [var, "==", true], [var, "~=", true]: what a query parameter without "=" is, or is not. */
@@ -28,6 +30,8 @@ const char *regex_quote(struct job *job, const char *text);
  * Used by the acceptance check (1 is refused) and before every publication.
  */
 int regex_check(const char *re, char *ret_why, size_t why_size);
+/* Can it match one time only, at the beginning of a text? False when that is not plain to see. */
+bool regex_once(const char *re);
 /* Does it match a text without any character? False for one that regex_check() refuses. */
 bool regex_matches_empty(const char *re);
 /* The regex for a full match, as Envoy matches (\A(?:re)\z). */

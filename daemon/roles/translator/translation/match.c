@@ -33,7 +33,7 @@ uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f)
 static enum match_result match_fraction(struct job *job, const xds_route_match *match,
 					const struct path *at)
 {
-	const Envoy__Config__Core__V3__RuntimeFractionalPercent *f = match->runtime_fraction;
+	const xds_fraction *f = match->runtime_fraction;
 	struct path here = PATH_AT(at, "runtime_fraction");
 	uint64_t numerator;
 
@@ -52,6 +52,29 @@ static enum match_result match_fraction(struct job *job, const xds_route_match *
 	return MATCH_OK;
 }
 
+/* The certificate of the client; without TLS nginx has no such variable, and a negation is true. */
+static enum match_result match_tls(struct job *job, const xds_route_match *match,
+				   const struct path *at, struct rule *rule)
+{
+	static const char var[] = "ssl_client_verify";
+	const Envoy__Config__Route__V3__RouteMatch__TlsContextMatchOptions *tls = match->tls_context;
+	struct path here = PATH_AT(at, "tls_context");
+
+	if (tls == NULL)
+		return MATCH_OK;
+	job_note(job, &here, B_WARN,
+		 "only certificates count that APISIX's HTTP ports ask for; behind a TLS port of the "
+		 "stream subsystem there is none");
+	if (tls->presented != NULL && tls->presented->value)
+		strs_add(job, &rule->vars, expr_op(job, var, "~~", "\\A(?:SUCCESS|FAILED)"));
+	else if (tls->presented != NULL)
+		strs_add(job, &rule->vars, expr_not(job, var, "~~", "\\A(?:SUCCESS|FAILED)"));
+	if (tls->validated != NULL)
+		strs_add(job, &rule->vars,
+			 expr_op(job, var, tls->validated->value ? "==" : "~=", "SUCCESS"));
+	return MATCH_OK;
+}
+
 /* What has no counterpart at all. */
 static enum match_result match_unsupported(struct job *job, const xds_route_match *match,
 					   const struct path *at)
@@ -60,7 +83,6 @@ static enum match_result match_unsupported(struct job *job, const xds_route_matc
 		const char *field;
 		bool set;
 	} parts[] = {
-		{ "tls_context", match->tls_context != NULL },
 		{ "dynamic_metadata", match->n_dynamic_metadata > 0 },
 		{ "filter_state", match->n_filter_state > 0 },
 	};
@@ -92,6 +114,7 @@ static enum match_result match_conditions(struct job *job, const xds_route_match
 	r = match_worse(r, match_query(job, match, at, rule));
 	r = match_worse(r, match_cookies(job, match, at, rule));
 	r = match_worse(r, match_grpc(job, match, rule));
+	r = match_worse(r, match_tls(job, match, at, rule));
 	r = match_worse(r, match_fraction(job, match, at));
 	return match_worse(r, match_unsupported(job, match, at));
 }

@@ -56,6 +56,12 @@ enum match_result match_cookies(struct job *job, const xds_route_match *match, c
 /* What a fraction is of: 100, 10000 or 1000000. */
 uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f);
 
+/*
+ * fraction.c: a route that takes a share of the requests which the next one takes otherwise, as one route with two
+ * weighted clusters (TRANSLATION.md 2.6).  The route itself when that is not so.
+ */
+const xds_route *fraction_fold(struct job *job, const xds_vhost *vhost, size_t index, const struct path *at);
+
 /* The worse of two results. */
 static inline enum match_result match_worse(enum match_result a, enum match_result b)
 {

@@ -43,7 +43,7 @@ static struct mirror_level level_of(const struct scope *scope, const xds_vhost *
 /* The share of requests that is copied; 0: none. */
 static double ratio_of(struct job *job, const mirror_policy *policy, const struct path *at)
 {
-	const Envoy__Config__Core__V3__RuntimeFractionalPercent *f = policy->runtime_fraction;
+	const xds_fraction *f = policy->runtime_fraction;
 	struct path here = PATH_AT(at, "runtime_fraction");
 	double ratio;
 

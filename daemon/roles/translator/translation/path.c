@@ -7,6 +7,7 @@
 
 #include "expr.h"
 #include "match.h"
+#include "template.h"
 #include "utf8.h"
 
 /* Characters that mean something in the regex which the router makes of a wildcard path. */
@@ -123,6 +124,21 @@ static void path_separated(struct job *job, struct rule *rule)
 	add_pattern(job, rule, below, true);
 }
 
+/* The text with which every match of the regex begins; "/" when it cannot be told. */
+static const char *regex_literal(struct job *job, const char *re)
+{
+	size_t skip = re[0] == '^' ? 1 : 0;
+	size_t len = strspn(re + skip, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789/_-");
+
+	if (strchr(re, '|') != NULL || re[skip] != '/')
+		return "/";
+	/* What a quantifier stands behind may be missing. */
+	if (re[skip + len] != '\0' && strchr("*+?{", re[skip + len]) != NULL)
+		len--;
+	return len > 0 ? job_str(job, re + skip, len) : "/";
+}
+
 static enum match_result path_regex(struct job *job, const xds_regex *regex, const struct path *at,
 				    struct rule *rule)
 {
@@ -131,13 +147,37 @@ static enum match_result path_regex(struct job *job, const xds_regex *regex, con
 
 	rule->path_kind = PATH_REGEX;
 	rule->path = "";
-	add_pattern(job, rule, "/", true);
+	add_pattern(job, rule, regex_literal(job, regex->regex), true);
 	if (regex_check(regex->regex, why, sizeof why) != 0) {
 		job_note(job, &here, B_SLOT,
 			 "%s; the route answers 503 for every path in its place", why);
 		return MATCH_SLOT;
 	}
 	strs_add(job, &rule->vars, expr_op(job, "uri", "~~", regex_full(job, regex->regex)));
+	return MATCH_OK;
+}
+
+/* A template; the fixed text that it begins with is what APISIX looks up. */
+static enum match_result path_by_template(struct job *job, const xds_route_match *match,
+					  const struct path *at, struct rule *rule)
+{
+	struct path_template *template = job_alloc(job, 1, sizeof *template);
+	struct path here = PATH_AT(at, "path_match_policy");
+	const char *why;
+
+	rule->path_kind = PATH_REGEX;
+	rule->path = "";
+	if (template == NULL)
+		return MATCH_DROP;
+	if (template_read(job, match->path_match_policy, template, &why) != 0) {
+		add_pattern(job, rule, "/", true);
+		job_note(job, &here, B_SLOT, "%s; the route answers 503 for every path in its place",
+			 why);
+		return MATCH_SLOT;
+	}
+	rule->template = template;
+	add_pattern(job, rule, safe_part(job, template->literal), true);
+	strs_add(job, &rule->vars, expr_op(job, "uri", "~~", template->regex));
 	return MATCH_OK;
 }
 
@@ -193,10 +233,7 @@ enum match_result match_path(struct job *job, const xds_route_match *match, cons
 			 "nginx answers CONNECT with 405; the route is left out");
 		return MATCH_DROP;
 	case XDS_ROUTE(ROUTE_MATCH__PATH_SPECIFIER_PATH_MATCH_POLICY):
-		here.field = "path_match_policy";
-		job_note(job, &here, B_SKIP,
-			 "path templates are not translated; the route is left out");
-		return MATCH_DROP;
+		return path_by_template(job, match, at, rule);
 	default:
 		job_note(job, &here, B_SKIP, "names no path; the route is left out");
 		return MATCH_DROP;

@@ -138,6 +138,21 @@ int regex_check(const char *re, char *ret_why, size_t why_size)
 	}
 }
 
+bool regex_once(const char *re)
+{
+	int depth = 0;
+
+	if (re[0] != '^' && strncmp(re, "\\A", 2) != 0)
+		return false;
+	while (re != NULL && *re != '\0' && !(*re == '|' && depth == 0)) {
+		depth += (*re == '(') - (*re == ')');
+		if (*re == '\\' && re[1] == 'Q')
+			return false;
+		re = *re == '[' ? class_end(re) : re + 1 + (*re == '\\' && re[1] != '\0');
+	}
+	return re != NULL && *re == '\0';
+}
+
 bool regex_matches_empty(const char *re)
 {
 	PCRE2_SIZE offset;

@@ -9,6 +9,7 @@
 
 #include "expr.h"
 #include "json.h"
+#include "template.h"
 #include "utf8.h"
 
 const char *subst_escape(struct job *job, const char *text)
@@ -99,7 +100,7 @@ bool rewrite_regex(struct job *job, const xds_regex_rewrite *r, const struct pat
 		rule_refuse(job, rule, at, B_SLOT, "%s; the route answers 503", why);
 		return false;
 	}
-	if (re[0] != '^' && strncmp(re, "\\A", 2) != 0)
+	if (!regex_once(re))
 		job_note(job, at, B_WARN, "only the first match is replaced; Envoy replaces all");
 	*ret_regex = re;
 	*ret_subst = subst_convert(job, r->substitution);
@@ -128,6 +129,20 @@ static bool rewrite_by_prefix(struct job *job, const char *to, const struct path
 	return true;
 }
 
+static bool rewrite_by_template(struct job *job, const xds_route_action *action,
+				const struct path *at, struct rule *rule, struct rewrite *rewrite)
+{
+	const char *why;
+
+	if (template_rewrite(job, action->path_rewrite_policy, rule->template, &rewrite->subst,
+			     &why) != 0) {
+		rule_refuse(job, rule, at, B_SLOT, "%s; the route answers 503", why);
+		return false;
+	}
+	rewrite->regex = rule->template->regex;
+	return true;
+}
+
 bool rewrite_path(struct job *job, const xds_route_action *action, const struct path *at,
 		  struct rule *rule, struct rewrite *rewrite)
 {
@@ -141,11 +156,8 @@ bool rewrite_path(struct job *job, const xds_route_action *action, const struct 
 				     &rewrite->subst);
 	}
 	here.field = "path_rewrite_policy";
-	if (action->path_rewrite_policy != NULL) {
-		rule_refuse(job, rule, &here, B_SLOT,
-			    "path templates are not translated; the route answers 503");
-		return false;
-	}
+	if (action->path_rewrite_policy != NULL)
+		return rewrite_by_template(job, action, &here, rule, rewrite);
 	here.field = "path_rewrite";
 	if (action->path_rewrite[0] != '\0' && strchr(action->path_rewrite, '%') != NULL) {
 		rule_refuse(job, rule, &here, B_SLOT,

@@ -42,6 +42,7 @@ struct rule {
 	enum path_kind path_kind;
 	const char *path;		/* the literal, as APISIX sees paths; "" for a regex */
 	bool fold_case;
+	const struct path_template *template;	/* NULL: no template */
 	struct pattern *patterns;
 	size_t n_patterns;
 	struct strs vars;		/* conditions */

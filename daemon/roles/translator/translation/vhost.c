@@ -152,8 +152,8 @@ static void report_filters(struct job *job, const struct scope *scope, const xds
 static bool route_rule(struct job *job, const struct scope *scope, size_t index, const char *key,
 		       struct filter_levels levels, struct rule *rule)
 {
-	const xds_route *route = levels.vhost->routes[index];
 	struct path at = PATH_INDEX(levels.vhost_at, "routes", index);
+	const xds_route *route = fraction_fold(job, levels.vhost, index, &at);
 	struct weight_settings weight;
 	struct filter_uses uses;
 	enum match_result r;
