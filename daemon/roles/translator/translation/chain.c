@@ -80,6 +80,16 @@ static void note_upgrades(struct reader *r, const xds_hcm *hcm, const struct pat
 	}
 }
 
+/* nginx takes a dot at the end of Host away; conditions tell where that makes a difference. */
+static void note_dots(struct reader *r, const struct scope *scope)
+{
+	if (r->notes && scope->port_mode == PORT_IGNORED && !scope->dotted &&
+	    !scope->hcm->strip_trailing_host_dot)
+		job_note(r->job, scope->config_at, B_INFO,
+			 "a Host with a dot at its end is taken like one without; Envoy finds no "
+			 "virtual host for it unless its domain has the dot, too");
+}
+
 static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *at)
 {
 	const xds_socket_address *address = listener_address(r->listener);
@@ -101,6 +111,7 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 	scope.port_mode = port_mode_of(hcm, scope.config);
 	scope.port = address != NULL ? address->port_value : 0;
 	scope.dotted = scope_dotted(scope.config);
+	note_dots(r, &scope);
 	filters_read(r->job, hcm, at, &scope.filters);
 	filters_check(r->job, &scope);
 	filters_report(r->job, &scope.filters, (void *const *)scope.config->typed_per_filter_config,
