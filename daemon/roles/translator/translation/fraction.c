@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "match.h"
+#include "percent.h"
 
 typedef Envoy__Config__Route__V3__WeightedCluster__ClusterWeight weight;
 

@@ -3,6 +3,7 @@
  * Puts the parts of a RouteMatch together; see match.h.  Called by vhost.c for every route.
  */
 #include "match.h"
+#include "percent.h"
 
 #include <string.h>
 
@@ -16,18 +17,6 @@ static enum match_result match_grpc(struct job *job, const xds_route_match *matc
 			 expr_op(job, "http_content_type", "~~",
 				 "\\Aapplication/grpc(?:\\+.*)?\\z"));
 	return MATCH_OK;
-}
-
-uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f)
-{
-	switch (f->denominator) {
-	case XDS_TYPE(FRACTIONAL_PERCENT__DENOMINATOR_TYPE__TEN_THOUSAND):
-		return 10000;
-	case XDS_TYPE(FRACTIONAL_PERCENT__DENOMINATOR_TYPE__MILLION):
-		return 1000000;
-	default:
-		return 100;
-	}
 }
 
 static enum match_result match_fraction(struct job *job, const xds_route_match *match,

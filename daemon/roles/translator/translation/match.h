@@ -53,9 +53,6 @@ enum match_result match_query(struct job *job, const xds_route_match *match, con
 enum match_result match_cookies(struct job *job, const xds_route_match *match, const struct path *at,
 				struct rule *rule);
 
-/* What a fraction is of: 100, 10000 or 1000000. */
-uint64_t fraction_base(const Envoy__Type__V3__FractionalPercent *f);
-
 /*
  * fraction.c: a route that takes a share of the requests which the next one takes otherwise, as one route with two
  * weighted clusters (TRANSLATION.md 2.6).  The route itself when that is not so.

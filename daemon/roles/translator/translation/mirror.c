@@ -9,7 +9,7 @@
 #include "action.h"
 #include "cluster.h"
 #include "json.h"
-#include "match.h"
+#include "percent.h"
 
 typedef Envoy__Config__Route__V3__RouteAction__RequestMirrorPolicy mirror_policy;
 

@@ -68,12 +68,17 @@ void rule_of_guard(struct job *job, const struct rule *rule, size_t i, struct ru
 		rule_plugin(job, ret, "fault-injection", guard->abort);
 }
 
-bool rule_has_plugin(const struct rule *rule, const char *name)
+const char *rule_plugin_of(const struct rule *rule, const char *name)
 {
 	for (size_t i = 0; i < rule->n_plugins; i++)
 		if (strcmp(rule->plugins[i].name, name) == 0)
-			return true;
-	return false;
+			return rule->plugins[i].json;
+	return NULL;
+}
+
+bool rule_has_plugin(const struct rule *rule, const char *name)
+{
+	return rule_plugin_of(rule, name) != NULL;
 }
 
 void rule_abort(struct job *job, struct rule *rule, unsigned status, const char *body)

@@ -61,7 +61,7 @@ struct filter_kind {
 
 	/* Once for each connection manager: says what holds for all its routes. config may be NULL for security. */
 	void (*check)(struct job *job, const struct filter *filter, const struct scope *scope);
-	/* Once for each setting, instead of reporting its fields by coverage.def. */
+	/* Once for each setting, besides the report of its fields by coverage.def. */
 	void (*check_setting)(struct job *job, const ProtobufCMessage *setting, const struct path *at);
 	/* Before the route's match is read: does this refuse whatever comes? Notes nothing. */
 	bool (*closes)(struct job *job, const struct filter_use *use);

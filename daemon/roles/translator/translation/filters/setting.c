@@ -186,6 +186,18 @@ static void report_strange(struct job *job, const struct filter *filter, const s
 			 "cannot be read as a setting of this filter and has no effect");
 }
 
+static void report_setting(struct job *job, const struct filter *filter,
+			   const ProtobufCMessage *message, const pb_any *any,
+			   const struct path *at)
+{
+	const struct type_cover *row = coverage_type(any_type(job, any));
+
+	if (row != NULL && row->class == TYPE_USED)
+		walk_any(job, any, at);
+	if (filter->kind->check_setting != NULL)
+		filter->kind->check_setting(job, message, at);
+}
+
 static void report_entry(struct job *job, const struct filters *filters, const per_filter *entry,
 			 const struct path *at)
 {
@@ -202,10 +214,8 @@ static void report_entry(struct job *job, const struct filters *filters, const p
 		return;
 	if (filter == NULL)
 		report_lonely(job, &setting, inside, &here);
-	else if (setting.message != NULL && filter->kind->check_setting != NULL)
-		filter->kind->check_setting(job, setting.message, &here);
 	else if (setting.message != NULL)
-		walk_any(job, inside, &here);
+		report_setting(job, filter, setting.message, inside, &here);
 	else if (!setting.disabled)
 		report_strange(job, filter, &here);
 }
