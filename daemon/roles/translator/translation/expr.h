@@ -32,6 +32,8 @@ const char *regex_quote(struct job *job, const char *text);
 int regex_check(const char *re, char *ret_why, size_t why_size);
 /* Can it match one time only, at the beginning of a text? False when that is not plain to see. */
 bool regex_once(const char *re);
+/* Does it match the whole text? False for one that regex_check() refuses. */
+bool regex_matches(const char *re, const char *text);
 /* Does it match a text without any character? False for one that regex_check() refuses. */
 bool regex_matches_empty(const char *re);
 /* The regex for a full match, as Envoy matches (\A(?:re)\z). */

@@ -38,7 +38,10 @@ void percent_note(struct job *job, const pb_fraction *f, const struct path *at, 
 			 percent_of(f, 0));
 }
 
-unsigned runtime_percent(const pb_runtime_fraction *f, unsigned absent)
+unsigned runtime_percent(struct job *job, const pb_runtime_fraction *f, unsigned absent,
+			 const struct path *at)
 {
+	if (f != NULL && f->runtime_key[0] != '\0')
+		job_note(job, at, B_INFO, "there is no runtime: the default value counts");
 	return f != NULL ? percent_of(f->default_value, 0) : absent;
 }

@@ -20,7 +20,7 @@ unsigned percent_of(const pb_fraction *f, unsigned absent);
 /* Says when percent_of() is not the exact share, and when an absent one means 0 (`none`: what that comes to). */
 void percent_note(struct job *job, const pb_fraction *f, const struct path *at, const char *none);
 
-/* The default of a runtime value, without a runtime; noted when it has a key. */
-unsigned runtime_percent(const pb_runtime_fraction *f, unsigned absent);
+/* The default of a runtime value, since there is no runtime; noted at `at` when it has a key. */
+unsigned runtime_percent(struct job *job, const pb_runtime_fraction *f, unsigned absent, const struct path *at);
 
 #endif

@@ -153,7 +153,7 @@ bool regex_once(const char *re)
 	return re != NULL && *re == '\0';
 }
 
-bool regex_matches_empty(const char *re)
+bool regex_matches(const char *re, const char *text)
 {
 	PCRE2_SIZE offset;
 	int error;
@@ -161,9 +161,15 @@ bool regex_matches_empty(const char *re)
 					 &offset, NULL);
 	pcre2_match_data *data = code != NULL ? pcre2_match_data_create(1, NULL) : NULL;
 	bool matches = data != NULL &&
-		       pcre2_match(code, (PCRE2_SPTR) "", 0, 0, PCRE2_ANCHORED, data, NULL) >= 0;
+		       pcre2_match(code, (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0,
+				   PCRE2_ANCHORED | PCRE2_ENDANCHORED, data, NULL) >= 0;
 
 	pcre2_match_data_free(data);
 	pcre2_code_free(code);
 	return matches;
+}
+
+bool regex_matches_empty(const char *re)
+{
+	return regex_matches(re, "");
 }

@@ -24,6 +24,7 @@ typedef Envoy__Extensions__Filters__Common__Fault__V3__FaultDelay fault_delay;
 	ENVOY__EXTENSIONS__FILTERS__COMMON__FAULT__V3__FAULT_DELAY__FAULT_DELAY_SECIFIER_##name
 
 #define BODY "fault filter abort"
+#define AFTER_CORS 3999 /* the plugin's own is 11000 */
 
 /* What of a fault is injected; 0 percent: nothing. */
 struct fault {
@@ -221,12 +222,20 @@ static void write_delay(struct json *j, const struct fault *f, const struct strs
 	json_obj_close(j);
 }
 
-static const char *plugin_json(struct job *job, const struct fault *f, const struct strs *vars)
+/* later: behind cors, whose filter comes first here. */
+static const char *plugin_json(struct job *job, const struct fault *f, const struct strs *vars,
+			       bool later)
 {
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
 
 	json_obj_open(&j);
+	if (later) {
+		json_key(&j, "_meta");
+		json_obj_open(&j);
+		json_key_int(&j, "priority", AFTER_CORS);
+		json_obj_close(&j);
+	}
 	if (f->abort_percent > 0)
 		write_abort(&j, f, vars);
 	write_delay(&j, f, vars);
@@ -258,14 +267,14 @@ static void before_answer(struct job *job, const struct fault *f, const struct p
 	struct path here = PATH_AT(at, "abort");
 
 	if (f->abort_percent == 100 && f->vars.n == 0) {
-		rule_plugin(job, rule, "fault-injection", plugin_json(job, f, NULL));
+		rule_plugin(job, rule, "fault-injection", plugin_json(job, f, NULL, false));
 		return;
 	}
 	if (f->abort_percent == 100) {
 		rule_guard(job, rule,
 			   &(struct guard){ .key = "fault",
 					    .vars = f->vars,
-					    .abort = plugin_json(job, f, NULL) });
+					    .abort = plugin_json(job, f, NULL, false) });
 		return;
 	}
 	if (f->abort_percent > 0)
@@ -291,7 +300,8 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	else if (rule_has_plugin(rule, "fault-injection"))
 		job_note(job, at, B_WARN, "APISIX injects one fault for a route; this further one is left out");
 	else
-		rule_plugin(job, rule, "fault-injection", plugin_json(job, &f, &f.vars));
+		rule_plugin(job, rule, "fault-injection", plugin_json(job, &f, &f.vars,
+					f.abort_percent > 0 && rule_has_plugin(rule, "cors")));
 	return FILTER_DONE;
 }
 

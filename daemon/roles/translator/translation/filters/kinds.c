@@ -7,6 +7,7 @@
 
 const struct filter_kind *const filter_kinds[] = {
 	&filter_authz,
+	&filter_cors,
 	&filter_fault,
 	&filter_jwt,
 	&filter_ratelimit,

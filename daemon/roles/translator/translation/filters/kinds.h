@@ -9,6 +9,7 @@
 #include "filter.h"
 
 extern const struct filter_kind filter_authz;
+extern const struct filter_kind filter_cors;
 extern const struct filter_kind filter_fault;
 extern const struct filter_kind filter_jwt;
 extern const struct filter_kind filter_ratelimit;
