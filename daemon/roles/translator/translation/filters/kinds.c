@@ -10,6 +10,7 @@ const struct filter_kind *const filter_kinds[] = {
 	&filter_cors,
 	&filter_fault,
 	&filter_jwt,
+	&filter_local_ratelimit,
 	&filter_ratelimit,
 	&filter_rbac,
 	NULL,

@@ -12,6 +12,7 @@ extern const struct filter_kind filter_authz;
 extern const struct filter_kind filter_cors;
 extern const struct filter_kind filter_fault;
 extern const struct filter_kind filter_jwt;
+extern const struct filter_kind filter_local_ratelimit;
 extern const struct filter_kind filter_ratelimit;
 extern const struct filter_kind filter_rbac;
 
