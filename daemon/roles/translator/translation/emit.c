@@ -132,6 +132,8 @@ static void emit_action(struct json *j, const struct rule *rule)
 		}
 		json_obj_close(j);
 	}
+	if (rule->config_id != NULL)
+		json_key_str(j, "plugin_config_id", rule->config_id);
 	if (rule->upstream_id != NULL)
 		json_key_str(j, "upstream_id", rule->upstream_id);
 	else if (rule->no_upstream) {

@@ -54,6 +54,7 @@ struct rule {
 	bool no_upstream;		/* an inline upstream without nodes: 503 */
 	int64_t connect_ms, io_ms;	/* 0: no timeouts of its own */
 	bool websocket;
+	const char *config_id;		/* of a plugin_config that adds plugins; NULL: none */
 	bool answers;			/* fault-injection's abort gives the answer */
 
 	struct guard *guards;		/* in the order in which they are asked */
