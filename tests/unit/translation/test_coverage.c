@@ -49,7 +49,7 @@ static void test_types_have_one_row(void **unused)
 	}
 	assert_null(coverage_type("type.googleapis.com/x.Y"));
 	assert_int_equal(
-		coverage_type("type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC")
+		coverage_type("type.googleapis.com/envoy.extensions.filters.http.csrf.v3.CsrfPolicy")
 			->class,
 		TYPE_SECURITY);
 }

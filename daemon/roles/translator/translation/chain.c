@@ -100,6 +100,7 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 
 	scope.claimant = claimant_of(r);
 	scope.id = chain_id(r);
+	scope.connection = chain_connection(r);
 	if (r->notes) {
 		walk(r->job, &hcm->base, at);
 		note_upgrades(r, hcm, at);

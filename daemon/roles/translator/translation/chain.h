@@ -25,6 +25,9 @@ struct reader {
 /* The listener's first address, or NULL if it is no IP address. */
 const xds_socket_address *listener_address(const xds_listener *listener);
 
+/* connection.c */
+struct connection chain_connection(const struct reader *r);
+
 /* chain.c: the network filters, in order; calls `ops` for what ends the chain. */
 void chain_filters(struct reader *r, const struct path *at);
 

@@ -9,8 +9,14 @@
 
 #include "domain.h"
 #include "filter.h"
-#include "observe.h"
 #include "rule.h"
+
+/* What is known of the connections of a filter chain before any comes. */
+struct connection {
+	bool tls;			/* the chain ends TLS */
+	const char *address;		/* that clients connect to; "": any of the machine's, NULL: not known */
+	uint32_t port;			/* 0: not known */
+};
 
 struct scope {
 	const char *listener;
@@ -25,7 +31,7 @@ struct scope {
 	bool dotted;			/* a domain with a dot at its end stands alone: all names need conditions */
 	struct strs vars;		/* what tells its requests from those of others; often empty */
 	struct filters filters;
-	struct observe observe;		/* of units that write rules */
+	struct connection connection;
 	const char *closed;		/* why nobody may pass, or NULL */
 };
 

@@ -93,14 +93,17 @@ static void act(struct job *job, const struct scope *scope, const struct filter_
 		const struct filter_uses *uses, struct rule *rule)
 {
 	const xds_route *route = levels->route;
-	struct rewrite rewrite = { 0 };
+	struct rewrite *rewrite = job_alloc(job, 1, sizeof *rewrite);
 
-	filters_request(job, uses, &rewrite);
-	mutate(job, levels, &rewrite);
-	filters_response(job, uses, &rewrite);
+	if (rewrite == NULL)
+		return;
+	rule->rewrite = rewrite;
+	filters_request(job, uses, rewrite);
+	mutate(job, levels, rewrite);
+	filters_response(job, uses, rewrite);
 	switch (route->action_case) {
 	case XDS_ROUTE(ROUTE__ACTION_ROUTE):
-		action_route(job, scope, levels->vhost, route, levels->route_at, rule, &rewrite);
+		action_route(job, scope, levels->vhost, route, levels->route_at, rule, rewrite);
 		break;
 	case XDS_ROUTE(ROUTE__ACTION_REDIRECT):
 		action_redirect(job, route->redirect, levels->route_at, rule);
@@ -113,8 +116,8 @@ static void act(struct job *job, const struct scope *scope, const struct filter_
 			    "the route has no action that can be said in APISIX; it answers 503");
 	}
 	if (route->action_case == XDS_ROUTE(ROUTE__ACTION_ROUTE) && !rule->answers)
-		rewrite_write(job, &rewrite, rule);
-	rewrite_write_response(job, &rewrite, rule);
+		rewrite_write(job, rewrite, rule);
+	rewrite_write_response(job, rewrite, rule);
 	filters_apply(job, uses, rule);
 }
 
@@ -157,24 +160,32 @@ static bool route_rule(struct job *job, const struct scope *scope, size_t index,
 	struct weight_settings weight;
 	struct filter_uses uses;
 	enum match_result r;
-	bool closed;
+	const char *closed;
+	bool denies;
 
 	levels.route = route;
 	levels.route_at = &at;
 	if (weights_shared(job, route, &at, &weight))
 		levels.weight = &weight;
 	uses = filters_uses(job, scope, &levels);
-	closed = scope->closed != NULL || filters_close(job, &uses);
+	closed = scope->closed != NULL ? "" : filters_close(job, &uses);
+	denies = closed != NULL || action_denies(route);
 	rule->key = key;
 	rule->at = path_keep(job, &at);
 	report_filters(job, scope, route, &at);
-	r = match_route(job, route->match, &at, closed || action_denies(route), rule);
+	r = match_route(job, route->match, &at, denies, rule);
+	/* Whoever may not pass here shall not pass by another route. */
+	if (r == MATCH_DROP && !denies && filters_guard_route(job, &uses)) {
+		*rule = (struct rule){ .key = rule->key, .at = rule->at };
+		r = match_route(job, route->match, &at, true, rule);
+		closed = "";
+	}
 	if (r == MATCH_DROP || r == MATCH_NEVER)
 		return false;
 	rule->name = job_concat(job, scope->listener, "/", levels.vhost->name, "/",
 				route->name[0] != '\0' ? route->name : path_name(rule), NULL);
-	if (closed)
-		rule_abort(job, rule, 403, "");
+	if (closed != NULL)
+		rule_abort(job, rule, 403, closed);
 	else if (r == MATCH_SLOT)
 		rule_abort(job, rule, 503, "");
 	else
@@ -189,27 +200,23 @@ struct rules {
 	size_t n, cap;
 };
 
-/* route: that the rule comes from; NULL: none. */
-static void rules_add(struct job *job, const struct scope *scope, const xds_route *route,
-		      struct rules *rules, struct rule *rule)
+static void rules_add(struct job *job, struct rules *rules, const struct rule *rule)
 {
-	observe_rule(job, scope, route, rule);
 	if (job_grow(job, (void **)&rules->list, rules->n, &rules->cap, sizeof *rules->list))
 		rules->list[rules->n++] = *rule;
 }
 
 /* The rule, and what is asked before it. */
-static void rules_add_guarded(struct job *job, const struct scope *scope, const xds_route *route,
-			      struct rules *rules, struct rule *rule)
+static void rules_add_guarded(struct job *job, struct rules *rules, const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->n_guards; i++) {
 		struct rule guard;
 
 		rule_of_guard(job, rule, i, &guard);
 		rule_check(job, &guard, rule->at);
-		rules_add(job, scope, route, rules, &guard);
+		rules_add(job, rules, &guard);
 	}
-	rules_add(job, scope, route, rules, rule);
+	rules_add(job, rules, rule);
 }
 
 static const struct pattern everything = { .text = "/", .prefix = true };
@@ -273,7 +280,7 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 	filters_report(job, &scope->filters, (void *const *)vhost->typed_per_filter_config,
 		       vhost->n_typed_per_filter_config, &at);
 	if (tls_rule(job, scope, vhost, &at, &tls))
-		rules_add(job, scope, NULL, &rules, &tls);
+		rules_add(job, &rules, &tls);
 	if (vhost->matcher != NULL)
 		job_note(job, &matcher, B_SLOT,
 			 "matcher trees cannot be said in APISIX; the virtual host answers 503");
@@ -281,11 +288,11 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 		struct rule rule = { .key = NULL };
 
 		if (route_rule(job, scope, i, keys[i], levels, &rule))
-			rules_add_guarded(job, scope, vhost->routes[i], &rules,
-					  &rule);
+			rules_add_guarded(job, &rules, &rule);
 	}
 	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404, &rest);
-	rules_add(job, scope, NULL, &rules, &rest);
+	filters_unrouted(job, scope, &rest);
+	rules_add_guarded(job, &rules, &rest);
 	*ret_n = rules.n;
 	return rules.list;
 }

@@ -50,6 +50,7 @@ struct filter_setting {
 
 enum filter_result {
 	FILTER_DONE,
+	FILTER_LAST,		/* the rule answers as it shall; no other filter comes */
 	FILTER_CLOSED,		/* noted; the whole route answers 403 */
 };
 
@@ -58,13 +59,16 @@ struct filter_kind {
 	const ProtobufCMessageDescriptor *type;
 	const ProtobufCMessageDescriptor *per_route;	/* NULL: none */
 	bool security;		/* what cannot be read of it keeps its routes closed */
+	bool unrouted;		/* also for requests that no route matches */
 
 	/* Once for each connection manager: says what holds for all its routes. config may be NULL for security. */
 	void (*check)(struct job *job, const struct filter *filter, const struct scope *scope);
 	/* Once for each setting, besides the report of its fields by coverage.def. */
 	void (*check_setting)(struct job *job, const ProtobufCMessage *setting, const struct path *at);
-	/* Before the route's match is read: does this refuse whatever comes? Notes nothing. */
-	bool (*closes)(struct job *job, const struct filter_use *use);
+	/* Before the route's match is read: if this refuses whatever comes, the answer's body. */
+	const char *(*closes)(struct job *job, const struct filter_use *use);
+	/* Can it refuse anything here? Without the function: yes, if it guards access. */
+	bool (*refuses)(struct job *job, const struct filter_use *use);
 	/* Before and after the route's own header mutations (rewrite.h): Envoy's order. */
 	void (*request)(struct job *job, const struct filter_use *use, struct rewrite *rewrite);
 	void (*response)(struct job *job, const struct filter_use *use, struct rewrite *rewrite);
@@ -86,6 +90,7 @@ struct filter {
 	const ProtobufCMessage *config;	/* NULL: cannot be read, or not there (ECDS) */
 	bool off;			/* only where a route turns it on */
 	const struct path *at;		/* of its configuration; in the arena */
+	void **memo;			/* of its kind: what its configuration has become */
 	struct filter_setting seen[2];	/* setting.c: of the virtual host and the route configuration at work */
 };
 
@@ -105,6 +110,7 @@ struct filter_use {
 	size_t n_settings;
 	struct filter_levels levels;
 	const struct scope *scope;
+	size_t n_changed;			/* headers that filters before it change, the first in the rewrite */
 	bool closed;				/* cannot be said at all */
 };
 
@@ -136,8 +142,12 @@ void filters_report(struct job *job, const struct filters *filters, void *const 
 
 /* use.c */
 struct filter_uses filters_uses(struct job *job, const struct scope *scope, const struct filter_levels *levels);
-/* Is the route closed, whatever it matches? */
-bool filters_close(struct job *job, const struct filter_uses *uses);
+/* If the route is closed whatever it matches, the answer's body; else NULL. */
+const char *filters_close(struct job *job, const struct filter_uses *uses);
+/* Does the route itself, not only its virtual host or the filter, say who may pass? */
+bool filters_guard_route(struct job *job, const struct filter_uses *uses);
+/* For requests that no route matches: Envoy asks its filters before it says so, as they are configured themselves. */
+void filters_unrouted(struct job *job, const struct scope *scope, struct rule *rule);
 void filters_request(struct job *job, const struct filter_uses *uses, struct rewrite *rewrite);
 void filters_response(struct job *job, const struct filter_uses *uses, struct rewrite *rewrite);
 /* Lets every filter change the rule; closes it when one of them asks for that. */

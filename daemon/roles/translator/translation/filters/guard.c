@@ -9,12 +9,9 @@
 #include "envoy/extensions_filters_http_ext_authz_v3.pb-c.h"
 #include "envoy/extensions_filters_http_jwt_authn_v3.pb-c.h"
 #include "envoy/extensions_filters_http_ratelimit_v3.pb-c.h"
-#include "envoy/extensions_filters_http_rbac_v3.pb-c.h"
 #include "envoy/extensions_filters_network_rbac_v3.pb-c.h"
 #include "kinds.h"
 
-typedef Envoy__Extensions__Filters__Http__Rbac__V3__RBAC http_rbac;
-typedef Envoy__Extensions__Filters__Http__Rbac__V3__RBACPerRoute http_rbac_route;
 typedef Envoy__Extensions__Filters__Network__Rbac__V3__RBAC network_rbac;
 typedef Envoy__Extensions__Filters__Http__JwtAuthn__V3__JwtAuthentication http_jwt;
 typedef Envoy__Extensions__Filters__Http__JwtAuthn__V3__PerRouteConfig http_jwt_route;
@@ -32,11 +29,6 @@ static bool rules_enforce(const Envoy__Config__Rbac__V3__RBAC *rules, const void
 		return false;
 	return rules->action != ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__DENY ||
 	       rules->n_policies > 0;
-}
-
-static bool rbac_enforces(const http_rbac *rbac)
-{
-	return rbac != NULL && rules_enforce(rbac->rules, rbac->matcher);
 }
 
 static bool jwt_enforces(const http_jwt *jwt)
@@ -71,37 +63,6 @@ static void say_setting(struct job *job, bool closed, const struct path *at)
 static const char nothing_enforced[] =
 	"enforces nothing; shadow rules and logging are not translated";
 
-/* ---- rbac ---------------------------------------------------------------------------------- */
-
-static void rbac_check(struct job *job, const struct filter *filter, const struct scope *scope)
-{
-	(void)scope;
-	say(job, filter, rbac_enforces((const http_rbac *)filter->config), B_INFO, nothing_enforced);
-}
-
-static void rbac_check_setting(struct job *job, const ProtobufCMessage *setting,
-			       const struct path *at)
-{
-	say_setting(job, rbac_enforces(((const http_rbac_route *)setting)->rbac), at);
-}
-
-static bool rbac_closes(struct job *job, const struct filter_use *use)
-{
-	(void)job;
-	if (use->setting != NULL)
-		return rbac_enforces(((const http_rbac_route *)use->setting)->rbac);
-	return rbac_enforces((const http_rbac *)use->filter->config);
-}
-
-const struct filter_kind filter_rbac = {
-	.type = &envoy__extensions__filters__http__rbac__v3__rbac__descriptor,
-	.per_route = &envoy__extensions__filters__http__rbac__v3__rbacper_route__descriptor,
-	.security = true,
-	.check = rbac_check,
-	.check_setting = rbac_check_setting,
-	.closes = rbac_closes,
-};
-
 /* ---- jwt_authn: in both messages `disabled` is a member of a oneof with field number 1 -------- */
 
 static void jwt_check(struct job *job, const struct filter *filter, const struct scope *scope)
@@ -124,12 +85,12 @@ static void jwt_check_setting(struct job *job, const ProtobufCMessage *setting,
 	say_setting(job, !jwt_disabled(setting), at);
 }
 
-static bool jwt_closes(struct job *job, const struct filter_use *use)
+static const char *jwt_closes(struct job *job, const struct filter_use *use)
 {
 	(void)job;
 	if (use->setting != NULL)
-		return !jwt_disabled(use->setting);
-	return jwt_enforces((const http_jwt *)use->filter->config);
+		return !jwt_disabled(use->setting) ? "" : NULL;
+	return jwt_enforces((const http_jwt *)use->filter->config) ? "" : NULL;
 }
 
 const struct filter_kind filter_jwt = {
@@ -168,11 +129,13 @@ static void authz_check_setting(struct job *job, const ProtobufCMessage *setting
 	say_setting(job, !authz_disabled(setting), at);
 }
 
-static bool authz_closes(struct job *job, const struct filter_use *use)
+static const char *authz_closes(struct job *job, const struct filter_use *use)
 {
 	(void)job;
 	return authz_enforces(use->filter) &&
-	       (use->setting == NULL || !authz_disabled(use->setting));
+			       (use->setting == NULL || !authz_disabled(use->setting)) ?
+		       "" :
+		       NULL;
 }
 
 const struct filter_kind filter_authz = {
@@ -198,10 +161,10 @@ static void ratelimit_check(struct job *job, const struct filter *filter, const 
 	    "APISIX cannot ask a rate limit service; requests are not limited (failure_mode_deny is off)");
 }
 
-static bool ratelimit_closes(struct job *job, const struct filter_use *use)
+static const char *ratelimit_closes(struct job *job, const struct filter_use *use)
 {
 	(void)job;
-	return ratelimit_enforces(use->filter);
+	return ratelimit_enforces(use->filter) ? "" : NULL;
 }
 
 const struct filter_kind filter_ratelimit = {

@@ -35,6 +35,7 @@ static void filter_add(struct job *job, struct filters *filters, const struct fi
 		return;
 	*filter = *given;
 	filter->at = path_keep(job, given->at);
+	filter->memo = job_alloc(job, 1, sizeof(*filter->memo));
 	filters->list[filters->n++] = filter;
 }
 

@@ -4,7 +4,7 @@
  * Called by vhost.c for every route.
  */
 #include "filter.h"
-#include "rule.h"
+#include "rewrite.h"
 #include "scope.h"
 
 /* Is it at work? The most specific level that says anything decides. */
@@ -50,23 +50,69 @@ struct filter_uses filters_uses(struct job *job, const struct scope *scope,
 	return uses;
 }
 
-bool filters_close(struct job *job, const struct filter_uses *uses)
+static const char *use_closes(struct job *job, const struct filter_use *use)
+{
+	if (use->closed)
+		return "";
+	return use->filter->kind->closes != NULL ? use->filter->kind->closes(job, use) : NULL;
+}
+
+const char *filters_close(struct job *job, const struct filter_uses *uses)
+{
+	const char *body = NULL;
+
+	for (size_t i = 0; i < uses->n && body == NULL; i++)
+		body = use_closes(job, &uses->list[i]);
+	return body;
+}
+
+/* A setting of the route or of its weighted clusters. */
+static bool use_own(const struct filter_use *use)
+{
+	return use->n_settings > 0 && use->settings[0].at != use->levels.vhost_at &&
+	       use->settings[0].at != use->levels.config_at;
+}
+
+bool filters_guard_route(struct job *job, const struct filter_uses *uses)
 {
 	for (size_t i = 0; i < uses->n; i++) {
 		const struct filter_use *use = &uses->list[i];
+		const struct filter_kind *kind = use->filter->kind;
 
-		if (use->closed || (use->filter->kind->closes != NULL &&
-				    use->filter->kind->closes(job, use)))
+		if (use_own(use) &&
+		    (kind == NULL ||
+		     (kind->security && (kind->refuses == NULL || kind->refuses(job, use)))))
 			return true;
 	}
 	return false;
 }
 
+void filters_unrouted(struct job *job, const struct scope *scope, struct rule *rule)
+{
+	for (size_t i = 0; i < scope->filters.n; i++) {
+		const struct filter *filter = scope->filters.list[i];
+		struct filter_use use = { .filter = filter, .scope = scope };
+		const char *body;
+
+		if (filter->kind == NULL || !filter->kind->unrouted || filter->off ||
+		    filter->config == NULL)
+			continue;
+		body = use_closes(job, &use);
+		if (body != NULL) {
+			rule_abort(job, rule, 403, body);
+			return;
+		}
+		filter->kind->apply(job, &use, rule);
+	}
+}
+
 void filters_request(struct job *job, const struct filter_uses *uses, struct rewrite *rewrite)
 {
-	for (size_t i = 0; i < uses->n; i++)
+	for (size_t i = 0; i < uses->n; i++) {
+		uses->list[i].n_changed = rewrite->request.n;
 		if (uses->list[i].filter->kind->request != NULL)
 			uses->list[i].filter->kind->request(job, &uses->list[i], rewrite);
+	}
 }
 
 /* Responses go through the filters the other way round. */
@@ -82,10 +128,13 @@ void filters_apply(struct job *job, const struct filter_uses *uses, struct rule 
 	for (size_t i = 0; i < uses->n; i++) {
 		const struct filter_kind *kind = uses->list[i].filter->kind;
 
-		if (kind->apply == NULL ||
-		    kind->apply(job, &uses->list[i], rule) != FILTER_CLOSED)
-			continue;
-		rule_abort(job, rule, 403, "");
-		return;
+		enum filter_result r = kind->apply != NULL ?
+					       kind->apply(job, &uses->list[i], rule) :
+					       FILTER_DONE;
+
+		if (r == FILTER_CLOSED)
+			rule_abort(job, rule, 403, "");
+		if (r != FILTER_DONE)
+			return;
 	}
 }

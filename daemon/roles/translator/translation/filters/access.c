@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Puts conditions about access together; see access.h.  Called by rbac_rule.c and its companions; memory
+ * is the only thing that can fail.
+ */
+#include "access.h"
+
+#include <string.h>
+
+#include "expr.h"
+
+#define UTF8_MARK "(*UTF8)"
+
+void accesses_add(struct job *job, struct accesses *list, struct access a)
+{
+	if (job_grow(job, (void **)&list->list, list->n, &list->cap, sizeof *list->list))
+		list->list[list->n++] = a;
+}
+
+/* The word joins what is left when the constants are gone; `ends` is the constant that decides all. */
+static struct access join(struct job *job, const struct accesses *list, const char *word, bool ends)
+{
+	int decides = ends ? ACCESS_ALWAYS : ACCESS_NEVER;
+	struct strs some = { 0 };
+
+	for (size_t i = 0; i < list->n; i++) {
+		if ((int)list->list[i].kind == decides)
+			return access_const(ends);
+		if (list->list[i].kind == ACCESS_SOME)
+			strs_add(job, &some, list->list[i].expr);
+	}
+	if (some.n == 0)
+		return access_const(!ends);
+	return access_expr(some.n == 1 ? some.list[0] : expr_list(job, word, &some));
+}
+
+struct access access_all(struct job *job, const struct accesses *list)
+{
+	return join(job, list, "AND", false);
+}
+
+struct access access_any(struct job *job, const struct accesses *list)
+{
+	return join(job, list, "OR", true);
+}
+
+/* The opposite of an expression: "!" goes before a word, or after a variable, or away from there. */
+static const char *opposite(struct job *job, const char *expr)
+{
+	static const char *const words[][2] = {
+		{ "[\"AND\"", "[\"!AND\"" },
+		{ "[\"OR\"", "[\"!OR\"" },
+	};
+	const char *rest = strchr(expr, ',');
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		for (size_t k = 0; k < 2; k++)
+			if (strncmp(expr, words[i][k], strlen(words[i][k])) == 0)
+				return job_concat(job, words[i][!k], expr + strlen(words[i][k]), NULL);
+	if (rest == NULL)
+		return expr;
+	if (strncmp(rest, ",\"!\",", 5) == 0)
+		return job_concat(job, job_str(job, expr, (size_t)(rest - expr)), rest + 4, NULL);
+	return job_concat(job, job_str(job, expr, (size_t)(rest - expr)), ",\"!\"", rest, NULL);
+}
+
+struct access access_not(struct job *job, struct access a)
+{
+	if (a.kind != ACCESS_SOME)
+		return access_const(a.kind == ACCESS_NEVER);
+	return access_expr(opposite(job, a.expr));
+}
+
+struct access access_polar(struct job *job, struct access a, bool negated)
+{
+	return negated ? access_not(job, a) : a;
+}
+
+/* Finds something just where the regex does not match the whole text. */
+static const char *regex_refuses(struct job *job, const char *regex)
+{
+	const char *full = regex_full(job, regex);
+	bool marked = strncmp(full, UTF8_MARK, strlen(UTF8_MARK)) == 0;
+
+	return job_concat(job, marked ? UTF8_MARK : "", "\\A(?!",
+			  full + (marked ? strlen(UTF8_MARK) : 0), ")", NULL);
+}
+
+/*
+ * Nothing is found when PCRE gives up, so the regex looks for what is not refused, and "not found" is
+ * the condition.  It is true of a variable that is not there, too.
+ */
+struct access access_regex(struct job *job, const struct access_regex *re)
+{
+	const char *regex = re->negated ? regex_full(job, re->regex) : regex_refuses(job, re->regex);
+	struct accesses parts = { 0 };
+
+	accesses_add(job, &parts, access_not(job, access_expr(expr_op(job, re->var, "~~", regex))));
+	if (!re->missing)
+		accesses_add(job, &parts, access_expr(expr_present(job, re->var)));
+	return access_all(job, &parts);
+}

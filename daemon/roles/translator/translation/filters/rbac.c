@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Access rules of the HTTP filter rbac (TRANSLATION.md 5).  A route that forwards asks them in the
+ * workflow plugin; where that would come too late (the route answers by itself, rewrites what the
+ * rules look at, or another filter that Envoy asks later answers first) a guard asks them before the
+ * route.  Rules that refuse everything close it.  Called through filter.h.
+ */
+#include <string.h>
+
+#include "envoy/extensions_filters_http_rbac_v3.pb-c.h"
+#include "expr.h"
+#include "kinds.h"
+#include "match.h"
+#include "rbac.h"
+#include "registry.h"
+#include "rewrite.h"
+
+typedef Envoy__Extensions__Filters__Http__Rbac__V3__RBAC http_rbac;
+typedef Envoy__Extensions__Filters__Http__Rbac__V3__RBACPerRoute http_rbac_route;
+typedef Envoy__Config__Rbac__V3__Action rbac_action;
+
+#define DENIED "RBAC: access denied" /* what Envoy's answer says */
+
+/* What rules have become; kept with the filter, since routes share them. */
+struct made {
+	const http_rbac *of;
+	struct access refuses;
+	struct strs headers;
+	bool method, client;
+};
+
+/* A matcher without conditions is its last word; true: it refuses. */
+bool rbac_matcher_refuses(struct job *job, const Xds__Type__Matcher__V3__Matcher *m,
+			  const struct path *at)
+{
+	const Xds__Type__Matcher__V3__Matcher__OnMatch *last = m->on_no_match;
+	const rbac_action *action = NULL;
+
+	if ((int)m->matcher_type_case != 0) {
+		job_note(job, at, B_CLOSED,
+			 "matcher trees cannot be said in APISIX; what they govern answers 403");
+		return true;
+	}
+	if (last != NULL &&
+	    last->on_match_case == XDS__TYPE__MATCHER__V3__MATCHER__ON_MATCH__ON_MATCH_ACTION)
+		action = (const rbac_action *)job_any(job, last->action->typed_config,
+						      &envoy__config__rbac__v3__action__descriptor);
+	return action == NULL || action->action == RBAC(RBAC__ACTION__DENY);
+}
+
+static void make(struct job *job, const struct filter_use *use, const http_rbac *rbac,
+		 const struct path *at, struct made *ret)
+{
+	struct rbac_reader r = { .job = job,
+				 .connection = &use->scope->connection,
+				 .hcm = use->scope->hcm,
+				 .config = use->scope->config };
+	struct path rules = PATH_AT(at, "rules"), matcher = PATH_AT(at, "matcher");
+
+	*ret = (struct made){ .of = rbac };
+	if (rbac->matcher != NULL)
+		ret->refuses = access_const(rbac_matcher_refuses(job, rbac->matcher, &matcher));
+	else if (rbac->rules != NULL)
+		ret->refuses = rbac_refuses(&r, rbac->rules, &rules);
+	ret->headers = r.headers;
+	ret->method = r.method;
+	ret->client = r.client;
+}
+
+/* What the filter does to this route. NULL: nothing. */
+static const struct made *made(struct job *job, const struct filter_use *use)
+{
+	const http_rbac_route *setting = (const http_rbac_route *)use->setting;
+	const http_rbac *rbac = setting != NULL ? setting->rbac :
+						  (const http_rbac *)use->filter->config;
+	struct path inside = PATH_AT(use->setting_at, "rbac");
+	struct made *m = *use->filter->memo;
+
+	if (rbac == NULL)
+		return NULL;
+	if (m == NULL || m->of != rbac) {
+		m = job_alloc(job, 1, sizeof *m);
+		if (m == NULL)
+			return NULL;
+		make(job, use, rbac, setting != NULL ? &inside : use->filter->at, m);
+		*use->filter->memo = m;
+	}
+	return m->refuses.kind != ACCESS_NEVER ? m : NULL;
+}
+
+static const char *closes(struct job *job, const struct filter_use *use)
+{
+	const struct made *m = made(job, use);
+
+	return m != NULL && m->refuses.kind == ACCESS_ALWAYS ? DENIED : NULL;
+}
+
+static bool refuses(struct job *job, const struct filter_use *use)
+{
+	return made(job, use) != NULL;
+}
+
+/* Do any of the first n changes concern a header that the rules look at? */
+static bool changed(struct job *job, const struct made *m, const struct rewrite *rewrite, size_t n)
+{
+	for (size_t i = 0; i < n && i < rewrite->request.n; i++) {
+		const char *var = header_var(job, rewrite->request.list[i].name);
+
+		for (size_t k = 0; var != NULL && k < m->headers.n; k++)
+			if (strcmp(var, m->headers.list[k]) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Is there a filter that Envoy asks after this one and that answers before workflow does? */
+static bool answered_later(const struct filter_use *use)
+{
+	const struct filters *filters = &use->scope->filters;
+	bool after = false;
+
+	for (size_t i = 0; i < filters->n; i++) {
+		const struct filter_kind *kind = filters->list[i]->kind;
+
+		if (after && kind != NULL && !kind->security && kind->apply != NULL)
+			return true;
+		after = after || filters->list[i] == use->filter;
+	}
+	return false;
+}
+
+static bool too_late(struct job *job, const struct filter_use *use, const struct made *m,
+		     const struct rule *rule)
+{
+	const struct rewrite *rewrite = rule->rewrite;
+
+	return rule->upstream_id == NULL || !rule_offered(job, "workflow") || m->client ||
+	       rewrite == NULL || (m->method && rewrite->method != NULL) ||
+	       changed(job, m, rewrite, SIZE_MAX) || answered_later(use);
+}
+
+/* One rule more in the plugin. */
+static void add_workflow(struct job *job, const char *expr, struct rule *rule)
+{
+	const char *own = rule_plugin_of(rule, "workflow");
+	const char *before = own != NULL ? job_str(job, own, strlen(own) - strlen("]}")) : "{\"rules\":[";
+
+	rule_plugin(job, rule, "workflow",
+		    job_concat(job, before, own != NULL ? "," : "",
+			       "{\"actions\":[[\"return\",{\"code\":403}]],\"case\":[", expr, "]}]}", NULL));
+}
+
+/* There may be several filters of this kind. */
+static const char *guard_key(struct job *job, const struct filter_use *use)
+{
+	const struct filters *filters = &use->scope->filters;
+	size_t before = 0;
+
+	for (size_t i = 0; i < filters->n && filters->list[i] != use->filter; i++)
+		before += filters->list[i]->kind == use->filter->kind;
+	return before == 0 ? "rbac" : job_printf(job, "rbac %zu", before + 1);
+}
+
+void rbac_guard(struct job *job, const char *key, const char *expr, const char *body, struct rule *rule)
+{
+	struct guard guard = { .key = key, .status = 403, .body = body, .refuses = true };
+
+	strs_add(job, &guard.vars, expr);
+	rule_guard(job, rule, &guard);
+}
+
+static enum filter_result apply(struct job *job, const struct filter_use *use, struct rule *rule)
+{
+	const struct made *m = made(job, use);
+
+	if (m == NULL)
+		return FILTER_DONE;
+	if (m->refuses.kind == ACCESS_ALWAYS) {
+		rule_abort(job, rule, 403, DENIED);
+		return FILTER_LAST;
+	}
+	if (rule->rewrite != NULL && changed(job, m, rule->rewrite, use->n_changed)) {
+		job_note(job, use->setting_at != NULL ? use->setting_at : use->filter->at, B_CLOSED,
+			 "looks at a header that a filter before it changes, which APISIX cannot do in "
+			 "this order; the route answers 403");
+		return FILTER_CLOSED;
+	}
+	if (too_late(job, use, m, rule))
+		rbac_guard(job, guard_key(job, use), m->refuses.expr, DENIED, rule);
+	else
+		add_workflow(job, m->refuses.expr, rule);
+	return FILTER_DONE;
+}
+
+static void check(struct job *job, const struct filter *filter, const struct scope *scope)
+{
+	const http_rbac *rbac = (const http_rbac *)filter->config;
+
+	(void)scope;
+	if (rbac == NULL)
+		job_note(job, filter->at, B_CLOSED,
+			 "cannot be read; it may refuse requests, so its routes answer 403");
+	else if (rbac->rules == NULL && rbac->matcher == NULL)
+		job_note(job, filter->at, B_INFO, "enforces nothing");
+}
+
+const struct filter_kind filter_rbac = {
+	.type = &envoy__extensions__filters__http__rbac__v3__rbac__descriptor,
+	.per_route = &envoy__extensions__filters__http__rbac__v3__rbacper_route__descriptor,
+	.security = true,
+	.unrouted = true,
+	.check = check,
+	.closes = closes,
+	.refuses = refuses,
+	.apply = apply,
+};
