@@ -24,6 +24,8 @@ const struct ctl_command ctl_commands[] = {
 	{ "objects", "[KEY-PREFIX]", "APISIX objects that are published.", 0, 1, CTL_READ, TRANSLATOR },
 	{ "report", "[SEVERITY]", "What was not translated exactly, and what happens instead.", 0, 1, CTL_READ,
 	  TRANSLATOR },
+	{ "explain", "METHOD URL [-H HEADER]… [--to IP:PORT] [--from IP]|--object KEY|--resource TYPE NAME",
+	  "What becomes of a request or a resource, or where an object comes from.", 2, 220, CTL_READ, TRANSLATOR },
 	{ "log", "", "Log level of each module in each process.", 0, 0, CTL_READ, ALL },
 	{ "log set", "MODULE|all LEVEL", "Set a log level (error, warn, info, debug) until the process ends.", 2, 2,
 	  CTL_CHANGE, ALL },

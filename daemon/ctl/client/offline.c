@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "check.h"
+#include "explain.h"
 #include "plugin.h"
 #include "schema.h"
 #include "translate.h"
@@ -115,6 +116,8 @@ static void do_translate(int argc, char **argv, struct result *r)
 }
 
 const struct offline_command offline_commands[] = {
+	{ "explain --files", "FILE|DIR [--files FILE|DIR]… QUESTION…",
+	  "Explain a mesh on disk; needs no daemon.", 3, -1, explain_files },
 	{ "check", "FILE", "Check a meshd.yaml; needs no daemon.", 1, 1, do_check },
 	{ "translate", "[--each] [--report] [--prefix PREFIX] FILE|DIR…",
 	  "Print the APISIX objects that these mesh files become; needs no daemon.", 1, -1, do_translate },

@@ -179,6 +179,46 @@ static void say_problems(struct job *job, const struct path_list *paths)
 	}
 }
 
+/* Everything that was loaded is one mesh. */
+static int mesh_make(struct content *const *contents, size_t n, struct offline **ret_offline)
+{
+	_cleanup_(offline_freep) struct offline *o = NULL;
+	_cleanup_(set_deinit) struct set set = SET_INIT;
+	int r = offline_new(NULL, &o);
+
+	if (r == 0)
+		r = set_build(contents, n, &set);
+	if (r == 0)
+		r = add_items(o, &set);
+	if (r == 0)
+		r = offline_run(o);
+	if (r == 0)
+		*ret_offline = TAKE(o);
+	return r;
+}
+
+int translate_mesh(const char *const *args, size_t n, struct offline **ret_offline, bool *ret_unreadable)
+{
+	_cleanup_(paths_deinit) struct path_list paths = { 0 };
+	_cleanup_free_ struct content **contents = NULL;
+	struct job job = { .prefix = "" };
+	int r = paths_scan(args, n, &paths);
+
+	if (r < 0)
+		return r;
+	say_problems(&job, &paths);
+	contents = calloc(paths.n_files + 1, sizeof(struct content *));
+	r = contents == NULL ? -ENOMEM : 0;
+	for (size_t i = 0; r == 0 && i < paths.n_files; i++)
+		r = load(&job, paths.files[i], &contents[i]);
+	if (r == 0)
+		r = mesh_make(contents, paths.n_files, ret_offline);
+	for (size_t i = 0; contents != NULL && i < paths.n_files; i++)
+		content_unref(contents[i]);
+	*ret_unreadable = job.failed;
+	return r;
+}
+
 static int translate(struct job *job, const char *const *args, size_t n)
 {
 	_cleanup_(paths_deinit) struct path_list paths = { 0 };

@@ -263,7 +263,18 @@ static void on_report(void *ctx, struct ctl_reply *reply, int argc, char **argv)
 	ctl_end(reply, 0);
 }
 
+/* ---- explain ------------------------------------------------------------------------------ */
+
+static void on_explain(void *ctx, struct ctl_reply *reply, int argc, char **argv)
+{
+	struct translator *t = ctx;
+
+	asking_start(&t->asking, worker_base(t->worker), t->holds, translation_options(engine_translation(t->engine)),
+		     conf_str(worker_conf(t->worker), "frontend.options.prefix", ""), reply, argc, argv);
+}
+
 const struct ctl_handler translator_commands[] = {
+	{ "explain", on_explain },
 	{ "status", on_status },
 	{ "resources", on_resources },
 	{ "objects", on_objects },

@@ -7,6 +7,7 @@
 #define MESHD_TRANSLATOR_PRIVATE_H
 
 #include "accept.h"
+#include "asking.h"
 #include "engine.h"
 #include "findings.h"
 #include "holds.h"
@@ -38,6 +39,7 @@ struct translator {
 	struct persist *persist;
 	struct publish *publish;
 	struct engine *engine;
+	struct asking_list asking;
 	const char **plugins;		/* owned: translator.apisix_plugins */
 	struct source_view source;
 	struct loop_timer timer;	/* the next turn */

@@ -185,6 +185,7 @@ static void translator_deinit(void *ctx)
 
 	if (t == NULL)
 		return;
+	asking_end(&t->asking);
 	loop_timer_deinit(&t->timer);
 	persist_free(t->persist);
 	engine_free(t->engine);

@@ -174,7 +174,8 @@ void bench_mesh_clusters(struct bench_mesh *m, size_t n, size_t endpoints)
 
 		buf_printf(&b, "{\"resources\":[" TYPE("cluster.v3.Cluster")
 			   "\"name\":\"cluster-%zu\",\"type\":\"EDS\",\"connect_timeout\":\"1s\","
-			   "\"eds_cluster_config\":{\"eds_config\":{\"ads\":{}}},\"lb_policy\":\"LEAST_REQUEST\"}]}", i);
+			   "\"eds_cluster_config\":{\"eds_config\":{\"ads\":{}}},"
+			   "\"lb_policy\":\"LEAST_REQUEST\"}]}", i);
 		resource_add(m, &b);
 		bench_mesh_endpoints(m, i, endpoints, 1);
 	}

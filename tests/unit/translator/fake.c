@@ -101,6 +101,14 @@ static int mark_if_named(struct resource *r, void *arg)
 	return 0;
 }
 
+const struct translation_options *translation_options(const struct translation *t)
+{
+	static const struct translation_options plain = { .capture = false };
+
+	(void)t;
+	return &plain;
+}
+
 int translation_changed(struct translation *t, enum rt type, const char *name)
 {
 	struct marking m = { t, name };

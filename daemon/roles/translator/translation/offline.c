@@ -236,6 +236,46 @@ int offline_run(struct offline *o)
 	return r < 0 ? r : o->failed ? -ENOMEM : 0;
 }
 
+int offline_step(struct offline *o, size_t max_units)
+{
+	int r = translation_run(o->translation, TRANSLATION_ALL, max_units);
+
+	return r < 0 ? r : o->failed ? -ENOMEM : r;
+}
+
+struct resource *offline_resource(const struct offline *o, enum rt type, const char *name)
+{
+	return resource_table_find(o->table, type, name);
+}
+
+int offline_sorted(const struct offline *o, enum rt type, struct resource ***ret_list, size_t *ret_n)
+{
+	return resource_table_sorted(o->table, type, ret_list, ret_n);
+}
+
+const uint8_t *offline_object(const struct offline *o, const char *key, size_t *ret_size)
+{
+	const struct kept *kept;
+
+	HASH_FIND_STR(o->objects, key, kept);
+	if (kept == NULL)
+		return NULL;
+	*ret_size = kept->size;
+	return kept->value;
+}
+
+int offline_each_object(const struct offline *o,
+			int (*fn)(const char *key, const uint8_t *value, size_t size, void *arg), void *arg)
+{
+	const struct kept *kept, *next;
+	int r = 0;
+
+	HASH_ITER (hh, o->objects, kept, next)
+		if ((r = fn(kept->key, kept->value, kept->size, arg)) != 0)
+			break;
+	return r;
+}
+
 static int compare_kept(const void *a, const void *b)
 {
 	return strcmp((*(const struct kept *const *)a)->key, (*(const struct kept *const *)b)->key);

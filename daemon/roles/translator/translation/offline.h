@@ -27,6 +27,18 @@ int offline_add(struct offline *o, struct resource *r);
 int offline_remove(struct offline *o, enum rt type, const char *name);
 /* Translates all that changed. 0 or -ENOMEM. */
 int offline_run(struct offline *o);
+/* The same in pieces: at most so many units. 0 done, 1 more to do, or -ENOMEM. */
+int offline_step(struct offline *o, size_t max_units);
+
+/* Resources that were added, borrowed. NULL: not there. */
+struct resource *offline_resource(const struct offline *o, enum rt type, const char *name);
+/* Sorted by name; an array to be freed with free(). 0 or -ENOMEM. */
+int offline_sorted(const struct offline *o, enum rt type, struct resource ***ret_list, size_t *ret_n);
+/* The value of an object by its key ("routes/ID"), borrowed until the next run. NULL: not there. */
+const uint8_t *offline_object(const struct offline *o, const char *key, size_t *ret_size);
+/* Every object, in any order; fn non-zero ends the walk and is returned. */
+int offline_each_object(const struct offline *o,
+			int (*fn)(const char *key, const uint8_t *value, size_t size, void *arg), void *arg);
 
 /* Appends {"key":PREFIX/KIND/ID,"value":{…}} lines, sorted by key. prefix: "/apisix". */
 int offline_objects(const struct offline *o, const char *prefix, struct buf *out);

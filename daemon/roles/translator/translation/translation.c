@@ -55,6 +55,11 @@ static int clusters_changed(struct graph *g)
 	return all != NULL ? units_mark(g, &all->users, false) : 0;
 }
 
+const struct translation_options *translation_options(const struct translation *t)
+{
+	return &t->options;
+}
+
 int translation_changed(struct translation *t, enum rt type, const char *name)
 {
 	struct graph *g = &t->graph;

@@ -56,6 +56,9 @@ int translation_new(const struct translation_options *options, const struct tran
 struct translation *translation_free(struct translation *t);
 void translation_freep(struct translation **t);
 
+/* As given; borrowed as long as the translation lives. */
+const struct translation_options *translation_options(const struct translation *t);
+
 /* A resource was added, replaced or removed (find() already gives the new state). 0 or -ENOMEM. */
 int translation_changed(struct translation *t, enum rt type, const char *name);
 
