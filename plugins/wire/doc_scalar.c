@@ -216,7 +216,7 @@ static void write_plain(const struct doc_node *n, struct json *j)
 	double d;
 
 	if (doc_is_null(n))
-		json_null(j);
+		json_nil(j);
 	else if (doc_bool(n, &truth) == 0)
 		json_bool(j, truth);
 	else if (doc_json_number(n->u.text, n->u.text + n->len) == n->len)

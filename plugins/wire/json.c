@@ -134,7 +134,7 @@ void json_strn(struct json *j, const char *s, size_t len)
 void json_str(struct json *j, const char *s)
 {
 	if (s == NULL)
-		json_null(j);
+		json_nil(j);
 	else
 		json_strn(j, s, strlen(s));
 }
@@ -145,7 +145,7 @@ void json_raw(struct json *j, const char *text, size_t len)
 	buf_append(j->out, text, len);
 }
 
-void json_null(struct json *j)
+void json_nil(struct json *j)
 {
 	json_raw(j, "null", 4);
 }
@@ -245,7 +245,7 @@ void json_double(struct json *j, double v)
 	struct decimal d;
 
 	if (v != v || v > DBL_MAX || v < -DBL_MAX) {
-		json_null(j);
+		json_nil(j);
 	} else if (v != 0 && v >= -WHOLE_MAX && v <= WHOLE_MAX && v == (double)(int64_t)v) {
 		json_int(j, (int64_t)v);
 	} else {

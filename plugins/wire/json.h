@@ -39,7 +39,7 @@ void json_strn(struct json *j, const char *s, size_t len);
 void json_int(struct json *j, int64_t v);
 void json_uint(struct json *j, uint64_t v);
 void json_bool(struct json *j, bool v);
-void json_null(struct json *j);
+void json_nil(struct json *j);
 
 /* Shortest digits that read back as the same double, whatever the locale; whole numbers without
  * ".0". JSON has no infinities and no NaN: they are written as null. */

@@ -22,7 +22,7 @@ static void put_cell(struct json *j, const Mesh__CtlRow *row, size_t i)
 	else if (kind == MESH__CTL_CELL__KIND_NUM)
 		json_int(j, c->num);
 	else
-		json_null(j);
+		json_nil(j);
 }
 
 static void put_table(struct json *j, const struct result *r, const struct result_table *t)

@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define json_null wire_json_null /* jansson has one too */
 #include "json.h"
-#undef json_null
 #include "mesh.h"
 #include "router.h"
 

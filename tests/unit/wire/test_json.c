@@ -24,7 +24,7 @@ static void places_commas(void **state)
 	json_arr_close(&j);
 	json_obj_open(&j);
 	json_obj_close(&j);
-	json_null(&j);
+	json_nil(&j);
 	json_arr_close(&j);
 	json_key_str(&j, "b", "x");
 	json_key_str(&j, "c", NULL);

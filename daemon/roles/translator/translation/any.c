@@ -42,7 +42,7 @@ static void write_value(struct json *j, const pb_value *v)
 		json_arr_close(j);
 		break;
 	default:
-		json_null(j);
+		json_nil(j);
 	}
 }
 
