@@ -109,9 +109,9 @@ void mesh_make(struct mesh *m, const char *text)
 static bool named(const char *key, json_t *value, const char *kind, const char *name)
 {
 	const char *own = json_string_value(json_object_get(value, "name"));
-	size_t own_len = strlen(own), len = strlen(name);
+	size_t own_len = own != NULL ? strlen(own) : 0, len = strlen(name);
 
-	if (strncmp(key, kind, strlen(kind)) != 0 || key[strlen(kind)] != '/')
+	if (strncmp(key, kind, strlen(kind)) != 0 || key[strlen(kind)] != '/' || own == NULL)
 		return false;
 	if (strcmp(own, name) == 0)
 		return true;

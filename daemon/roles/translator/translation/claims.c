@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "graph.h"
+#include "metadata.h"
 
 struct claim *claim_list_free(struct claim *claims, size_t n)
 {
@@ -154,8 +155,10 @@ static bool is_hostless(const struct claim *claim)
 static int claim_changed(struct graph *g, const struct claim *claim)
 {
 	const struct contested *c = contested_find(g, claim->node);
-	int r = is_hostless(claim) ? unit_mark(g, g->hostless) : 0;
+	int r = is_hostless(claim) ? unit_mark(g, g->shared[UNIT_HOSTLESS]) : 0;
 
+	if (strcmp(claim->node, CLAIM_METADATA) == 0)
+		return unit_mark(g, g->shared[UNIT_METADATA]);
 	if (strcmp(claim->node, CLAIM_SCOPE) == 0)
 		return r;
 	for (size_t i = 0; c != NULL && i < c->n && r == 0; i++)
@@ -185,7 +188,7 @@ int claims_replace(struct graph *g, struct unit *unit, struct claim *claims, siz
 		contested_remove(g, &old[a]);
 	for (size_t a = 0; a < n && r == 0; a++)
 		if (strncmp(claims[a].node, CLAIM_ANY, strlen(CLAIM_ANY)) == 0)
-			r = unit_mark(g, g->hostless);
+			r = unit_mark(g, g->shared[UNIT_HOSTLESS]);
 	unit->claims = claims;
 	unit->n_claims = n;
 	claim_list_free(old, n_old);

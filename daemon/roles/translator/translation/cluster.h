@@ -36,10 +36,10 @@ const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster);
 
 /*
  * pick.c: one node of the cluster, the same for the same key as long as it is there; nodes of the first priority
- * only.  NULL: there is none (noted at `at` with `use`, what it is for: "no request is copied").
+ * only.  NULL: there is none (noted at `at`, with b and `use`, what is lost: "no request is copied").
  */
 const struct up_node *cluster_pick(struct job *job, const char *cluster, const char *key, const struct path *at,
-				   const char *use, const struct cluster_nodes **ret_nodes);
+				   enum behaviour b, const char *use, const struct cluster_nodes **ret_nodes);
 
 /* How a cluster balances. */
 struct cluster_lb {

@@ -43,12 +43,24 @@ void emit_timeout(struct json *j, int64_t connect_ms, int64_t io_ms)
 	json_obj_close(j);
 }
 
-static void emit_pattern(struct json *j, const struct pattern *p)
+/* "/a/" and all below: "*" would be the rest of the path for plugins, "*rest" is nobody's. */
+static bool takes_name(const struct pattern *p, size_t len)
+{
+	return p->prefix && len > 1 && p->text[len - 1] == '/';
+}
+
+static void emit_pattern(struct json *j, const struct pattern *p, bool named_rest)
 {
 	char small[256];
 	size_t len = strlen(p->text);
 
-	if (!p->prefix) {
+	if (named_rest && takes_name(p, len)) {
+		struct buf b = BUF_INIT;
+
+		buf_printf(&b, "%s*rest", p->text);
+		json_strn(j, b.data != NULL ? (const char *)b.data : "", b.len);
+		buf_deinit(&b);
+	} else if (!p->prefix) {
 		json_str(j, p->text);
 	} else if (len + 2 <= sizeof small) {
 		memcpy(small, p->text, len);
@@ -63,17 +75,17 @@ static void emit_pattern(struct json *j, const struct pattern *p)
 	}
 }
 
-static void emit_uris(struct json *j, const struct pattern *uris, size_t n)
+static void emit_uris(struct json *j, const struct pattern *uris, size_t n, bool named_rest)
 {
 	if (n == 1 && strlen(uris[0].text) < URI_MAX) {
 		json_key(j, "uri");
-		emit_pattern(j, &uris[0]);
+		emit_pattern(j, &uris[0], named_rest);
 		return;
 	}
 	json_key(j, "uris");
 	json_arr_open(j);
 	for (size_t i = 0; i < n; i++)
-		emit_pattern(j, &uris[i]);
+		emit_pattern(j, &uris[i], named_rest);
 	json_arr_close(j);
 }
 
@@ -132,6 +144,8 @@ static void emit_action(struct json *j, const struct rule *rule)
 		}
 		json_obj_close(j);
 	}
+	if (rule->config_id != NULL)
+		json_key_str(j, "plugin_config_id", rule->config_id);
 	if (rule->upstream_id != NULL)
 		json_key_str(j, "upstream_id", rule->upstream_id);
 	else if (rule->no_upstream) {
@@ -153,7 +167,7 @@ void emit_route(struct job *job, const struct rule *rule, const struct route_pla
 	json_obj_open(&j);
 	json_key_str(&j, "id", place->id);
 	emit_name(&j, rule->name);
-	emit_uris(&j, place->uris, place->n_uris);
+	emit_uris(&j, place->uris, place->n_uris, rule->named_rest);
 	emit_strs(&j, "hosts", place->hosts);
 	if (rule->method != NULL) {
 		json_key(&j, "methods");

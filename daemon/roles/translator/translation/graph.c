@@ -11,10 +11,12 @@
 int graph_init(struct graph *g)
 {
 	*g = (struct graph){ 0 };
-	g->hostless = calloc(1, sizeof *g->hostless);
-	if (g->hostless == NULL)
-		return -ENOMEM;
-	g->hostless->kind = UNIT_HOSTLESS;
+	for (enum unit_kind kind = UNIT_HOSTLESS; kind <= UNIT_METADATA; kind++) {
+		g->shared[kind] = calloc(1, sizeof(*g->shared[kind]));
+		if (g->shared[kind] == NULL)
+			return -ENOMEM;
+		g->shared[kind]->kind = kind;
+	}
 	return 0;
 }
 
@@ -52,7 +54,8 @@ void graph_deinit(struct graph *g)
 		free(c->list);
 		free(c);
 	}
-	unit_free(g->hostless);
+	for (size_t i = 0; i < ARRAY_SIZE(g->shared); i++)
+		unit_free(g->shared[i]);
 	free(g->work.list);
 	free(g->touched);
 	*g = (struct graph){ 0 };

@@ -19,11 +19,11 @@
 #include "job.h"
 #include "out.h"
 
-enum unit_kind { UNIT_LISTENER = 0, UNIT_HOSTLESS, UNIT_CLUSTER };
+enum unit_kind { UNIT_LISTENER = 0, UNIT_HOSTLESS, UNIT_METADATA, UNIT_CLUSTER, _UNIT_MAX };
 
 struct unit {
 	enum unit_kind kind;
-	struct node *node;		/* whose unit it is; NULL: the host-less list */
+	struct node *node;		/* whose unit it is; NULL: one of graph.shared */
 	bool dirty;			/* in the graph's list of work */
 	bool unscanned;			/* its facts or claims must be looked at first */
 	bool urgent;			/* a cluster whose variants a listener has changed */
@@ -75,11 +75,11 @@ struct contested {
 struct graph {
 	struct node *nodes;		/* a hash table */
 	struct contested *contested;	/* a hash table */
-	struct unit *hostless;		/* owned */
+	struct unit *shared[_UNIT_MAX];	/* owned; by kind: those that belong to the mesh, else NULL */
 	struct unit_list work;		/* dirty units */
 	struct node **touched;		/* owned */
 	size_t n_touched, cap_touched;
-	size_t dirty[3];		/* by kind */
+	size_t dirty[_UNIT_MAX];		/* by kind */
 };
 
 int graph_init(struct graph *g);

@@ -112,7 +112,8 @@ static bool mirror_one(struct job *job, const mirror_policy *policy, const struc
 			 "a header cannot choose where copies go in APISIX; no request is copied");
 		return false;
 	}
-	node = cluster_pick(job, policy->cluster, rule->key, at, "no request is copied", &nodes);
+	node = cluster_pick(job, policy->cluster, rule->key, at, B_WARN, "no request is copied",
+			    &nodes);
 	if (node == NULL)
 		return false;
 	if (!host_taken(node->host)) {

@@ -221,14 +221,18 @@ static void option_add(struct job *job, const xds_header_option *option, const s
 			 "response; the header is replaced");
 }
 
+static void change_begin(struct header_change *change)
+{
+	change->had = change->values.n > 0;
+	change->gone = change->replace && !change->had;
+}
+
 /* Within a level Envoy first looks which headers there are, then overwrites, then appends. */
 static void level_add(struct job *job, const struct level *level, bool response,
 		      struct rewrite *rewrite, struct header_changes *changes)
 {
-	for (size_t i = 0; i < changes->n; i++) {
-		changes->list[i].had = changes->list[i].values.n > 0;
-		changes->list[i].gone = changes->list[i].replace && !changes->list[i].had;
-	}
+	for (size_t i = 0; i < changes->n; i++)
+		change_begin(&changes->list[i]);
 	for (int append = 0; append <= 1; append++) {
 		for (size_t i = 0; i < level->n_add && i < CHANGES_MAX; i++) {
 			const xds_header_option *option = level->add[i];
@@ -242,23 +246,43 @@ static void level_add(struct job *job, const struct level *level, bool response,
 	}
 }
 
-static void level_remove(struct job *job, const struct level *level, struct header_changes *changes)
+void mutate_add(struct job *job, const xds_header_option *option, const struct path *at, bool response,
+		struct rewrite *rewrite)
+{
+	struct header_changes *changes = response ? &rewrite->response : &rewrite->request;
+
+	if (option->header == NULL || option->header->key[0] == '\0')
+		return;
+	for (size_t i = 0; i < changes->n; i++)
+		if (strcasecmp(changes->list[i].name, option->header->key) == 0)
+			change_begin(&changes->list[i]);
+	option_add(job, option, at, response, rewrite, changes);
+}
+
+void mutate_remove(struct job *job, const char *name, const struct path *at, bool response,
+		   struct rewrite *rewrite)
+{
+	struct header_changes *changes = response ? &rewrite->response : &rewrite->request;
+	struct header_change *change;
+
+	if (name[0] == ':' || strcasecmp(name, "host") == 0 || name[0] == '\0') {
+		job_note(job, at, B_WARN, "'%s' cannot be removed; it is left alone", name);
+		return;
+	}
+	change = change_of(job, changes, name);
+	if (change != NULL) {
+		change->replace = true;
+		change->values.n = 0;
+	}
+}
+
+static void level_remove(struct job *job, const struct level *level, bool response,
+			 struct rewrite *rewrite)
 {
 	for (size_t i = 0; i < level->n_remove && i < CHANGES_MAX; i++) {
 		struct path here = PATH_INDEX(level->at, level->remove_field, i);
-		struct header_change *change;
 
-		if (level->remove[i][0] == ':' || strcasecmp(level->remove[i], "host") == 0 ||
-		    level->remove[i][0] == '\0') {
-			job_note(job, &here, B_WARN, "'%s' cannot be removed; it is left alone",
-				 level->remove[i]);
-			continue;
-		}
-		change = change_of(job, changes, level->remove[i]);
-		if (change != NULL) {
-			change->replace = true;
-			change->values.n = 0;
-		}
+		mutate_remove(job, level->remove[i], &here, response, rewrite);
 	}
 }
 
@@ -293,9 +317,9 @@ void mutate(struct job *job, const struct filter_levels *levels, struct rewrite 
 				    ARRAY_SIZE(request) - 1 - i :
 				    i;
 
-		level_remove(job, &request[at], &rewrite->request);
+		level_remove(job, &request[at], false, rewrite);
 		level_add(job, &request[at], false, rewrite, &rewrite->request);
-		level_remove(job, &response[at], &rewrite->response);
+		level_remove(job, &response[at], true, rewrite);
 		level_add(job, &response[at], true, rewrite, &rewrite->response);
 	}
 }

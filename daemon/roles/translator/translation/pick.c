@@ -25,7 +25,7 @@ static uint64_t node_score(const struct up_node *node, const char *key)
 }
 
 const struct up_node *cluster_pick(struct job *job, const char *cluster, const char *key,
-				   const struct path *at, const char *use,
+				   const struct path *at, enum behaviour b, const char *use,
 				   const struct cluster_nodes **ret_nodes)
 {
 	const struct cluster_nodes *nodes = cluster_nodes(job, cluster);
@@ -42,7 +42,7 @@ const struct up_node *cluster_pick(struct job *job, const char *cluster, const c
 	}
 	*ret_nodes = nodes;
 	if (best == NULL)
-		job_note(job, at, B_WARN, "cluster '%s' has no endpoint; %s until one comes", cluster,
+		job_note(job, at, b, "cluster '%s' has no endpoint; %s until one comes", cluster,
 			 use);
 	return best;
 }

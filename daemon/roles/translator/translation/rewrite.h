@@ -37,6 +37,12 @@ bool weights_shared(struct job *job, const xds_route *route, const struct path *
 /* mutate.c: the header mutations of all levels in Envoy's order. */
 void mutate(struct job *job, const struct filter_levels *levels, struct rewrite *rewrite);
 
+/* One mutation by itself, for filters. */
+void mutate_add(struct job *job, const xds_header_option *option, const struct path *at, bool response,
+		struct rewrite *rewrite);
+void mutate_remove(struct job *job, const char *name, const struct path *at, bool response,
+		   struct rewrite *rewrite);
+
 /* The path rewrites of an action. False: it cannot be said; noted, and the rule refuses. */
 bool rewrite_path(struct job *job, const xds_route_action *action, const struct path *at, struct rule *rule,
 		  struct rewrite *rewrite);

@@ -66,15 +66,20 @@ void rule_of_guard(struct job *job, const struct rule *rule, size_t i, struct ru
 		strs_add(job, &ret->vars, rule->vars.list[v]);
 	for (size_t v = 0; v < guard->vars.n; v++)
 		strs_add(job, &ret->vars, guard->vars.list[v]);
+	ret->named_rest |= guard->named_rest;
 	ret->plugins = NULL;
 	ret->n_plugins = ret->cap_plugins = 0;
-	for (size_t p = 0; guard->without != NULL && p < rule->n_plugins; p++)
-		if (strcmp(rule->plugins[p].name, guard->without) != 0)
-			rule_plugin(job, ret, rule->plugins[p].name, rule->plugins[p].json);
-	if (guard->without == NULL)
+	if (guard->without == NULL && guard->with.name == NULL) {
 		rule_abort(job, ret, guard->status, guard->body != NULL ? guard->body : "");
-	if (guard->abort != NULL)
-		rule_plugin(job, ret, "fault-injection", guard->abort);
+		if (guard->abort != NULL)
+			rule_plugin(job, ret, "fault-injection", guard->abort);
+		return;
+	}
+	for (size_t p = 0; p < rule->n_plugins; p++)
+		if (guard->without == NULL || strcmp(rule->plugins[p].name, guard->without) != 0)
+			rule_plugin(job, ret, rule->plugins[p].name, rule->plugins[p].json);
+	if (guard->with.name != NULL)
+		rule_plugin(job, ret, guard->with.name, guard->with.json);
 }
 
 const char *rule_plugin_of(const struct rule *rule, const char *name)
@@ -130,6 +135,16 @@ bool rule_offered(const struct job *job, const char *name)
 	while (enabled != NULL && *enabled != NULL && strcmp(*enabled, name) != 0)
 		enabled++;
 	return enabled == NULL || *enabled != NULL;
+}
+
+void rule_plugin_offered(struct job *job, struct rule *rule, const char *name, const char *json,
+			 const struct path *at, const char *lost)
+{
+	if (rule_offered(job, name))
+		rule_plugin(job, rule, name, json);
+	else
+		job_note(job, at, B_WARN, "needs APISIX's plugin '%s', which is not enabled there; %s",
+			 name, lost);
 }
 
 void rule_check(struct job *job, struct rule *rule, const struct path *at)

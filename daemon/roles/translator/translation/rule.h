@@ -24,15 +24,17 @@ struct plugin {
 
 /*
  * A rule in front of a rule, for what must be decided before the rule's own plugins run: it matches
- * what the rule matches and `vars`, and answers, or does the same as the rule without one plugin.
+ * what the rule matches and `vars`, and answers, or does what the rule does but for one plugin.
  */
 struct guard {
 	const char *key;		/* its own among the rule's guards: "rbac" */
 	struct strs vars;		/* conditions, all of which must hold besides the rule's */
-	const char *without;		/* a plugin that is left out; NULL: it answers: */
+	const char *without;		/* a plugin that is left out */
+	struct plugin with;		/* a plugin that is added; without either, it answers: */
 	unsigned status;
 	const char *body;
 	const char *abort;		/* instead of status and body: fault-injection's JSON */
+	bool named_rest;		/* as in struct rule */
 	bool refuses;			/* asked before those that leave a plugin out */
 };
 
@@ -57,6 +59,8 @@ struct rule {
 	bool no_upstream;		/* an inline upstream without nodes: 503 */
 	int64_t connect_ms, io_ms;	/* 0: no timeouts of its own */
 	bool websocket;
+	const char *config_id;		/* of a plugin_config that adds plugins; NULL: none */
+	bool named_rest;		/* what follows a prefix has a name in APISIX, so that no plugin takes it for the path */
 	bool answers;			/* fault-injection's abort gives the answer */
 
 	const struct rewrite *rewrite;	/* what the route changes; NULL: it has no action of its own */
@@ -82,6 +86,9 @@ void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum
 
 /* Is the plugin enabled in APISIX? For what may be left out; rule_check() looks after the rest. */
 bool rule_offered(const struct job *job, const char *name);
+/* rule_plugin() where the plugin is enabled; else notes that it is needed, and what comes of that (`lost`). */
+void rule_plugin_offered(struct job *job, struct rule *rule, const char *name, const char *json,
+			 const struct path *at, const char *lost);
 /* A plugin that is not enabled in APISIX is silently not run (TRANSLATION.md 0.21): 503 instead. */
 void rule_check(struct job *job, struct rule *rule, const struct path *at);
 

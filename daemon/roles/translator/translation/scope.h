@@ -9,6 +9,7 @@
 
 #include "domain.h"
 #include "filter.h"
+#include "observe.h"
 #include "rule.h"
 
 /* What is known of the connections of a filter chain before any comes. */
@@ -31,6 +32,7 @@ struct scope {
 	bool dotted;			/* a domain with a dot at its end stands alone: all names need conditions */
 	struct strs vars;		/* what tells its requests from those of others; often empty */
 	struct filters filters;
+	struct observe observe;		/* of units that write rules */
 	struct connection connection;
 	const char *closed;		/* why nobody may pass, or NULL */
 };

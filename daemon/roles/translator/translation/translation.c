@@ -92,7 +92,8 @@ struct translation_pending translation_pending(const struct translation *t)
 {
 	return (struct translation_pending){
 		.clusters = t->graph.dirty[UNIT_CLUSTER],
-		.listeners = t->graph.dirty[UNIT_LISTENER] + t->graph.dirty[UNIT_HOSTLESS],
+		.listeners = t->graph.dirty[UNIT_LISTENER] + t->graph.dirty[UNIT_HOSTLESS] +
+			     t->graph.dirty[UNIT_METADATA],
 	};
 }
 
@@ -195,8 +196,13 @@ int translation_replay(struct translation *t)
 		node->unit->forget = true;
 		r = unit_mark(&t->graph, node->unit);
 	}
-	t->graph.hostless->forget = true;
-	return r == 0 ? unit_mark(&t->graph, t->graph.hostless) : r;
+	for (size_t i = 0; i < _UNIT_MAX && r == 0; i++) {
+		if (t->graph.shared[i] == NULL)
+			continue;
+		t->graph.shared[i]->forget = true;
+		r = unit_mark(&t->graph, t->graph.shared[i]);
+	}
+	return r;
 }
 
 static int compare_objects(const void *a, const void *b)
@@ -205,24 +211,33 @@ static int compare_objects(const void *a, const void *b)
 		      (*(const struct object *const *)b)->key);
 }
 
+/* Those of one unit; their number. */
+static size_t objects_of(const struct unit *unit, const struct object **ret_list)
+{
+	for (size_t i = 0; unit != NULL && i < unit->out.n_objects; i++)
+		ret_list[i] = &unit->out.objects[i];
+	return unit != NULL ? unit->out.n_objects : 0;
+}
+
 /* The objects of all units; the caller frees the list. */
 static const struct object **objects_all(const struct translation *t, size_t *ret_n)
 {
 	const struct object **list;
 	const struct node *node, *next;
-	size_t n = t->graph.hostless->out.n_objects;
+	size_t n = 0;
 
+	for (size_t i = 0; i < _UNIT_MAX; i++)
+		n += t->graph.shared[i] != NULL ? t->graph.shared[i]->out.n_objects : 0;
 	HASH_ITER (hh, t->graph.nodes, node, next)
 		n += node->unit != NULL ? node->unit->out.n_objects : 0;
 	list = calloc(n + 1, sizeof(*list));
 	if (list == NULL)
 		return NULL;
 	n = 0;
-	for (size_t i = 0; i < t->graph.hostless->out.n_objects; i++)
-		list[n++] = &t->graph.hostless->out.objects[i];
+	for (size_t i = 0; i < _UNIT_MAX; i++)
+		n += objects_of(t->graph.shared[i], list + n);
 	HASH_ITER (hh, t->graph.nodes, node, next)
-		for (size_t i = 0; node->unit != NULL && i < node->unit->out.n_objects; i++)
-			list[n++] = &node->unit->out.objects[i];
+		n += objects_of(node->unit, list + n);
 	qsort(list, n, sizeof(*list), compare_objects);
 	*ret_n = n;
 	return list;

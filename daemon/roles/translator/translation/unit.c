@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cluster.h"
+#include "metadata.h"
 #include "routes.h"
 #include "scope.h"
 
@@ -118,6 +119,8 @@ static void scan_http(struct job *job, const struct scope *scope, void *arg)
 	const xds_route_config *config = scope->config;
 
 	scan_add(arg, &here);
+	if (metadata_claim(job, scope, &here))
+		scan_add(arg, &here);
 	for (size_t v = 0; v < config->n_virtual_hosts; v++) {
 		for (size_t i = 0; i < config->virtual_hosts[v]->n_domains; i++) {
 			struct domain d = domain_parse(job, config->virtual_hosts[v]->domains[i],
@@ -176,8 +179,12 @@ int unit_scan(struct translation *t, struct unit *unit)
 
 static void write_http(struct job *job, const struct scope *scope, void *arg)
 {
+	struct scope own = *scope;
+
 	(void)arg;
-	routes_hosted(job, scope);
+	observe_read(job, scope, &own.observe);
+	observe_write(job, &own);
+	routes_hosted(job, &own);
 }
 
 static void write_stream(struct job *job, const struct stream_chain *chain, void *arg)
@@ -197,8 +204,10 @@ static void write_listener(struct translation *t, struct job *job, struct unit *
 
 static void write_hostless(struct job *job, const struct scope *scope, void *arg)
 {
-	(void)job;
-	hostless_add(arg, scope);
+	struct scope own = *scope;
+
+	observe_read(job, scope, &own.observe);
+	hostless_add(arg, &own);
 }
 
 static int compare_units(const void *a, const void *b)
@@ -259,6 +268,30 @@ static void write_cluster(struct translation *t, struct job *job, struct unit *u
 			      variants, node->n_wanted);
 }
 
+static int compare_claims(const void *a, const void *b)
+{
+	const struct metadata_claim *x = a, *y = b;
+	int r = strcmp(x->claim->claimant, y->claim->claimant);
+
+	return r != 0 ? r : strcmp(x->claim->part, y->claim->part);
+}
+
+static void write_metadata(struct translation *t, struct job *job)
+{
+	const struct contested *c = NULL;
+	struct metadata_claim *claims;
+
+	HASH_FIND_STR(t->graph.contested, CLAIM_METADATA, c);
+	claims = c != NULL ? job_alloc(job, c->n, sizeof *claims) : NULL;
+	if (claims == NULL)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		claims[i] = (struct metadata_claim){ c->list[i].claim,
+						     c->list[i].unit->node->name };
+	qsort(claims, c->n, sizeof *claims, compare_claims);
+	metadata_write(job, claims, c->n);
+}
+
 static int translate(struct translation *t, struct unit *unit, struct out *out)
 {
 	struct job job = job_of(t, &t->arena, out);
@@ -267,6 +300,8 @@ static int translate(struct translation *t, struct unit *unit, struct out *out)
 		write_listener(t, &job, unit);
 	else if (unit->kind == UNIT_HOSTLESS)
 		write_list(t, &job);
+	else if (unit->kind == UNIT_METADATA)
+		write_metadata(t, &job);
 	else
 		write_cluster(t, &job, unit);
 	out_finish(out);

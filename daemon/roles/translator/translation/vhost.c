@@ -200,23 +200,27 @@ struct rules {
 	size_t n, cap;
 };
 
-static void rules_add(struct job *job, struct rules *rules, const struct rule *rule)
+/* route: that the rule comes from; NULL: none. */
+static void rules_add(struct job *job, const struct scope *scope, const xds_route *route,
+		      struct rules *rules, struct rule *rule)
 {
+	observe_rule(job, scope, route, rule);
 	if (job_grow(job, (void **)&rules->list, rules->n, &rules->cap, sizeof *rules->list))
 		rules->list[rules->n++] = *rule;
 }
 
 /* The rule, and what is asked before it. */
-static void rules_add_guarded(struct job *job, struct rules *rules, const struct rule *rule)
+static void rules_add_guarded(struct job *job, const struct scope *scope, const xds_route *route,
+			      struct rules *rules, struct rule *rule)
 {
 	for (size_t i = 0; i < rule->n_guards; i++) {
 		struct rule guard;
 
 		rule_of_guard(job, rule, i, &guard);
 		rule_check(job, &guard, rule->at);
-		rules_add(job, rules, &guard);
+		rules_add(job, scope, route, rules, &guard);
 	}
-	rules_add(job, rules, rule);
+	rules_add(job, scope, route, rules, rule);
 }
 
 static const struct pattern everything = { .text = "/", .prefix = true };
@@ -280,7 +284,7 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 	filters_report(job, &scope->filters, (void *const *)vhost->typed_per_filter_config,
 		       vhost->n_typed_per_filter_config, &at);
 	if (tls_rule(job, scope, vhost, &at, &tls))
-		rules_add(job, &rules, &tls);
+		rules_add(job, scope, NULL, &rules, &tls);
 	if (vhost->matcher != NULL)
 		job_note(job, &matcher, B_SLOT,
 			 "matcher trees cannot be said in APISIX; the virtual host answers 503");
@@ -288,11 +292,12 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t inde
 		struct rule rule = { .key = NULL };
 
 		if (route_rule(job, scope, i, keys[i], levels, &rule))
-			rules_add_guarded(job, &rules, &rule);
+			rules_add_guarded(job, scope, vhost->routes[i], &rules,
+					  &rule);
 	}
 	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404, &rest);
 	filters_unrouted(job, scope, &rest);
-	rules_add_guarded(job, &rules, &rest);
+	rules_add_guarded(job, scope, NULL, &rules, &rest);
 	*ret_n = rules.n;
 	return rules.list;
 }

@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "envoy/config_accesslog_v3.pb-c.h"
 #include "envoy/config_cluster_v3.pb-c.h"
 #include "envoy/config_core_v3.pb-c.h"
 #include "envoy/config_endpoint_v3.pb-c.h"
 #include "envoy/config_listener_v3.pb-c.h"
 #include "envoy/config_route_v3.pb-c.h"
+#include "envoy/config_trace_v3.pb-c.h"
 #include "envoy/extensions_filters_network_http_connection_manager_v3.pb-c.h"
 #include "envoy/extensions_filters_network_tcp_proxy_v3.pb-c.h"
 #include "envoy/type_matcher_v3.pb-c.h"

@@ -266,7 +266,10 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	origins = origins_of(job, &policy);
 	if (origins.n == 0)
 		return FILTER_DONE;
-	rule_plugin(job, rule, "cors", plugin_json(job, &policy, &origins, rule->answers));
+	rule_plugin_offered(job, rule, "cors", plugin_json(job, &policy, &origins, rule->answers),
+			    policy.at, "no such headers are sent");
+	if (!rule_has_plugin(rule, "cors"))
+		return FILTER_DONE;
 	if (rule->method == NULL || strcmp(rule->method, "OPTIONS") == 0)
 		guard_others(job, &policy, &origins, rule);
 	return FILTER_DONE;

@@ -7,8 +7,13 @@
 
 const struct filter_kind *const filter_kinds[] = {
 	&filter_authz,
+	&filter_buffer,
+	&filter_compressor,
 	&filter_cors,
 	&filter_fault,
+	&filter_grpc_web,
+	&filter_header_mutation,
+	&filter_health_check,
 	&filter_jwt,
 	&filter_local_ratelimit,
 	&filter_ratelimit,

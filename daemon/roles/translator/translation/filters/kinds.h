@@ -9,8 +9,13 @@
 #include "filter.h"
 
 extern const struct filter_kind filter_authz;
+extern const struct filter_kind filter_buffer;
+extern const struct filter_kind filter_compressor;
 extern const struct filter_kind filter_cors;
 extern const struct filter_kind filter_fault;
+extern const struct filter_kind filter_grpc_web;
+extern const struct filter_kind filter_header_mutation;
+extern const struct filter_kind filter_health_check;
 extern const struct filter_kind filter_jwt;
 extern const struct filter_kind filter_local_ratelimit;
 extern const struct filter_kind filter_ratelimit;

@@ -21,6 +21,8 @@ typedef Envoy__Extensions__Filters__Http__LocalRatelimit__V3__LocalRateLimit rat
 #define REJECTED "local_rate_limited"
 #define STATUS_DEFAULT 429
 
+static const char unlimited[] = "requests are not limited";
+
 struct bucket {
 	uint32_t max, fill;
 	int64_t interval_ms;
@@ -149,12 +151,14 @@ static void limit_count(struct job *job, const struct filter_use *use, const str
 	json_key_int(&j, "time_window", bucket->interval_ms / 1000);
 	json_obj_close(&j);
 	rest = job_take(job, &b);
-	rule_plugin(job, rule, "limit-count",
-		    job_concat(job, "{\"group\":\"", group_of(job, use, rule, rest), "\",", rest + 1,
-			       NULL));
+	rule_plugin_offered(job, rule, "limit-count",
+			    job_concat(job, "{\"group\":\"", group_of(job, use, rule, rest), "\",",
+				       rest + 1, NULL),
+			    use->filter->at, unlimited);
 }
 
-static void limit_req(struct job *job, const struct bucket *bucket, struct rule *rule)
+static void limit_req(struct job *job, const struct filter_use *use, const struct bucket *bucket,
+		      struct rule *rule)
 {
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
@@ -168,7 +172,7 @@ static void limit_req(struct job *job, const struct bucket *bucket, struct rule 
 	json_double(&j, bucket->fill * 1000.0 / (double)bucket->interval_ms);
 	write_rejection(&j, bucket);
 	json_obj_close(&j);
-	rule_plugin(job, rule, "limit-req", job_take(job, &b));
+	rule_plugin_offered(job, rule, "limit-req", job_take(job, &b), use->filter->at, unlimited);
 }
 
 static enum filter_result apply(struct job *job, const struct filter_use *use, struct rule *rule)
@@ -191,7 +195,7 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	else if (bucket_counts(&bucket))
 		limit_count(job, use, &bucket, rule);
 	else
-		limit_req(job, &bucket, rule);
+		limit_req(job, use, &bucket, rule);
 	return FILTER_DONE;
 }
 
