@@ -113,6 +113,7 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 	scope.port = address != NULL ? address->port_value : 0;
 	scope.dotted = scope_dotted(scope.config);
 	note_dots(r, &scope);
+	manager_read(r->job, hcm, r->listener->traffic_direction, at, &scope.manager);
 	filters_read(r->job, hcm, at, &scope.filters);
 	filters_check(r->job, &scope);
 	filters_report(r->job, &scope.filters, (void *const *)scope.config->typed_per_filter_config,

@@ -60,7 +60,7 @@ struct rule {
 	int64_t connect_ms, io_ms;	/* 0: no timeouts of its own */
 	bool websocket;
 	const char *config_id;		/* of a plugin_config that adds plugins; NULL: none */
-	bool named_rest;		/* what follows a prefix has a name in APISIX, so that no plugin takes it for the path */
+	bool named_rest;		/* "*rest" instead of "*", which grpc-web would take for the path */
 	bool answers;			/* fault-injection's abort gives the answer */
 
 	const struct rewrite *rewrite;	/* what the route changes; NULL: it has no action of its own */

@@ -9,6 +9,7 @@
 
 #include "domain.h"
 #include "filter.h"
+#include "manager.h"
 #include "observe.h"
 #include "rule.h"
 
@@ -32,6 +33,7 @@ struct scope {
 	bool dotted;			/* a domain with a dot at its end stands alone: all names need conditions */
 	struct strs vars;		/* what tells its requests from those of others; often empty */
 	struct filters filters;
+	struct manager manager;
 	struct observe observe;		/* of units that write rules */
 	struct connection connection;
 	const char *closed;		/* why nobody may pass, or NULL */

@@ -98,6 +98,7 @@ static void act(struct job *job, const struct scope *scope, const struct filter_
 	if (rewrite == NULL)
 		return;
 	rule->rewrite = rewrite;
+	manager_request(job, scope, rewrite);
 	filters_request(job, uses, rewrite);
 	mutate(job, levels, rewrite);
 	filters_response(job, uses, rewrite);
@@ -115,8 +116,10 @@ static void act(struct job *job, const struct scope *scope, const struct filter_
 		rule_refuse(job, rule, levels->route_at, B_SLOT,
 			    "the route has no action that can be said in APISIX; it answers 503");
 	}
-	if (route->action_case == XDS_ROUTE(ROUTE__ACTION_ROUTE) && !rule->answers)
+	if (route->action_case == XDS_ROUTE(ROUTE__ACTION_ROUTE) && !rule->answers) {
 		rewrite_write(job, rewrite, rule);
+		manager_rule(job, scope, rule);
+	}
 	rewrite_write_response(job, rewrite, rule);
 	filters_apply(job, uses, rule);
 }
