@@ -75,6 +75,8 @@ def difference(seen, meant):
     parts = []
     for key in sorted(set(seen) | set(meant)):
         real, ours = seen.get(key), meant.get(key)
+        if key == "host" and isinstance(ours, dict):
+            ours = ours.get(seen.get("node"))  # each cluster has its own
         if key == "node" and real is not None and ours is not None:
             if real not in ours:
                 parts.append(f"{key}: Envoy {real!r}, APISIX {sorted(ours)!r}")

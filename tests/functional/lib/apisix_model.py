@@ -336,16 +336,30 @@ class Model:
         answer.target = rewrite_target(conf, variables) if conf else request.target
         answer.request = rewrite_request(conf, variables, request.headers) if conf else list(request.headers)
         answer.host = conf.get("host", variables.get("http_host"))
-        rules = plugins.get("traffic-split", {}).get("rules")
-        ids = [w["upstream_id"] for w in rules[0]["weighted_upstreams"]] if rules else [route.get("upstream_id")]
+        ids = self.split(plugins.get("traffic-split", {}).get("rules", []), variables) or [route.get("upstream_id")]
         upstreams = [self.upstreams[i] for i in ids] if ids[0] else [route["upstream"]]
         if not all(u["nodes"] for u in upstreams):
             assert len(upstreams) == 1, "the model does not mix empty upstreams with others"
             answer.status = 503
             return
         answer.upstreams = frozenset(u["name"] for u in upstreams)
-        if upstreams[0].get("pass_host") == "rewrite":
-            answer.host = upstreams[0]["upstream_host"]
-        elif upstreams[0].get("pass_host") == "node":
-            node = upstreams[0]["nodes"][0]
-            answer.host = node["host"] + ("" if node["port"] in (80,) else f":{node['port']}")
+        hosts = {u["name"]: self.host(u, answer.host) for u in upstreams}
+        answer.host = next(iter(hosts.values())) if len(set(hosts.values())) == 1 else hosts
+
+    @staticmethod
+    def split(rules, variables):
+        """The upstreams of the first rule that matches."""
+        for rule in rules:
+            if "match" not in rule or any(holds(m["vars"], variables) for m in rule["match"]):
+                return [w["upstream_id"] for w in rule["weighted_upstreams"]]
+        return None
+
+    @staticmethod
+    def host(upstream, host):
+        """The Host that an upstream gets."""
+        if upstream.get("pass_host") == "rewrite":
+            return upstream["upstream_host"]
+        if upstream.get("pass_host") == "node":
+            node = upstream["nodes"][0]
+            return node["host"] + ("" if node["port"] in (80,) else f":{node['port']}")
+        return host

@@ -355,6 +355,69 @@ def action_tables():
                                [ask(p, h) for p in ("/x", "/y?a=b", "/z") for h in ("s.test", "o")])
 
 
+TEMPLATE = "type.googleapis.com/envoy.extensions.path.{0}.uri_template.v3.UriTemplate{1}Config"
+
+
+def template(text):
+    return {"name": "envoy.path.match.uri_template.uri_template_matcher",
+            "typed_config": {"@type": TEMPLATE.format("match", "Match"), "path_template": text}}
+
+
+def by_template(text, match, cluster="a"):
+    policy = {"name": "envoy.path.rewrite.uri_template.uri_template_rewriter",
+              "typed_config": {"@type": TEMPLATE.format("rewrite", "Rewrite"), "path_template_rewrite": text}}
+    return to(cluster, {"path_match_policy": template(match)}, path_rewrite_policy=policy)
+
+
+def template_tables():
+    matches = ["/one/*", "/two/*/x/*", "/rest/**", "/end/**.m3u8", "/var/{a}", "/var/{a}/{b=x/*}", "/deep/{a=**}",
+               "/in/{a=b/*/c}/d", "/c.d/*", "/one/**", "/lit"]
+    routes = [here(i, path_match_policy=template(t)) for i, t in enumerate(matches)] + [here("none", prefix="/")]
+    paths = """
+        /one /one/ /one/a /one/a/b /two/a/x/b /two/a/y/b /two//x/b /rest /rest/ /rest/a/b /end/a.m3u8 /end/a/b.m3u8
+        /end/.m3u8 /end/a.m3u9 /end/m3u8 /var/1 /var/1/x/2 /var/1/y/2 /var/1/2 /deep/ /deep/a/b /deep /in/b/1/c/d
+        /in/b/c/d /in/b/1/2/c/d /c.d/1 /cxd/1 /lit /lit/ /LIT /one/a.b-c_d~e /one/a?b=/c
+    """.split()
+    yield "templates", Table({"virtual_hosts": [vhost("v", ["*"], routes)]}, [ask(p) for p in paths])
+    yield "templates-reversed", Table({"virtual_hosts": [vhost("v", ["*"], routes[-2::-1] + routes[-1:])]},
+                                      [ask(p) for p in paths])
+    rewrites = [
+        by_template("/new/{b}/{a}", "/ab/{a}/{b=**}"), by_template("/$1/{x}.html", "/x/{x}", "b"),
+        by_template("/fixed", "/fixed/*"), by_template("/{f}", "/f/{f=g/*}/h"), to("c", {"prefix": "/"})
+    ]
+    places = ["/ab/1/2", "/ab/1/2/3", "/ab/1/", "/ab/1", "/x/y", "/x/y/z", "/fixed/1", "/f/g/1/h", "/f/g/1"]
+    yield "template-rewrites", Table({"virtual_hosts": [vhost("v", ["*"], rewrites)]},
+                                     [ask(p + q) for p in places for q in ("", "?a=b", "?{a}=$1")])
+    regexes = ["/re[0-9]+/x", "^/re/a", "/rec?/x", "/re|/other", "/r.", "/(re)/b", "/re/{1,2}c", "/red.*"]
+    routes = [here(i, safe_regex={"regex": r}) for i, r in enumerate(regexes)] + [here("pre", prefix="/re")]
+    paths = "/re /re1/x /re12/x /re/a /re/a/b /rec/x /re/x /other /rx /re/b /re/c /red /redder /r /re/1".split()
+    yield "regex-prefixes", Table({"virtual_hosts": [vhost("v", ["*"], routes)]}, [ask(p) for p in paths])
+    yield "regex-prefixes-reversed", Table({"virtual_hosts": [vhost("v", ["*"], routes[::-1])]}, [ask(p) for p in paths])
+
+
+def cluster_tables():
+    def weighted(path, *clusters, **more):
+        return {"match": {"prefix": path}, "route": {"weighted_clusters": {"clusters": list(clusters)}}, **more}
+
+    shared = {"request_headers_to_add": [add("x-w", "w")], "response_headers_to_remove": ["x-one"]}
+    routes = [
+        {"match": {"prefix": "/named"}, "route": {"cluster_header": "x-to"}},
+        {"match": {"prefix": "/host"}, "route": {"cluster_header": ":authority", "prefix_rewrite": "/by"}},
+        weighted("/shared", {"name": "a", "weight": 1, **shared}, {"name": "b", "weight": 2, **shared},
+                 request_headers_to_add=[add("x-w", "route")]),
+        weighted("/hosts", {"name": "a", "weight": 1, "host_rewrite_literal": "one.test"}, {"name": "b", "weight": 1}),
+        weighted("/both", {"name": "a", "weight": 1, "host_rewrite_literal": "one_.test"},
+                 {"name": "b", "weight": 1, "host_rewrite_literal": "two.test:81"}),
+        weighted("/zero", {"name": "a", "weight": 3}, {"name": "b", "weight": 0, **shared}),
+        to("a", {"prefix": "/share", "runtime_fraction": {"default_value": {"numerator": 40}}}, prefix_rewrite="/s"),
+        to("b", {"prefix": "/share"}, prefix_rewrite="/s"),
+    ]
+    requests = [ask("/named", x_to=n) for n in ("a", "b", "c", "nowhere", "empty", "A")] + [ask("/named")]
+    requests += [ask("/host/x?y", h) for h in ("a", "b", "nowhere", "c:80")]
+    requests += [ask(p, x_one="1") for p in ("/shared", "/hosts", "/both/x", "/zero", "/share/x") for _ in range(8)]
+    yield "cluster-choice", Table({"virtual_hosts": [vhost("v", ["*"], routes)], "validate_clusters": False}, requests)
+
+
 # ---- header mutations ----
 
 SET, IF_EXISTS, IF_ABSENT = "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS", "ADD_IF_ABSENT"
@@ -579,7 +642,7 @@ def random_request(rng):
 def all_tables(seed, count, requests):
     tables = {}
     for group in (domain_tables, path_tables, condition_tables, redirect_tables, rewrite_tables, action_tables,
-                  mutation_tables):
+                  template_tables, cluster_tables, mutation_tables):
         tables.update(group())
     for i in range(count):
         tables[f"random-{seed}-{i}"] = random_table(random.Random(f"{seed}-{i}"), requests)
