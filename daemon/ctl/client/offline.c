@@ -119,7 +119,7 @@ const struct offline_command offline_commands[] = {
 	{ "explain --files", "FILE|DIR [--files FILE|DIR]… QUESTION…",
 	  "Explain a mesh on disk; needs no daemon.", 3, -1, explain_files },
 	{ "check", "FILE", "Check a meshd.yaml; needs no daemon.", 1, 1, do_check },
-	{ "translate", "[--each] [--report] [--prefix PREFIX] FILE|DIR…",
+	{ "translate", "[--each] [--capture] [--report|--addresses] [--prefix PREFIX] FILE|DIR…",
 	  "Print the APISIX objects that these mesh files become; needs no daemon.", 1, -1, do_translate },
 	{ "config schema", "[SOURCE [FRONTEND]]",
 	  "All options of meshd.yaml and of these plugins (file, etcd); needs no daemon.", 0, 2, do_schema },

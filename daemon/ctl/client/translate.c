@@ -24,14 +24,15 @@
 
 struct job {
 	const char *prefix;
-	bool each, report;
+	bool each, capture, report, addresses;
 	bool failed; /* something could not be read */
 };
 
 static int usage(const char *what, const char *arg)
 {
 	fprintf(stderr, "meshctl: translate: %s%s\n", what, arg);
-	fputs("usage: meshctl translate [--each] [--report] [--prefix PREFIX] FILE|DIR…\n", stderr);
+	fputs("usage: meshctl translate [--each] [--capture] [--report|--addresses] [--prefix PREFIX] "
+	      "FILE|DIR…\n", stderr);
 	return EXIT_USAGE;
 }
 
@@ -109,7 +110,8 @@ static int print_mesh(const struct job *job, struct content *const *contents, si
 	_cleanup_(offline_freep) struct offline *o = NULL;
 	_cleanup_(set_deinit) struct set set = SET_INIT;
 	_cleanup_(buf_deinit) struct buf out = BUF_INIT;
-	int r = offline_new(NULL, &o);
+	const struct translation_options options = { .capture = job->capture };
+	int r = offline_new(&options, &o);
 
 	if (r == 0)
 		r = set_build(contents, n, &set);
@@ -119,8 +121,10 @@ static int print_mesh(const struct job *job, struct content *const *contents, si
 		r = offline_run(o);
 	if (r == 0 && job->report)
 		r = write_findings(contents, n, &set, &out);
-	if (r == 0)
-		r = job->report ? offline_findings(o, &out) : offline_objects(o, job->prefix, &out);
+	if (r == 0 && job->report)
+		r = offline_findings(o, &out);
+	else if (r == 0)
+		r = job->addresses ? offline_addresses(o, &out) : offline_objects(o, job->prefix, &out);
 	return r < 0 ? r : lines_print(&out, job->report, file, stdout);
 }
 
@@ -239,7 +243,9 @@ int translate_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "each", no_argument, NULL, 'e' },
+		{ "capture", no_argument, NULL, 'c' },
 		{ "report", no_argument, NULL, 'r' },
+		{ "addresses", no_argument, NULL, 'a' },
 		{ "prefix", required_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -253,7 +259,9 @@ int translate_main(int argc, char **argv)
 			return usage(c == ':' ? "a value is missing: " : "unknown option: ",
 				     argv[optind - 1]);
 		job.each = job.each || c == 'e';
+		job.capture = job.capture || c == 'c' || c == 'a';
 		job.report = job.report || c == 'r';
+		job.addresses = job.addresses || c == 'a';
 		if (c == 'p')
 			job.prefix = optarg;
 	}

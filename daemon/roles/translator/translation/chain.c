@@ -9,6 +9,7 @@
 
 #include "any.h"
 #include "coverage.h"
+#include "plan.h"
 #include "walk.h"
 
 static enum port_mode port_mode_of(const xds_hcm *hcm, const xds_route_config *config)
@@ -90,9 +91,35 @@ static void note_dots(struct reader *r, const struct scope *scope)
 			 "virtual host for it unless its domain has the dot, too");
 }
 
-static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *at)
+/* The port that clients went to. */
+static uint32_t chain_port(const struct reader *r)
 {
 	const xds_socket_address *address = listener_address(r->listener);
+	uint32_t port = r->plan != NULL ? plan_chain(r->plan, r->index)->port : 0;
+
+	return port > 0 ? port : address != NULL ? address->port_value : 0;
+}
+
+/* Domains that are IP addresses tell what a wildcard listener stands for. */
+static void read_domains(struct reader *r, const xds_route_config *config)
+{
+	for (size_t v = 0; r->reaches != NULL && v < config->n_virtual_hosts; v++) {
+		for (size_t i = 0; i < config->virtual_hosts[v]->n_domains; i++) {
+			const char *domain = config->virtual_hosts[v]->domains[i];
+			const struct reach *class;
+			struct reach alias;
+
+			if (r->plan != NULL)
+				plan_domain(r->plan, domain);
+			else if (r->ops->reach != NULL &&
+				 reach_alias(r->job, r->reaches, domain, &alias, &class))
+				r->ops->reach(r->job, r->name, &alias, r->arg);
+		}
+	}
+}
+
+static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *at)
+{
 	struct path config_at;
 	struct scope scope = {
 		.listener = r->name, .at = at, .hcm = hcm, .closed = r->closed, .vars = r->vars
@@ -110,10 +137,11 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 		return;
 	scope.config_at = &config_at;
 	scope.port_mode = port_mode_of(hcm, scope.config);
-	scope.port = address != NULL ? address->port_value : 0;
+	scope.port = chain_port(r);
 	scope.dotted = scope_dotted(scope.config);
 	note_dots(r, &scope);
 	manager_read(r->job, hcm, r->listener->traffic_direction, at, &scope.manager);
+	read_domains(r, scope.config);
 	filters_read(r->job, hcm, at, &scope.filters);
 	filters_check(r->job, &scope);
 	filters_report(r->job, &scope.filters, (void *const *)scope.config->typed_per_filter_config,
@@ -136,6 +164,12 @@ static void read_stream(struct reader *r, const xds_tcp_proxy *proxy, const stru
 	chain.id = chain_id(r);
 	if (r->notes)
 		walk(r->job, &proxy->base, at);
+	if (r->plan != NULL) {
+		chain.spots = plan_chain(r->plan, r->index)->spots;
+		chain.n_spots = plan_chain(r->plan, r->index)->n_spots;
+	} else if (r->reaches == NULL) {
+		stream_spots(r->job, &chain);
+	}
 	if (r->ops->stream != NULL)
 		r->ops->stream(r->job, &chain, r->arg);
 }
@@ -194,5 +228,36 @@ void chain_filters(struct reader *r, const struct path *at)
 		struct path here = PATH_INDEX(at, "filters", i);
 
 		read_filter(r, r->chain->filters[i], &here);
+	}
+}
+
+static void stream_kind(struct job *job, const xds_tcp_proxy *proxy, struct chain_plan *ret_plan)
+{
+	struct cluster_facts facts;
+
+	ret_plan->kind = CHAIN_STREAM;
+	if (proxy->cluster_specifier_case != XDS_TCP(CLUSTER_SPECIFIER_CLUSTER))
+		return;
+	facts = job_facts(job, proxy->cluster);
+	ret_plan->passes = facts.original;
+	ret_plan->absent = !facts.exists;
+}
+
+void chain_kind(struct job *job, const xds_chain *chain, struct chain_plan *ret_plan)
+{
+	ret_plan->tls = chain != NULL && chain_ends_tls(job, chain);
+	for (size_t i = 0; chain != NULL && i < chain->n_filters; i++) {
+		const Envoy__Config__Listener__V3__Filter *filter = chain->filters[i];
+		const ProtobufCMessage *m;
+
+		if (filter->config_type_case !=
+			    ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG ||
+		    filter->typed_config == NULL)
+			continue;
+		if (job_any(job, filter->typed_config, XDS_HCM_DESCRIPTOR) != NULL) {
+			ret_plan->kind = CHAIN_HTTP;
+		} else if ((m = job_any(job, filter->typed_config, XDS_TCP_DESCRIPTOR)) != NULL) {
+			stream_kind(job, (const xds_tcp_proxy *)m, ret_plan);
+		}
 	}
 }

@@ -6,7 +6,10 @@
 #ifndef MESHD_TRANSLATION_CHAIN_H
 #define MESHD_TRANSLATION_CHAIN_H
 
+#include "reach.h"
 #include "scope.h"
+
+struct plan;
 
 struct reader {
 	struct job *job;
@@ -20,6 +23,8 @@ struct reader {
 	size_t scopes;			/* found so far */
 	const char *closed;		/* why nobody may pass this chain, or NULL */
 	struct strs vars;		/* what tells its requests from those of others */
+	struct reaches *reaches;	/* while capture is on; NULL: it is off */
+	struct plan *plan;		/* who serves what of them; NULL: claims are collected, or capture is off */
 };
 
 /* The listener's first address, or NULL if it is no IP address. */
@@ -30,6 +35,12 @@ struct connection chain_connection(const struct reader *r);
 
 /* chain.c: the network filters, in order; calls `ops` for what ends the chain. */
 void chain_filters(struct reader *r, const struct path *at);
+
+/* Has the listener this listener filter? type: "original_dst.v3.OriginalDst". */
+bool listener_has(struct job *job, const xds_listener *listener, const char *type);
+
+/* unmatched.c: tells what of the chain's match is not looked at. */
+void chain_unmatched(struct reader *r, const struct path *at);
 
 /* downstream.c: the chain's transport socket; may close the chain. */
 void chain_tls(struct reader *r, const struct path *at);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "graph.h"
+#include "identity.h"
 #include "metadata.h"
 
 struct claim *claim_list_free(struct claim *claims, size_t n)
@@ -39,6 +40,8 @@ bool claim_list_add(struct claim **claims, size_t *n, const struct claim *claim)
 	block = stpcpy(block, claim->part) + 1;
 	list[*n].claimant = block;
 	strcpy(block, claim->claimant);
+	list[*n].rank = claim->rank;
+	list[*n].identity = claim->identity;
 	(*n)++;
 	return true;
 }
@@ -52,16 +55,15 @@ static int claim_compare(const void *a, const void *b)
 		return r;
 	if ((r = strcmp(x->part, y->part)) != 0)
 		return r;
-	return strcmp(x->claimant, y->claimant);
+	if ((r = strcmp(x->claimant, y->claimant)) != 0)
+		return r;
+	return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 /* Negative: x comes before y when they collide. */
 static int claim_rank(const struct claim *x, const struct claim *y)
 {
-	bool port = strncmp(x->node, "tcp ", 4) == 0;
-	int x_whole = port && x->part[0] == '\0', y_whole = port && y->part[0] == '\0';
-
-	return x_whole != y_whole ? x_whole - y_whole : strcmp(x->claimant, y->claimant);
+	return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank) : strcmp(x->claimant, y->claimant);
 }
 
 static struct contested *contested_find(const struct graph *g, const char *node)
@@ -166,6 +168,20 @@ static int claim_changed(struct graph *g, const struct claim *claim)
 	return r;
 }
 
+static int identities_wanted(struct graph *g, const struct claim *claims, size_t n, const struct claim *old,
+			     size_t n_old)
+{
+	int r = 0;
+
+	for (size_t i = 0; g->identities != NULL && i < n && r == 0; i++)
+		if (claims[i].identity)
+			r = identities_want(g->identities, claims[i].node);
+	for (size_t i = 0; g->identities != NULL && i < n_old && r == 0; i++)
+		if (old[i].identity)
+			identities_drop(g->identities, old[i].node);
+	return r;
+}
+
 int claims_replace(struct graph *g, struct unit *unit, struct claim *claims, size_t n)
 {
 	struct claim *old = unit->claims;
@@ -176,6 +192,9 @@ int claims_replace(struct graph *g, struct unit *unit, struct claim *claims, siz
 		qsort(claims, n, sizeof *claims, claim_compare);
 	for (size_t a = 0; a < n && r == 0; a++)
 		r = contested_add(g, unit, &claims[a]);
+	/* New ones before the old ones go, so that what both want keeps its identity. */
+	if (r == 0)
+		r = identities_wanted(g, claims, n, old, n_old);
 	while ((i < n_old || k < n) && r == 0) {
 		int order = i == n_old ? 1 : k == n ? -1 : claim_compare(&old[i], &claims[k]);
 

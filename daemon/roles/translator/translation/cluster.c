@@ -35,6 +35,8 @@ struct cluster_facts cluster_read(struct job *job, const struct resource *r)
 	if (cluster == NULL)
 		return facts;
 	facts.exists = true;
+	facts.original = cluster->cluster_discovery_type_case == XDS_CLUSTER(CLUSTER_DISCOVERY_TYPE_TYPE) &&
+			 cluster->type == XDS_CLUSTER(DISCOVERY_TYPE__ORIGINAL_DST);
 	facts.hashes = cluster_lb(job, cluster, &root).hashes;
 	facts.connect_ms = duration_ms(cluster->connect_timeout, CONNECT_TIMEOUT_MS);
 	if (facts.connect_ms <= 0)

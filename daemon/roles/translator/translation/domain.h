@@ -45,9 +45,11 @@ const char *domain_condition(struct job *job, const struct domain *d);
  * one of them is for the whole node.
  */
 struct claim {
-	const char *node;	/* "host a.b.c", "any", "prefix foo.", "tcp 5432" */
+	const char *node;	/* "host a.b.c", "any", "prefix foo.", "tcp 5432", "out tcp 10.1.2.3 80" */
 	const char *part;	/* "" : the whole node */
 	const char *claimant;	/* who asks: the listener, and which of its filter chains */
+	unsigned rank;		/* of those that collide the lowest has it, then the first by name */
+	bool identity;		/* the node is a destination that gets an address identity (DESIGN 5) */
 };
 
 struct claim domain_claim(struct job *job, const struct domain *d, const char *claimant);

@@ -2,12 +2,21 @@
 /*
  * TLS towards clients: the transport socket of a filter chain; see chain.h.
  */
-#include "chain.h"
+#include "plan.h"
 
 #include "envoy/extensions_transport_sockets_tls_v3.pb-c.h"
 #include "walk.h"
 
 typedef Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext downstream_tls;
+
+bool chain_ends_tls(struct job *job, const xds_chain *chain)
+{
+	const Envoy__Config__Core__V3__TransportSocket *socket = chain->transport_socket;
+
+	return socket != NULL && socket->typed_config != NULL &&
+	       job_any(job, socket->typed_config,
+		       &envoy__extensions__transport_sockets__tls__v3__downstream_tls_context__descriptor) != NULL;
+}
 
 void chain_tls(struct reader *r, const struct path *at)
 {

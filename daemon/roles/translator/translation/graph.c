@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addresses.h"
+
 int graph_init(struct graph *g)
 {
 	*g = (struct graph){ 0 };
@@ -54,6 +56,7 @@ void graph_deinit(struct graph *g)
 		free(c->list);
 		free(c);
 	}
+	addresses_deinit(g);
 	for (size_t i = 0; i < ARRAY_SIZE(g->shared); i++)
 		unit_free(g->shared[i]);
 	free(g->work.list);

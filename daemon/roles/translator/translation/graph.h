@@ -72,9 +72,13 @@ struct contested {
 	char name[];
 };
 
+struct address;
+
 struct graph {
 	struct node *nodes;		/* a hash table */
 	struct contested *contested;	/* a hash table */
+	struct address *addresses;	/* a hash table, see addresses.h */
+	struct identities *identities;	/* borrowed; NULL: capture is off */
 	struct unit *shared[_UNIT_MAX];	/* owned; by kind: those that belong to the mesh, else NULL */
 	struct unit_list work;		/* dirty units */
 	struct node **touched;		/* owned */

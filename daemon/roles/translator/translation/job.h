@@ -29,6 +29,7 @@ struct claim;
 struct cluster_facts {
 	bool exists;
 	bool hashes;			/* ring hash or Maglev: a route's hash_policy has an effect */
+	bool original;			/* it goes to where the client was going (ORIGINAL_DST) */
 	int64_t connect_ms;
 };
 

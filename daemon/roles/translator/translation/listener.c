@@ -3,8 +3,11 @@
  * Takes a listener apart (TRANSLATION.md 3): where it is reached, and its filter chains one by one.
  * Called by the units of translation.c: to collect claims, to write routes, to write the host-less list.
  */
-#include "chain.h"
+#include <string.h>
+
+#include "any.h"
 #include "json.h"
+#include "plan.h"
 #include "walk.h"
 
 const xds_socket_address *listener_address(const xds_listener *listener)
@@ -15,12 +18,24 @@ const xds_socket_address *listener_address(const xds_listener *listener)
 	return listener->address->socket_address;
 }
 
-/* What tells the requests of this listener from others; the seam for address identities (DESIGN 5). */
-static void listener_vars(struct job *job, const xds_listener *listener, struct strs *ret_vars)
+bool listener_has(struct job *job, const xds_listener *listener, const char *type)
 {
-	(void)job;
-	(void)listener;
-	(void)ret_vars;
+	static const char package[] = "envoy.extensions.filters.listener.";
+
+	for (size_t i = 0; i < listener->n_listener_filters; i++) {
+		const Envoy__Config__Listener__V3__ListenerFilter *filter = listener->listener_filters[i];
+		const char *name;
+
+		if (filter->config_type_case !=
+			    ENVOY__CONFIG__LISTENER__V3__LISTENER_FILTER__CONFIG_TYPE_TYPED_CONFIG ||
+		    filter->typed_config == NULL)
+			continue;
+		name = strrchr(any_type(job, filter->typed_config), '/');
+		if (name != NULL && strncmp(name + 1, package, strlen(package)) == 0 &&
+		    strcmp(name + 1 + strlen(package), type) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Clients that the chain is for: [remote_addr, ipmatch, [...]]. */
@@ -31,7 +46,11 @@ static void chain_vars(struct reader *r)
 	struct json j = JSON_INIT(&b);
 
 	r->vars = (struct strs){ 0 };
-	listener_vars(r->job, r->listener, &r->vars);
+	if (r->reaches != NULL) {
+		if (r->plan != NULL)
+			r->vars = plan_chain(r->plan, r->index)->vars;
+		return;
+	}
 	if (m == NULL || m->n_source_prefix_ranges == 0)
 		return;
 	json_arr_open(&j);
@@ -52,7 +71,11 @@ static void read_chain(struct reader *r, const xds_chain *chain, size_t index,
 	r->chain = chain;
 	r->index = index;
 	r->closed = NULL;
+	/* What nobody gets is told by the plan, and not looked into. */
+	if (r->plan != NULL && !plan_chain(r->plan, index)->reached)
+		return;
 	chain_vars(r);
+	chain_unmatched(r, at);
 	chain_tls(r, at);
 	chain_filters(r, at);
 }
@@ -78,6 +101,25 @@ static bool listener_serves(struct job *job, const xds_listener *listener, const
 	return true;
 }
 
+/* The destinations while capture is on; with their plan when it is asked for. */
+static bool read_reaches(struct reader *r, const struct path *root, struct reaches *reaches, struct plan *plan)
+{
+	if (!r->job->options->capture)
+		return true;
+	if (r->ops->address != NULL) {
+		if (!plan_make(r->job, r->name, r->listener, root, plan))
+			return false;
+		r->plan = plan;
+		r->reaches = &plan->reaches;
+		return true;
+	}
+	reach_read(r->job, r->listener, root, reaches);
+	r->reaches = reaches;
+	for (size_t i = 0; r->ops->reach != NULL && i < reaches->n; i++)
+		r->ops->reach(r->job, r->name, &reaches->list[i], r->arg);
+	return true;
+}
+
 void listener_read(struct job *job, const struct resource *resource, bool notes,
 		   const struct listener_ops *ops, void *arg)
 {
@@ -86,6 +128,8 @@ void listener_read(struct job *job, const struct resource *resource, bool notes,
 	};
 	struct path root = PATH_ROOT(RT_LISTENER, resource->name);
 	struct path last = PATH_AT(&root, "default_filter_chain");
+	struct reaches reaches = { 0 };
+	struct plan plan;
 
 	r.listener = (const xds_listener *)job_decode(
 		job, &envoy__config__listener__v3__listener__descriptor, resource->body,
@@ -94,7 +138,7 @@ void listener_read(struct job *job, const struct resource *resource, bool notes,
 		return;
 	if (notes)
 		walk(job, &r.listener->base, &root);
-	if (!listener_serves(job, r.listener, &root))
+	if (!listener_serves(job, r.listener, &root) || !read_reaches(&r, &root, &reaches, &plan))
 		return;
 	for (size_t i = 0; i < r.listener->n_filter_chains; i++) {
 		struct path here = PATH_INDEX(&root, "filter_chains", i);
@@ -104,4 +148,6 @@ void listener_read(struct job *job, const struct resource *resource, bool notes,
 	if (r.listener->default_filter_chain != NULL)
 		read_chain(&r, r.listener->default_filter_chain, r.listener->n_filter_chains,
 			   &last);
+	if (r.plan != NULL)
+		plan_tell(r.plan, ops->address, arg);
 }

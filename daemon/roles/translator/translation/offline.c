@@ -37,6 +37,12 @@ struct offline {
 	bool failed;
 };
 
+/* Lines about what capture is told. */
+struct address_lines {
+	char **list; /* owned */
+	size_t n;
+};
+
 static struct resource *op_find(void *arg, enum rt type, const char *name)
 {
 	return resource_table_find(((struct offline *)arg)->table, type, name);
@@ -303,6 +309,48 @@ int offline_objects(const struct offline *o, const char *prefix, struct buf *out
 static int compare_said(const void *a, const void *b)
 {
 	return strcmp((*(const struct said *const *)a)->key, (*(const struct said *const *)b)->key);
+}
+
+static int address_line(const struct translation_address *a, void *arg)
+{
+	struct address_lines *lines = arg;
+	struct buf line = BUF_INIT;
+	struct json j = JSON_INIT(&line);
+	char **list = reallocarray(lines->list, lines->n + 1, sizeof *list);
+
+	if (list == NULL)
+		return -ENOMEM;
+	lines->list = list;
+	json_obj_open(&j);
+	json_key_str(&j, "destination", a->destination);
+	json_key_str(&j, "identity", a->identity);
+	json_key_str(&j, "target", address_target_name(a->target));
+	json_obj_close(&j);
+	buf_putc(&line, '\n');
+	if (buf_str(&line) == NULL)
+		return -ENOMEM;
+	lines->list[lines->n++] = (char *)buf_steal(&line, NULL);
+	return 0;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int offline_addresses(const struct offline *o, struct buf *out)
+{
+	struct address_lines lines = { 0 };
+	int r = translation_addresses(o->translation, address_line, &lines);
+
+	if (lines.n > 1)
+		qsort(lines.list, lines.n, sizeof *lines.list, compare_lines);
+	for (size_t i = 0; i < lines.n; i++) {
+		buf_puts(out, lines.list[i]);
+		free(lines.list[i]);
+	}
+	free(lines.list);
+	return r < 0 ? r : buf_error(out);
 }
 
 int offline_findings(const struct offline *o, struct buf *out)

@@ -42,6 +42,8 @@ int offline_each_object(const struct offline *o,
 
 /* Appends {"key":PREFIX/KIND/ID,"value":{…}} lines, sorted by key. prefix: "/apisix". */
 int offline_objects(const struct offline *o, const char *prefix, struct buf *out);
+/* While capture is on: appends {"destination","identity","target"} lines, sorted by destination. */
+int offline_addresses(const struct offline *o, struct buf *out);
 /* Appends {"severity","type","name","field","behaviour","reason"} lines, sorted by type, name, field. */
 int offline_findings(const struct offline *o, struct buf *out);
 

@@ -277,7 +277,7 @@ static int compare_entries(const void *a, const void *b)
 }
 
 /* Nobody has "*": what no virtual host wants gets Envoy's 404. */
-static void write_nobody(struct job *job, const struct path *at, struct rule *rule,
+static void write_nobody(struct job *job, const struct path *at, const struct scope *scope, struct rule *rule,
 			 struct place *place)
 {
 	static const struct pattern all = { .text = "/", .prefix = true };
@@ -290,11 +290,14 @@ static void write_nobody(struct job *job, const struct path *at, struct rule *ru
 			       .at = at,
 			       .path = "",
 			       .last = true };
+	if (scope != NULL)
+		rule->name = job_printf(job, "%s/no virtual host", scope->listener);
 	rule->patterns = arena_memdup(job->arena, &all, sizeof all);
 	rule->n_patterns = rule->patterns != NULL;
 	job->failed |= rule->patterns == NULL;
 	rule_abort(job, rule, 404, "");
-	*place = (struct place){ .scope = &no_scope, .vhost = &no_vhost, .tag = "nobody" };
+	*place = (struct place){ .scope = scope != NULL ? scope : &no_scope, .vhost = &no_vhost, .tag = "nobody" };
+	place_vars(job, place, NULL);
 }
 
 void hostless_write(struct hostless *list)
@@ -321,9 +324,20 @@ void hostless_write(struct hostless *list)
 		}
 	}
 	if (list->n == 0 || list->entries[list->n - 1].domain.class != DOMAIN_ANY) {
-		write_nobody(job, list->first, &nobody, &nobody_place);
+		write_nobody(job, list->first, list->scope, &nobody, &nobody_place);
 		places[n] = &nobody_place;
 		rules[n++] = &nobody;
 	}
 	write_list(job, places, rules, n);
+}
+
+void routes_hostless(struct job *job, const struct scope *given)
+{
+	struct hostless list = { .job = job };
+
+	list.scope = scope_keep(job, given);
+	if (list.scope == NULL)
+		return;
+	hostless_add(&list, list.scope);
+	hostless_write(&list);
 }

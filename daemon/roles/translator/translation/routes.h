@@ -20,7 +20,11 @@ struct hostless {
 	struct hostless_entry *entries;		/* in the arena */
 	size_t n, cap;
 	const struct path *first;		/* of any scope, by listener's name; NULL: there is none */
+	const struct scope *scope;		/* whose list it is; NULL: that of all listeners */
 };
+
+/* While capture is on: a list of the scope's own, since its conditions tell its requests from all others. */
+void routes_hostless(struct job *job, const struct scope *scope);
 
 /* Collects what a scope has for that list. */
 void hostless_add(struct hostless *list, const struct scope *scope);

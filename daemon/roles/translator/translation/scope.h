@@ -31,7 +31,7 @@ struct scope {
 	enum port_mode port_mode;
 	uint32_t port;			/* of the listener; 0: unknown */
 	bool dotted;			/* a domain with a dot at its end stands alone: all names need conditions */
-	struct strs vars;		/* what tells its requests from those of others; often empty */
+	struct strs vars;		/* what tells its requests from those of others; empty while capture is off */
 	struct filters filters;
 	struct manager manager;
 	struct observe observe;		/* of units that write rules */
@@ -60,6 +60,14 @@ struct path vhost_path(const struct scope *scope, size_t vhost);
  * notes: also report what is present and not translated (one unit does it, others that read the same
  * listener do not).
  */
+/* Where connections of a stream chain come in. */
+struct spot {
+	const char *server_addr;		/* an address or a network; NULL: any */
+	uint32_t server_port;
+	const char *client;			/* an address or a network; NULL: all */
+	struct claim claim;			/* node NULL: nobody else can have it */
+};
+
 struct stream_chain {
 	const char *listener;
 	const char *claimant;
@@ -69,17 +77,26 @@ struct stream_chain {
 	const xds_chain *chain;
 	const xds_tcp_proxy *proxy;
 	const char *closed;			/* why nobody may pass, or NULL */
+	const struct spot *spots;
+	size_t n_spots;
 };
+
+struct reach;
 
 struct listener_ops {
 	void (*http)(struct job *job, const struct scope *scope, void *arg);
 	void (*stream)(struct job *job, const struct stream_chain *chain, void *arg);
+	/* While capture is on: each destination of the listener, and each that a domain of its virtual hosts names. */
+	void (*reach)(struct job *job, const char *listener, const struct reach *reach, void *arg);
+	/* While capture is on: what capture is to know. Without it nothing is planned, and conditions are missing. */
+	void (*address)(struct job *job, const struct translation_address *a, void *arg);
 };
 
 void listener_read(struct job *job, const struct resource *r, bool notes, const struct listener_ops *ops, void *arg);
 
-/* stream.c: the stream routes of a chain, and what they claim. */
+/* spot.c: where the chain takes connections while capture is off. */
+void stream_spots(struct job *job, struct stream_chain *chain);
+/* stream.c: its stream routes. */
 void stream_write(struct job *job, const struct stream_chain *chain);
-size_t stream_claims(struct job *job, const struct stream_chain *chain, struct claim **ret_claims);
 
 #endif

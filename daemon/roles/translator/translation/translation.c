@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit.h"
+#include "addresses.h"
+#include "identity.h"
 
 int translation_new(const struct translation_options *options, const struct translation_ops *ops,
 		    void *arg, struct translation **ret_translation)
@@ -18,7 +19,11 @@ int translation_new(const struct translation_options *options, const struct tran
 
 	if (t == NULL)
 		return -ENOMEM;
+	static const struct translation_ports ports = TRANSLATION_PORTS_DEFAULT;
+
 	t->options = *options;
+	if (t->options.ports.http == 0)
+		t->options.ports = ports;
 	t->ops = *ops;
 	t->arg = arg;
 	arena_init(&t->arena, 0);
@@ -26,6 +31,12 @@ int translation_new(const struct translation_options *options, const struct tran
 	t->coverage = coverage_new();
 	if (t->coverage == NULL || graph_init(&t->graph) < 0)
 		return -ENOMEM;
+	if (options->capture && options->identities == NULL) {
+		if (identities_new_plain(&t->own_identities) < 0)
+			return -ENOMEM;
+		t->options.identities = t->own_identities;
+	}
+	t->graph.identities = options->capture ? t->options.identities : NULL;
 	*ret_translation = TAKE(t);
 	return 0;
 }
@@ -36,6 +47,7 @@ struct translation *translation_free(struct translation *t)
 		return NULL;
 	coverage_free(t->coverage);
 	graph_deinit(&t->graph);
+	identities_free(t->own_identities);
 	arena_deinit(&t->arena);
 	arena_deinit(&t->facts_arena);
 	free(t);
@@ -172,11 +184,16 @@ int translation_run(struct translation *t, unsigned kinds, size_t max_units)
 	size_t budget = max_units > 0 ? max_units : SIZE_MAX;
 	int r = scan_all(t);
 
+	/* All new destinations together: who collides with whom must not depend on which came first. */
+	if (r == 0 && t->graph.identities != NULL)
+		r = identities_settle(t->graph.identities);
 	/* Listeners come first in a pass and mark clusters, which the next pass does. */
 	while (r == 0 && ((budget > 0 && work_left(t, kinds, false)) || work_left(t, kinds, true)))
 		r = do_pass(t, kinds, &budget);
 	if (r == 0)
 		r = report_touched(t);
+	if (r == 0 && t->failed)
+		r = -ENOMEM;
 	if (r < 0)
 		return r;
 	return work_left(t, kinds, false) ? 1 : 0;
@@ -214,9 +231,12 @@ static int compare_objects(const void *a, const void *b)
 /* Those of one unit; their number. */
 static size_t objects_of(const struct unit *unit, const struct object **ret_list)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; unit != NULL && i < unit->out.n_objects; i++)
-		ret_list[i] = &unit->out.objects[i];
-	return unit != NULL ? unit->out.n_objects : 0;
+		if (!is_address(unit->out.objects[i].key))
+			ret_list[n++] = &unit->out.objects[i];
+	return n;
 }
 
 /* The objects of all units; the caller frees the list. */

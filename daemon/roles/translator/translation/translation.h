@@ -24,8 +24,21 @@
 
 struct translation;
 
+/* Ports of APISIX's own listeners, to which captured connections are steered (INBOUND.md). */
+struct translation_ports {
+	uint16_t http;		/* plaintext HTTP */
+	uint16_t stream;	/* plain TCP, the stream subsystem */
+	uint16_t proxied;	/* HTTP with the PROXY protocol, behind mesh TLS */
+};
+
+#define TRANSLATION_PORTS_DEFAULT { .http = 9080, .stream = 9100, .proxied = 9081 }
+
+struct identities;
+
 struct translation_options {
 	bool capture;			/* routes carry address identities (DESIGN 5); off: hosts alone decide */
+	struct identities *identities;	/* borrowed; NULL: the default networks, remembered nowhere */
+	struct translation_ports ports;	/* all zero: the defaults */
 	/* Enabled in APISIX, NULL at the end; borrowed as long as the translation lives. NULL: all that it uses. */
 	const char *const *apisix_plugins;
 	bool no_closure;		/* only for the test which shows that without it the order is lost */
@@ -38,6 +51,26 @@ struct translation_origin {
 	const char *field;	/* "virtual_hosts[0].routes[2]" */
 };
 
+/* The listener of APISIX that a captured destination is steered to. */
+enum address_target {
+	ADDRESS_HTTP = 0,
+	ADDRESS_STREAM,
+	ADDRESS_STRICT,		/* mesh TLS only */
+	ADDRESS_PERMISSIVE,	/* mesh TLS or plaintext */
+	_ADDRESS_MAX,
+};
+const char *address_target_name(enum address_target target);
+
+/*
+ * What capture is to know of a destination (destination.h): the local address in its place.  Those with any port
+ * ("… 0") or a whole family ("0.0.0.0/0") stand for what no other destination names.
+ */
+struct translation_address {
+	const char *destination;
+	const char *identity;
+	enum address_target target;
+};
+
 struct translation_ops {
 	/* The active resource of that name, or NULL. Borrowed until the call that asked returns. */
 	struct resource *(*find)(void *arg, enum rt type, const char *name);
@@ -47,6 +80,8 @@ struct translation_ops {
 	/* An object that is new or whose bytes changed. Key without the prefix: "routes/NAME". */
 	void (*put)(void *arg, const char *key, const uint8_t *value, size_t size);
 	void (*del)(void *arg, const char *key);
+	/* While capture is on: a destination is there or has changed; NULL: it is gone. May be NULL. */
+	void (*address)(void *arg, const char *destination, const struct translation_address *a);
 	/* Replaces all findings about this resource that the translation reported before; n = 0 clears. */
 	void (*findings)(void *arg, enum rt type, const char *name, const struct mesh_finding *findings, size_t n);
 };
@@ -89,6 +124,10 @@ int translation_replay(struct translation *t);
 typedef int (*translation_object_fn)(const char *key, size_t size,
 				     const struct translation_origin *origins, size_t n_origins, void *arg);
 int translation_objects(const struct translation *t, translation_object_fn fn, void *arg);
+
+/* Every address that capture is to know, in any order. fn non-zero ends the walk. */
+int translation_addresses(const struct translation *t, int (*fn)(const struct translation_address *a, void *arg),
+			  void *arg);
 
 /*
  * What a resource must fulfil to be accepted, and what it asks for (TRANSLATION.md 9.1; XDS.md 4.2).

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addresses.h"
 #include "cluster.h"
 #include "metadata.h"
+#include "reach.h"
 #include "routes.h"
 #include "scope.h"
 
@@ -93,7 +95,8 @@ static int scan_cluster(struct translation *t, struct unit *unit)
 	if (r < 0)
 		return r;
 	changed = !node->facts_known || facts.exists != node->facts.exists ||
-		  facts.hashes != node->facts.hashes || facts.connect_ms != node->facts.connect_ms;
+		  facts.hashes != node->facts.hashes || facts.original != node->facts.original ||
+		  facts.connect_ms != node->facts.connect_ms;
 	node->facts = facts;
 	node->facts_known = true;
 	return changed ? units_mark(&t->graph, &node->users, false) : 0;
@@ -118,10 +121,12 @@ static void scan_http(struct job *job, const struct scope *scope, void *arg)
 			      .claimant = scope->claimant };
 	const xds_route_config *config = scope->config;
 
-	scan_add(arg, &here);
+	/* With capture on, conditions tell listeners apart, not hosts. */
+	if (!job->options->capture)
+		scan_add(arg, &here);
 	if (metadata_claim(job, scope, &here))
 		scan_add(arg, &here);
-	for (size_t v = 0; v < config->n_virtual_hosts; v++) {
+	for (size_t v = 0; !job->options->capture && v < config->n_virtual_hosts; v++) {
 		for (size_t i = 0; i < config->virtual_hosts[v]->n_domains; i++) {
 			struct domain d = domain_parse(job, config->virtual_hosts[v]->domains[i],
 						       scope->port_mode, scope->port,
@@ -136,16 +141,22 @@ static void scan_http(struct job *job, const struct scope *scope, void *arg)
 
 static void scan_stream(struct job *job, const struct stream_chain *chain, void *arg)
 {
-	struct claim *claims = NULL;
-	size_t n = chain->closed == NULL ? stream_claims(job, chain, &claims) : 0;
+	(void)job;
+	for (size_t i = 0; chain->closed == NULL && i < chain->n_spots; i++)
+		scan_add(arg, &chain->spots[i].claim);
+}
 
-	for (size_t i = 0; i < n; i++)
-		scan_add(arg, &claims[i]);
+static void scan_reach(struct job *job, const char *listener, const struct reach *reach, void *arg)
+{
+	struct claim claim = reach_claim(reach, listener);
+
+	(void)job;
+	scan_add(arg, &claim);
 }
 
 static int scan_listener(struct translation *t, struct unit *unit)
 {
-	static const struct listener_ops ops = { .http = scan_http, .stream = scan_stream };
+	static const struct listener_ops ops = { .http = scan_http, .stream = scan_stream, .reach = scan_reach };
 	const struct resource *r = t->ops.find(t->arg, RT_LISTENER, unit->node->name);
 	struct out scratch = { 0 };
 	struct job job = job_of(t, &t->arena, &scratch);
@@ -185,6 +196,8 @@ static void write_http(struct job *job, const struct scope *scope, void *arg)
 	observe_read(job, scope, &own.observe);
 	observe_write(job, &own);
 	routes_hosted(job, &own);
+	if (job->options->capture)
+		routes_hostless(job, &own);
 }
 
 static void write_stream(struct job *job, const struct stream_chain *chain, void *arg)
@@ -193,13 +206,24 @@ static void write_stream(struct job *job, const struct stream_chain *chain, void
 	stream_write(job, chain);
 }
 
+static void write_address(struct job *job, const struct translation_address *a, void *arg)
+{
+	const struct path *root = arg;
+	struct buf b = BUF_INIT;
+
+	buf_printf(&b, "%s %s", a->identity, address_target_name(a->target));
+	out_object(job->out, ADDRESSES, a->destination, &b, &root, 1);
+	buf_deinit(&b);
+}
+
 static void write_listener(struct translation *t, struct job *job, struct unit *unit)
 {
-	static const struct listener_ops ops = { .http = write_http, .stream = write_stream };
+	static const struct listener_ops ops = { .http = write_http, .stream = write_stream, .address = write_address };
 	const struct resource *r = t->ops.find(t->arg, RT_LISTENER, unit->node->name);
+	struct path root = PATH_ROOT(RT_LISTENER, unit->node->name);
 
 	if (r != NULL)
-		listener_read(job, r, true, &ops, NULL);
+		listener_read(job, r, true, &ops, &root);
 }
 
 static void write_hostless(struct job *job, const struct scope *scope, void *arg)
@@ -309,6 +333,17 @@ static int translate(struct translation *t, struct unit *unit, struct out *out)
 	return job.failed ? -ENOMEM : out_error(out);
 }
 
+/* object NULL: it is gone. */
+static void put_out(struct translation *t, const struct unit *unit, const char *key, const struct object *object)
+{
+	if (is_address(key))
+		addresses_put(t, unit, key + strlen(ADDRESSES "/"), object);
+	else if (object == NULL)
+		t->ops.del(t->arg, key);
+	else
+		t->ops.put(t->arg, key, object->value, object->size);
+}
+
 /* Puts and dels; afterwards the values are freed. */
 static void difference(struct translation *t, const struct unit *unit, struct out *out)
 {
@@ -321,10 +356,9 @@ static void difference(struct translation *t, const struct unit *unit, struct ou
 						  strcmp(old->objects[i].key, out->objects[k].key);
 
 		if (order < 0)
-			t->ops.del(t->arg, old->objects[i].key);
+			put_out(t, unit, old->objects[i].key, NULL);
 		else if (order > 0 || unit->forget || old->objects[i].hash != out->objects[k].hash)
-			t->ops.put(t->arg, out->objects[k].key, out->objects[k].value,
-				   out->objects[k].size);
+			put_out(t, unit, out->objects[k].key, &out->objects[k]);
 		i += order <= 0;
 		k += order >= 0;
 	}

@@ -16,6 +16,8 @@ struct translation {
 	struct graph graph;
 	struct arena arena;		/* of the unit that is being done */
 	struct arena facts_arena;	/* of a cluster that is looked at meanwhile */
+	struct identities *own_identities;	/* owned; when the driver has none of its own */
+	bool failed;			/* out of memory where nothing could be returned */
 };
 
 /* Looks at what a unit's change means for others: facts of a cluster, claims of a listener. */

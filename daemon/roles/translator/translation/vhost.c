@@ -75,7 +75,7 @@ struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t 
 			continue;
 		}
 		claim = domain_claim(job, &d, scope->claimant);
-		owner = job->ops->owner(job->arg, &claim);
+		owner = job->options->capture ? NULL : job->ops->owner(job->arg, &claim);
 		if (owner != NULL)
 			job_note(job, &here, B_WARN,
 				 "'%s' belongs to listener '%s': hosts alone decide while "
