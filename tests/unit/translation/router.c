@@ -4,6 +4,7 @@
  */
 #include "router.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -91,10 +92,39 @@ static bool number_of(const char *text, double *ret)
 	return *end == '\0';
 }
 
+/* resty.ipmatcher: what is no address is in no range. */
+static bool in_range(const char *value, const char *range)
+{
+	unsigned char a[16], b[16];
+	char address[64];
+	const char *slash = strchr(range, '/');
+	int family = strchr(range, ':') != NULL ? AF_INET6 : AF_INET;
+	int bits = atoi(slash + 1);
+
+	assert_non_null(slash);
+	snprintf(address, sizeof address, "%.*s", (int)(slash - range), range);
+	assert_int_equal(inet_pton(family, address, b), 1);
+	if (value == NULL || inet_pton(family, value, a) != 1)
+		return false;
+	for (int i = 0; i < bits; i++)
+		if (((a[i / 8] ^ b[i / 8]) >> (7 - i % 8) & 1) != 0)
+			return false;
+	return true;
+}
+
 static bool compare(const char *value, const char *op, const json_t *operand)
 {
 	const char *text = json_string_value(operand);
+	const json_t *range;
 	double number;
+	size_t i;
+
+	if (strcmp(op, "ipmatch") == 0) {
+		json_array_foreach (operand, i, range)
+			if (in_range(value, json_string_value(range)))
+				return true;
+		return false;
+	}
 
 	if (json_is_null(operand))
 		return strcmp(op, "==") == 0 ? value == NULL : value != NULL;
