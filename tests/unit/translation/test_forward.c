@@ -81,6 +81,7 @@ static void test_mirror(void **unused)
 	assert_true(strncmp(mirror_host(&m, "one"), "http://10.0.0.", 14) == 0);
 	assert_json(json_object_get(plugin(&m, "one", "proxy-mirror"), "sample_ratio"), "0.25");
 	assert_finding(&m, "warn", "routes[0].route.request_mirror_policies[1]", "further policy");
+	assert_finding(&m, "warn", "routes[0].route.request_mirror_policies[0]", "-shadow");
 	assert_json(plugin(&m, "grpc", "proxy-mirror"),
 		    "{\"_meta\":{\"priority\":1007},\"host\":\"grpc://[fd00::1]:81\"}");
 	assert_true(json_real_value(json_object_get(plugin(&m, "tiny", "proxy-mirror"),

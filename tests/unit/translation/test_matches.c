@@ -194,6 +194,37 @@ static void test_regex_once(void **unused)
 	assert_false(regex_once("^\\Qa|b\\E|c"));
 }
 
+static bool tells_of_dots(const char *hcm, const char *config, const char *domain)
+{
+	struct mesh m;
+	char *text;
+	bool told;
+
+	assert_true(asprintf(&text,
+			     "- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: l, "
+			     "address: {socket_address: {address: 0.0.0.0, port_value: 80}}, filter_chains: "
+			     "[{filters: [{typed_config: {\"@type\": type.googleapis.com/envoy.extensions."
+			     "filters.network.http_connection_manager.v3.HttpConnectionManager%s, "
+			     "route_config: {name: r%s, virtual_hosts: [{name: v, domains: ['%s']}]}}}]}]}\n",
+			     hcm, config, domain) > 0);
+	mesh_make(&m, text);
+	told = mesh_finding(&m, "info", "route_config", "a dot at its end");
+	mesh_close(&m);
+	free(text);
+	return told;
+}
+
+/* Where the condition on Host does not see the dot, that is said; where nothing hangs on it, it is not. */
+static void test_dots(void **unused)
+{
+	static const char ignored[] = ", ignore_port_in_host_matching: true";
+
+	assert_true(tells_of_dots("", ignored, "a.t"));
+	assert_false(tells_of_dots("", "", "a.t"));
+	assert_false(tells_of_dots("", ignored, "*"));
+	assert_false(tells_of_dots(", strip_trailing_host_dot: true", ignored, "a.t"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +235,7 @@ int main(void)
 		cmocka_unit_test(test_share_is_a_split),
 		cmocka_unit_test(test_regex_is_looked_up),
 		cmocka_unit_test(test_regex_once),
+		cmocka_unit_test(test_dots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,11 +81,20 @@ static void note_upgrades(struct reader *r, const xds_hcm *hcm, const struct pat
 	}
 }
 
+static bool names_hosts(const xds_route_config *config)
+{
+	for (size_t v = 0; v < config->n_virtual_hosts; v++)
+		for (size_t i = 0; i < config->virtual_hosts[v]->n_domains; i++)
+			if (strcmp(config->virtual_hosts[v]->domains[i], "*") != 0)
+				return true;
+	return false;
+}
+
 /* nginx takes a dot at the end of Host away; conditions tell where that makes a difference. */
 static void note_dots(struct reader *r, const struct scope *scope)
 {
 	if (r->notes && scope->port_mode == PORT_IGNORED && !scope->dotted &&
-	    !scope->hcm->strip_trailing_host_dot)
+	    !scope->hcm->strip_trailing_host_dot && names_hosts(scope->config))
 		job_note(r->job, scope->config_at, B_INFO,
 			 "a Host with a dot at its end is taken like one without; Envoy finds no "
 			 "virtual host for it unless its domain has the dot, too");

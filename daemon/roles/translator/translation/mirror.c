@@ -122,9 +122,10 @@ static bool mirror_one(struct job *job, const mirror_policy *policy, const struc
 		return false;
 	}
 	mirror_write(job, address_of(job, nodes, node), ratio, rewritten, rule);
-	job_note(job, at, B_WARN,
-		 "copies of one route all go to one endpoint, with the request's own Host "
-		 "(Envoy balances them and puts -shadow behind the name)");
+	job_note(job, at, B_WARN, "copies of one route all go to one endpoint; Envoy balances them");
+	if (!policy->disable_shadow_host_suffix_append)
+		job_note(job, at, B_WARN,
+			 "copies have the request's own Host; Envoy puts -shadow behind the name");
 	return true;
 }
 
