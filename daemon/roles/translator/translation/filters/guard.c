@@ -7,14 +7,11 @@
 #include "any.h"
 #include "coverage.h"
 #include "envoy/extensions_filters_http_ext_authz_v3.pb-c.h"
-#include "envoy/extensions_filters_http_jwt_authn_v3.pb-c.h"
 #include "envoy/extensions_filters_http_ratelimit_v3.pb-c.h"
 #include "envoy/extensions_filters_network_rbac_v3.pb-c.h"
 #include "kinds.h"
 
 typedef Envoy__Extensions__Filters__Network__Rbac__V3__RBAC network_rbac;
-typedef Envoy__Extensions__Filters__Http__JwtAuthn__V3__JwtAuthentication http_jwt;
-typedef Envoy__Extensions__Filters__Http__JwtAuthn__V3__PerRouteConfig http_jwt_route;
 typedef Envoy__Extensions__Filters__Http__ExtAuthz__V3__ExtAuthz http_authz;
 typedef Envoy__Extensions__Filters__Http__ExtAuthz__V3__ExtAuthzPerRoute http_authz_route;
 typedef Envoy__Extensions__Filters__Http__Ratelimit__V3__RateLimit http_ratelimit;
@@ -29,11 +26,6 @@ static bool rules_enforce(const Envoy__Config__Rbac__V3__RBAC *rules, const void
 		return false;
 	return rules->action != ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__DENY ||
 	       rules->n_policies > 0;
-}
-
-static bool jwt_enforces(const http_jwt *jwt)
-{
-	return jwt->n_rules > 0 || jwt->n_requirement_map > 0 || jwt->filter_state_rules != NULL;
 }
 
 /* The filter's own configuration: closed, with the reason of its type's row, or why it is open. */
@@ -62,45 +54,6 @@ static void say_setting(struct job *job, bool closed, const struct path *at)
 
 static const char nothing_enforced[] =
 	"enforces nothing; shadow rules and logging are not translated";
-
-/* ---- jwt_authn: in both messages `disabled` is a member of a oneof with field number 1 -------- */
-
-static void jwt_check(struct job *job, const struct filter *filter, const struct scope *scope)
-{
-	(void)scope;
-	say(job, filter, filter->config != NULL && jwt_enforces((const http_jwt *)filter->config),
-	    B_INFO, "requires no token of anybody and is left out");
-}
-
-static bool jwt_disabled(const ProtobufCMessage *setting)
-{
-	const http_jwt_route *jwt = (const http_jwt_route *)setting;
-
-	return (int)jwt->requirement_specifier_case == 1 && jwt->disabled;
-}
-
-static void jwt_check_setting(struct job *job, const ProtobufCMessage *setting,
-			      const struct path *at)
-{
-	say_setting(job, !jwt_disabled(setting), at);
-}
-
-static const char *jwt_closes(struct job *job, const struct filter_use *use)
-{
-	(void)job;
-	if (use->setting != NULL)
-		return !jwt_disabled(use->setting) ? "" : NULL;
-	return jwt_enforces((const http_jwt *)use->filter->config) ? "" : NULL;
-}
-
-const struct filter_kind filter_jwt = {
-	.type = &envoy__extensions__filters__http__jwt_authn__v3__jwt_authentication__descriptor,
-	.per_route = &envoy__extensions__filters__http__jwt_authn__v3__per_route_config__descriptor,
-	.security = true,
-	.check = jwt_check,
-	.check_setting = jwt_check_setting,
-	.closes = jwt_closes,
-};
 
 /* ---- ext_authz ------------------------------------------------------------------------------ */
 
