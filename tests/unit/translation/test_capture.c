@@ -421,7 +421,7 @@ static void test_passed_on(void **state)
 	"  - {filter_chain_match: {transport_protocol: tls, application_protocols: [istio]}, " MTLS ", " \
 	"filters: [" HTTP("r", "['*']") "]}\n" plain CLUSTER "a}\n"
 
-/* Mesh TLS of this machine's own services: told to capture, closed as long as nothing serves it. */
+/* Mesh TLS of this machine's own services: ended by the stream side, which hands on to the HTTP side. */
 static void test_inbound(void **state)
 {
 	struct mesh m;
@@ -429,7 +429,7 @@ static void test_inbound(void **state)
 	(void)state;
 	make(&m, INBOUND(""));
 	assert_told(&m, TOLD({ "in tcp 192.168.0.2 8080", NULL, "strict" }));
-	assert_int_equal(mesh_count(&m, "stream_routes", "l"), 0);
+	assert_int_equal(mesh_count(&m, "stream_routes", "l"), 1);
 	mesh_close(&m);
 	make(&m, INBOUND("  - {filters: [" HTTP("p", "[a.b]") "]}\n"));
 	assert_told(&m, TOLD({ "in tcp 192.168.0.2 8080", NULL, "permissive" }));

@@ -257,7 +257,7 @@ static void test_what_nobody_reads_is_said(void **unused)
 						      "Secret, name: s, generic_secret: {}}\n");
 	assert_finding(&m, "warn", "", "no listener refers to this");
 	assert_finding(&m, "warn", "", "no cluster refers to these");
-	assert_finding(&m, "warn", "", "secrets are not translated");
+	assert_finding(&m, "warn", "", "nothing refers to this secret");
 	mesh_close(&m);
 }
 

@@ -20,6 +20,7 @@ static const char *const targets[] = {
 	[ADDRESS_STREAM] = "stream",
 	[ADDRESS_STRICT] = "strict",
 	[ADDRESS_PERMISSIVE] = "permissive",
+	[ADDRESS_TLS] = "tls",
 };
 
 const char *address_target_name(enum address_target target)

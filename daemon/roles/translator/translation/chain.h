@@ -20,7 +20,7 @@ struct reader {
 	const xds_listener *listener;
 	const xds_chain *chain;
 	size_t index;			/* of the chain */
-	size_t scopes;			/* found so far */
+	size_t scopes, tls_chains;	/* found so far */
 	const char *closed;		/* why nobody may pass this chain, or NULL */
 	struct strs vars;		/* what tells its requests from those of others */
 	struct reaches *reaches;	/* while capture is on; NULL: it is off */

@@ -9,7 +9,6 @@
 
 #include "emit.h"
 #include "envoy/extensions_clusters_dns_v3.pb-c.h"
-#include "envoy/extensions_transport_sockets_tls_v3.pb-c.h"
 #include "envoy/extensions_upstreams_http_v3.pb-c.h"
 #include "ids.h"
 #include "json.h"
@@ -50,7 +49,8 @@ struct upstream {
 	struct cluster_lb lb;
 	struct up_nodes nodes;
 	int64_t connect_ms;
-	bool tls, h2;
+	struct upstream_tls transport;
+	bool h2;
 	int64_t keepalive_ms; /* -1: APISIX's default */
 	uint32_t keepalive_requests; /* 0: APISIX's default */
 	const struct path *origins[2];
@@ -156,34 +156,6 @@ static void read_nodes(struct job *job, const xds_cluster *cluster, const struct
 	}
 }
 
-static void read_tls(struct job *job, const xds_cluster *cluster, const struct path *at,
-		     struct upstream *up)
-{
-	struct path socket = PATH_AT(at, "transport_socket"),
-		    matches = PATH_AT(at, "transport_socket_matches");
-	struct path here = PATH_AT(&socket, "typed_config");
-	const pb_any *any = cluster->transport_socket != NULL ?
-				    cluster->transport_socket->typed_config :
-				    NULL;
-
-	if (cluster->n_transport_socket_matches > 0)
-		job_note(job, &matches, B_WARN,
-			 "transports cannot be chosen for each endpoint; plaintext is spoken");
-	if (any == NULL)
-		return;
-	if (job_any(job, any,
-		    &envoy__extensions__transport_sockets__tls__v3__upstream_tls_context__descriptor) ==
-	    NULL) {
-		walk_any(job, any, &here);
-		return;
-	}
-	up->tls = true;
-	job_note(
-		job, &here, B_WARN,
-		"APISIX encrypts but does not verify the server's certificate, sends the request's Host "
-		"as SNI, and is given no client certificate yet");
-}
-
 /* Explicit HTTP/2 in the options of an extension. */
 static void read_protocol(struct job *job, const xds_cluster *cluster, struct upstream *up)
 {
@@ -253,10 +225,10 @@ static void write_nodes(struct json *j, const struct up_nodes *nodes)
 static const char *scheme_of(const struct upstream *up, const struct variant *v)
 {
 	if (v->stream)
-		return up->tls ? "tls" : "tcp";
+		return up->transport.tls ? "tls" : "tcp";
 	if (up->h2)
-		return up->tls ? "grpcs" : "grpc";
-	return up->tls ? "https" : "http";
+		return up->transport.tls ? "grpcs" : "grpc";
+	return up->transport.tls ? "https" : "http";
 }
 
 static void write_host(struct json *j, const struct variant *v)
@@ -282,6 +254,16 @@ static void write_keepalive(struct json *j, const struct upstream *up)
 	if (up->keepalive_requests > 0)
 		json_key_uint(j, "requests", up->keepalive_requests);
 	json_key_uint(j, "size", KEEPALIVE_SIZE);
+	json_obj_close(j);
+}
+
+static void write_tls(struct json *j, const struct upstream *up)
+{
+	if (up->transport.client_ssl == NULL)
+		return;
+	json_key(j, "tls");
+	json_obj_open(j);
+	json_key_str(j, "client_cert_id", up->transport.client_ssl);
 	json_obj_close(j);
 }
 
@@ -317,6 +299,7 @@ static void write_upstream(struct job *job, const struct upstream *up, const str
 	emit_timeout(&j, up->connect_ms, v->stream && v->idle_ms > 0 ? v->idle_ms : UPSTREAM_IO_MS);
 	if (!v->stream)
 		write_keepalive(&j, up);
+	write_tls(&j, up);
 	json_obj_close(&j);
 	out_object(job->out, "upstreams", id, &b, up->origins, up->n_origins);
 	buf_deinit(&b);
@@ -352,7 +335,7 @@ static void read_cluster(struct job *job, const struct resource *r, const struct
 	if (up->connect_ms <= 0)
 		up->connect_ms = CONNECT_TIMEOUT_MS;
 	read_nodes(job, cluster, root, up);
-	read_tls(job, cluster, root, up);
+	upstream_tls_read(job, cluster, root, &up->transport);
 	read_protocol(job, cluster, up);
 	read_limits(job, cluster, root);
 }
@@ -389,7 +372,7 @@ const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster)
 	if (nodes == NULL)
 		return &none;
 	read_quietly(job, r, &up);
-	*nodes = (struct cluster_nodes){ up.nodes.list, up.nodes.n, up.tls, up.h2 };
+	*nodes = (struct cluster_nodes){ up.nodes.list, up.nodes.n, up.transport.tls, up.h2 };
 	use->nodes = nodes;
 	return nodes;
 }

@@ -41,6 +41,14 @@ const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster);
 const struct up_node *cluster_pick(struct job *job, const char *cluster, const char *key, const struct path *at,
 				   enum behaviour b, const char *use, const struct cluster_nodes **ret_nodes);
 
+/* tls/upstream.c: what is spoken to the endpoints. */
+struct upstream_tls {
+	bool tls;
+	const char *client_ssl;		/* id of the certificate that is presented; NULL: none */
+};
+
+void upstream_tls_read(struct job *job, const xds_cluster *cluster, const struct path *at, struct upstream_tls *ret);
+
 /* How a cluster balances. */
 struct cluster_lb {
 	const char *type;		/* roundrobin, least_conn; a variant with a hash makes it chash */

@@ -107,7 +107,9 @@ struct unit *graph_unit(struct graph *g, struct node *node)
 	node->unit = calloc(1, sizeof *node->unit);
 	if (node->unit == NULL)
 		return NULL;
-	node->unit->kind = node->type == RT_LISTENER ? UNIT_LISTENER : UNIT_CLUSTER;
+	node->unit->kind = node->type == RT_LISTENER ? UNIT_LISTENER :
+			   node->type == RT_SECRET   ? UNIT_SECRET :
+						       UNIT_CLUSTER;
 	node->unit->node = node;
 	return node->unit;
 }

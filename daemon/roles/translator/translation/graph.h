@@ -19,7 +19,7 @@
 #include "job.h"
 #include "out.h"
 
-enum unit_kind { UNIT_LISTENER = 0, UNIT_HOSTLESS, UNIT_METADATA, UNIT_CLUSTER, _UNIT_MAX };
+enum unit_kind { UNIT_LISTENER = 0, UNIT_HOSTLESS, UNIT_METADATA, UNIT_CLUSTER, UNIT_SECRET, _UNIT_MAX };
 
 struct unit {
 	enum unit_kind kind;
@@ -93,7 +93,7 @@ void graph_deinit(struct graph *g);
 struct node *graph_find(const struct graph *g, enum rt type, const char *name);
 /* Made if needed. NULL: out of memory. */
 struct node *graph_node(struct graph *g, enum rt type, const char *name);
-/* The node's unit, made if needed; for listeners and clusters only. */
+/* The node's unit, made if needed; for listeners, clusters and secrets only. */
 struct unit *graph_unit(struct graph *g, struct node *node);
 int graph_touch(struct graph *g, struct node *node);
 /* Frees a node that nothing knows any more. */

@@ -219,7 +219,7 @@ static const char *upstream_new(struct job *job, struct use *use, const struct v
 {
 	_cleanup_free_ char *text = variant_text(v);
 	struct use_variant *wanted = job_alloc(job, 1, sizeof *wanted);
-	const struct variant *kept = out_ref(job->out, use->name, v);
+	const struct variant *kept = out_ref(job->out, RT_CLUSTER, use->name, v);
 	char id[ID_SIZE];
 
 	if (text == NULL || wanted == NULL || kept == NULL) {

@@ -72,8 +72,11 @@ static void read_chain(struct reader *r, const xds_chain *chain, size_t index,
 	r->index = index;
 	r->closed = NULL;
 	/* What nobody gets is told by the plan, and not looked into. */
-	if (r->plan != NULL && !plan_chain(r->plan, index)->reached)
+	if (r->plan != NULL && !plan_chain(r->plan, index)->reached) {
+		if (plan_chain(r->plan, index)->handshake)
+			chain_tls(r, at);
 		return;
+	}
 	chain_vars(r);
 	chain_unmatched(r, at);
 	chain_tls(r, at);
@@ -149,5 +152,5 @@ void listener_read(struct job *job, const struct resource *resource, bool notes,
 		read_chain(&r, r.listener->default_filter_chain, r.listener->n_filter_chains,
 			   &last);
 	if (r.plan != NULL)
-		plan_tell(r.plan, ops->address, arg);
+		plan_tell(r.plan, ops, arg);
 }

@@ -97,13 +97,13 @@ void out_object(struct out *out, const char *kind, const char *id, const struct 
 	out->objects[out->n_objects++] = object;
 }
 
-const struct variant *out_ref(struct out *out, const char *cluster, const struct variant *v)
+const struct variant *out_ref(struct out *out, enum rt type, const char *name, const struct variant *v)
 {
-	struct ref ref = { .cluster = strdup(cluster), .variant = variant_copy(v) };
+	struct ref ref = { .type = type, .name = strdup(name), .variant = variant_copy(v) };
 
-	if (ref.cluster == NULL || ref.variant == NULL ||
+	if (ref.name == NULL || ref.variant == NULL ||
 	    !grow((void **)&out->refs, out->n_refs, &out->cap_refs, sizeof ref)) {
-		free(ref.cluster);
+		free(ref.name);
 		free(ref.variant);
 		out->failed = true;
 		return NULL;
@@ -128,8 +128,10 @@ const char *out_dep(struct out *out, enum rt type, const char *name)
 
 int ref_compare(const struct ref *a, const struct ref *b)
 {
-	int r = strcmp(a->cluster, b->cluster);
+	int r = strcmp(a->name, b->name);
 
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
 	return r != 0 ? r : variant_compare(a->variant, b->variant);
 }
 
@@ -164,7 +166,7 @@ static void refs_finish(struct out *out)
 	qsort(out->refs, out->n_refs, sizeof *out->refs, compare_refs);
 	for (size_t i = 1; i < out->n_refs; i++) {
 		if (ref_compare(&out->refs[kept], &out->refs[i]) == 0) {
-			free(out->refs[i].cluster);
+			free(out->refs[i].name);
 			free(out->refs[i].variant);
 		} else {
 			out->refs[++kept] = out->refs[i];
@@ -241,7 +243,7 @@ void out_deinit(struct out *out)
 	if (out->packed == NULL)
 		lists_deinit(out);
 	for (size_t i = 0; i < out->n_refs; i++) {
-		free(out->refs[i].cluster);
+		free(out->refs[i].name);
 		free(out->refs[i].variant);
 	}
 	free(out->refs);

@@ -26,9 +26,10 @@ struct object {
 	uint64_t hash;				/* XXH3-64 of value */
 };
 
-/* A cluster is wanted in this variant. */
+/* A cluster is wanted in this variant, or a secret as a client's certificate. */
 struct ref {
-	char *cluster;				/* owned */
+	enum rt type;
+	char *name;				/* owned */
 	struct variant *variant;		/* owned */
 };
 
@@ -58,7 +59,7 @@ struct out {
 void out_object(struct out *out, const char *kind, const char *id, const struct buf *value,
 		const struct path *const *origins, size_t n_origins);
 /* Both copy what they are given and return the copy, which lives as long as `out`; NULL: out of memory. */
-const struct variant *out_ref(struct out *out, const char *cluster, const struct variant *v);
+const struct variant *out_ref(struct out *out, enum rt type, const char *name, const struct variant *v);
 const char *out_dep(struct out *out, enum rt type, const char *name);
 
 /* Sorts every list; drops what is there twice. An id that two objects share is noted at the second. */

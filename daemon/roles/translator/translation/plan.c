@@ -128,6 +128,7 @@ struct tally {
 	bool absent;		/* the same, but its cluster is not there */
 	bool names;		/* TLS, in such a chain */
 	bool tls;		/* TLS, in a chain that ends it */
+	bool tls_http, tls_stream;	/* the same, by what is in it */
 	bool passes;		/* to where the client was going */
 };
 
@@ -143,6 +144,8 @@ static struct tally tally_of(struct plan *plan, const struct group *group)
 		if (chain == NULL)
 			continue;
 		tally.tls |= tls && chain->tls;
+		tally.tls_http |= tls && chain->tls && chain->kind == CHAIN_HTTP;
+		tally.tls_stream |= tls && chain->tls && chain->kind == CHAIN_STREAM && !chain->passes;
 		if (chain->tls)
 			continue;
 		tally.passes |= chain->passes;
@@ -231,7 +234,7 @@ static bool spot_known(const struct chain_plan *chain, const struct spot *spot)
 	return false;
 }
 
-static void stream_leaf(struct plan *plan, const struct group *group, const struct leaf *leaf)
+static void stream_leaf(struct plan *plan, const struct group *group, const struct leaf *leaf, uint32_t port)
 {
 	struct chain_plan *chain = chain_of(plan, leaf);
 	struct path at = chain_path(plan, leaf->chain);
@@ -246,7 +249,7 @@ static void stream_leaf(struct plan *plan, const struct group *group, const stru
 	for (size_t i = 0; i < group->identities.n; i++) {
 		for (size_t k = 0; k < clients.n; k++) {
 			struct spot spot = { .server_addr = group->identities.list[i],
-					     .server_port = plan->job->options->ports.stream,
+					     .server_port = port,
 					     .client = clients.list[k] };
 
 			if (!spot_known(chain, &spot) && job_grow(plan->job, (void **)&chain->spots, chain->n_spots,
@@ -268,7 +271,7 @@ static void stream_plain(struct plan *plan, const struct group *group)
 {
 	for (size_t i = 0; i < group->leaves.n; i++)
 		if (group->leaves.list[i].traffic == TRAFFIC_RAW && stream_of(plan, &group->leaves.list[i]) != NULL)
-			stream_leaf(plan, group, &group->leaves.list[i]);
+			stream_leaf(plan, group, &group->leaves.list[i], plan->job->options->ports.stream);
 }
 
 /* TLS that is passed on: by address alone, which works while there is only one chain. False: there are several. */
@@ -285,7 +288,7 @@ static bool stream_names(struct plan *plan, const struct group *group)
 	}
 	for (size_t i = 0; i < group->leaves.n; i++)
 		if (stream_of(plan, &group->leaves.list[i]) != NULL)
-			stream_leaf(plan, group, &group->leaves.list[i]);
+			stream_leaf(plan, group, &group->leaves.list[i], plan->job->options->ports.stream);
 	return true;
 }
 
@@ -348,6 +351,33 @@ static void group_http(struct plan *plan, struct group *group, const struct tall
 	explain(plan, group, CHAIN_STREAM, "its destination is taken as HTTP");
 }
 
+/* TCP behind TLS that APISIX ends. */
+static void stream_tls(struct plan *plan, const struct group *group)
+{
+	for (size_t i = 0; i < group->leaves.n; i++) {
+		const struct leaf *leaf = &group->leaves.list[i];
+		const struct chain_plan *chain = chain_of(plan, leaf);
+
+		if (traffic_is_tls(leaf->traffic) && chain != NULL && chain->tls && chain->kind == CHAIN_STREAM &&
+		    !chain->passes)
+			stream_leaf(plan, group, leaf, plan->job->options->ports.tls);
+	}
+}
+
+/* Both come out at one port without a mark of what they came in as. */
+static void group_permissive(struct plan *plan, const struct group *group)
+{
+	http_plain(plan, group, false);
+	for (size_t i = 0; i < group->leaves.n; i++) {
+		struct chain_plan *chain = chain_of(plan, &group->leaves.list[i]);
+
+		if (chain != NULL && chain->tls)
+			chain->handshake = true;
+	}
+	explain(plan, group, CHAIN_HTTP,
+		"mTLS and plaintext come in at one address and are both given the routes for plaintext");
+}
+
 /* Mesh TLS comes in through the stream subsystem and goes on to the listener with the PROXY protocol (INBOUND.md). */
 static void group_mesh(struct plan *plan, struct group *group, const struct tally *tally)
 {
@@ -356,11 +386,18 @@ static void group_mesh(struct plan *plan, struct group *group, const struct tall
 	group->target = permissive ? ADDRESS_PERMISSIVE : ADDRESS_STRICT;
 	group->told = true;
 	if (permissive)
-		http_plain(plan, group, false);
+		group_permissive(plan, group);
 	else if (!http_tls(plan, group, TRAFFIC_TLS_MESH, NULL) && !http_tls(plan, group, TRAFFIC_TLS_HTTP, NULL))
 		http_tls(plan, group, TRAFFIC_TLS, NULL);
-	explain(plan, group, CHAIN_HTTP, "mesh TLS beside plaintext is not served yet; it is closed");
-	explain(plan, group, CHAIN_STREAM, "TCP behind mesh TLS is not served yet; it is closed");
+	explain(plan, group, CHAIN_HTTP, "another chain for mesh TLS is taken at this address");
+	explain(plan, group, CHAIN_STREAM, "its address is taken for HTTP");
+}
+
+static void group_tls(struct plan *plan, struct group *group)
+{
+	group->target = ADDRESS_TLS;
+	group->told = true;
+	stream_tls(plan, group);
 }
 
 static void group_nothing(struct plan *plan, struct group *group, const struct tally *tally)
@@ -387,8 +424,10 @@ static void group_decide(struct plan *plan, struct group *group)
 		job_note(plan->job, plan->root, B_SKIP, "'%s' has more than %d ways through filter chains; the others "
 			 "are left out", group_name(group), LEAVES_MAX);
 	tally = tally_of(plan, group);
-	if (tally.tls && group->inbound)
+	if (group->inbound && (tally.tls_http || (tally.tls_stream && tally.http)))
 		group_mesh(plan, group, &tally);
+	else if (group->inbound && tally.tls_stream && !tally.raw && !tally.absent)
+		group_tls(plan, group);
 	else if (tally.http && !tally.raw)
 		group_http(plan, group, &tally);
 	else if (tally.raw || tally.names || tally.absent)
@@ -583,11 +622,21 @@ static void note_unknown(const struct plan *plan)
 	}
 }
 
-void plan_tell(struct plan *plan, tell_fn fn, void *arg)
+static void tell_mesh(const struct plan *plan, const struct group *group, const struct listener_ops *ops, void *arg)
+{
+	if (ops->mesh == NULL || (group->target != ADDRESS_STRICT && group->target != ADDRESS_PERMISSIVE))
+		return;
+	for (size_t i = 0; i < group->identities.n; i++)
+		ops->mesh(plan->job, plan->name, group->identities.list[i], group->target, arg);
+}
+
+void plan_tell(struct plan *plan, const struct listener_ops *ops, void *arg)
 {
 	for (size_t i = 0; i < plan->reaches.n; i++)
-		tell(plan, &plan->reaches.list[i], &plan->reaches.list[i], fn, arg);
+		tell(plan, &plan->reaches.list[i], &plan->reaches.list[i], ops->address, arg);
 	for (size_t i = 0; i < plan->n_aliases; i++)
-		tell(plan, &plan->aliases[i].reach, plan->aliases[i].class, fn, arg);
+		tell(plan, &plan->aliases[i].reach, plan->aliases[i].class, ops->address, arg);
+	for (size_t i = 0; i < plan->n; i++)
+		tell_mesh(plan, &plan->groups[i], ops, arg);
 	note_unknown(plan);
 }

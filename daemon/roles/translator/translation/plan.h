@@ -34,6 +34,7 @@ struct chain_plan {
 	bool passes;			/* a TCP proxy to where the client was going: nothing that APISIX can do */
 	bool absent;			/* a TCP proxy to a cluster that is not there */
 	bool reached;			/* some connection gets it here */
+	bool handshake;			/* only its TLS is needed: its connections get another chain's routes */
 	const char *why;		/* it is not; NULL: no connection can */
 	struct way *ways;		/* HTTP, while the plan is made */
 	size_t n_ways, cap_ways;
@@ -67,9 +68,8 @@ bool plan_make(struct job *job, const char *name, const xds_listener *listener, 
 	       struct plan *ret_plan);
 /* A domain of a virtual host may be one of the listener's destinations. */
 void plan_domain(struct plan *plan, const char *domain);
-/* Tells capture, through `address`. */
-void plan_tell(struct plan *plan, void (*address)(struct job *job, const struct translation_address *a, void *arg),
-	       void *arg);
+/* Tells capture, through ops->address; and identities where mesh TLS is ended, through ops->mesh. */
+void plan_tell(struct plan *plan, const struct listener_ops *ops, void *arg);
 
 /* The chain at a position as the plan sees it. */
 const struct chain_plan *plan_chain(const struct plan *plan, size_t position);

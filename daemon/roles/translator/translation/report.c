@@ -14,7 +14,7 @@
 
 /* What a resource is told that nobody reads; NULL: nothing. */
 static const char *const lonely[_RT_MAX] = {
-	[RT_SECRET] = "secrets are not translated yet; no certificate is published",
+	[RT_SECRET] = "nothing refers to this secret; it is not published",
 	[RT_ENDPOINT] = "no cluster refers to these endpoints; they are not used",
 	[RT_EXTENSION] = "no filter of this name is discovered; the extension is not used",
 	[RT_ROUTE] = "no listener refers to this route configuration; it is not served",
@@ -84,7 +84,7 @@ static int report_node(struct translation *t, struct node *node)
 	uint64_t hash;
 	int r = collect(node, &notes);
 
-	if (node->present && node->users.n == 0 && lonely[node->type] != NULL)
+	if (node->present && node->users.n + node->n_wanted == 0 && lonely[node->type] != NULL)
 		notes_add(&notes, &root, B_WARN, "%s", lonely[node->type]);
 	if (notes.dropped > 0)
 		notes_add(&notes, &root, B_WARN, "%zu more findings are not listed", notes.dropped);

@@ -56,7 +56,7 @@ struct path vhost_path(const struct scope *scope, size_t vhost);
 
 /*
  * listener.c: what a listener consists of, in the order of its filter chains.  `stream` is called for
- * chains that end in a TCP proxy, `http` for the scopes; either may be NULL.
+ * chains that end in a TCP proxy, `http` for the scopes, `tls` for chains that end TLS; each may be NULL.
  * notes: also report what is present and not translated (one unit does it, others that read the same
  * listener do not).
  */
@@ -83,11 +83,16 @@ struct stream_chain {
 
 struct reach;
 
+struct tls_chain;
+
 struct listener_ops {
+	void (*tls)(struct job *job, const struct tls_chain *chain, void *arg);	/* before what the chain serves */
 	void (*http)(struct job *job, const struct scope *scope, void *arg);
 	void (*stream)(struct job *job, const struct stream_chain *chain, void *arg);
 	/* While capture is on: each destination of the listener, and each that a domain of its virtual hosts names. */
 	void (*reach)(struct job *job, const char *listener, const struct reach *reach, void *arg);
+	/* While capture is on: an identity where mesh TLS is ended, ADDRESS_STRICT or ADDRESS_PERMISSIVE. */
+	void (*mesh)(struct job *job, const char *listener, const char *identity, enum address_target target, void *arg);
 	/* While capture is on: what capture is to know. Without it nothing is planned, and conditions are missing. */
 	void (*address)(struct job *job, const struct translation_address *a, void *arg);
 };

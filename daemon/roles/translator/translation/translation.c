@@ -89,8 +89,13 @@ int translation_changed(struct translation *t, enum rt type, const char *name)
 		r = clusters_changed(g);
 	if (r < 0)
 		return r;
-	if (type != RT_LISTENER && type != RT_CLUSTER)
-		return units_mark(g, &node->users, type == RT_ROUTE);
+	/* A secret has work of its own only where it is presented to upstreams. */
+	if (type == RT_SECRET && node->unit != NULL)
+		r = unit_mark(g, node->unit);
+	if (r == 0 && type != RT_LISTENER && type != RT_CLUSTER)
+		r = units_mark(g, &node->users, type == RT_ROUTE);
+	if (r < 0 || (type != RT_LISTENER && type != RT_CLUSTER))
+		return r;
 	unit = graph_unit(g, node);
 	if (unit == NULL)
 		return -ENOMEM;
@@ -103,7 +108,7 @@ int translation_changed(struct translation *t, enum rt type, const char *name)
 struct translation_pending translation_pending(const struct translation *t)
 {
 	return (struct translation_pending){
-		.clusters = t->graph.dirty[UNIT_CLUSTER],
+		.clusters = t->graph.dirty[UNIT_CLUSTER] + t->graph.dirty[UNIT_SECRET],
 		.listeners = t->graph.dirty[UNIT_LISTENER] + t->graph.dirty[UNIT_HOSTLESS] +
 			     t->graph.dirty[UNIT_METADATA],
 	};
@@ -120,7 +125,7 @@ static int compare_units(const void *a, const void *b)
 
 static bool wanted_now(const struct unit *unit, unsigned kinds)
 {
-	if (unit->kind != UNIT_CLUSTER)
+	if (unit->kind < UNIT_CLUSTER)
 		return kinds & TRANSLATION_LISTENERS;
 	return kinds & TRANSLATION_CLUSTERS || unit->urgent;
 }

@@ -29,9 +29,13 @@ struct translation_ports {
 	uint16_t http;		/* plaintext HTTP */
 	uint16_t stream;	/* plain TCP, the stream subsystem */
 	uint16_t proxied;	/* HTTP with the PROXY protocol, behind mesh TLS */
+	uint16_t tls;		/* stream, ends TLS: TCP behind it */
+	uint16_t strict;	/* stream, ends TLS and sends a PROXY header on */
+	uint16_t permissive;	/* the same, behind a look at whether TLS is spoken */
 };
 
-#define TRANSLATION_PORTS_DEFAULT { .http = 9080, .stream = 9100, .proxied = 9081 }
+#define TRANSLATION_PORTS_DEFAULT \
+	{ .http = 9080, .stream = 9100, .proxied = 9081, .tls = 9101, .strict = 9102, .permissive = 9104 }
 
 struct identities;
 
@@ -57,6 +61,7 @@ enum address_target {
 	ADDRESS_STREAM,
 	ADDRESS_STRICT,		/* mesh TLS only */
 	ADDRESS_PERMISSIVE,	/* mesh TLS or plaintext */
+	ADDRESS_TLS,		/* mesh TLS with TCP in it */
 	_ADDRESS_MAX,
 };
 const char *address_target_name(enum address_target target);

@@ -15,6 +15,7 @@
 #include "reach.h"
 #include "routes.h"
 #include "scope.h"
+#include "tls.h"
 
 static struct resource *op_find(void *arg, enum rt type, const char *name)
 {
@@ -154,9 +155,20 @@ static void scan_reach(struct job *job, const char *listener, const struct reach
 	scan_add(arg, &claim);
 }
 
+static void scan_tls(struct job *job, const struct tls_chain *chain, void *arg)
+{
+	struct claim *claims;
+	size_t n = tls_claims(job, chain, &claims);
+
+	for (size_t i = 0; i < n; i++)
+		scan_add(arg, &claims[i]);
+}
+
 static int scan_listener(struct translation *t, struct unit *unit)
 {
-	static const struct listener_ops ops = { .http = scan_http, .stream = scan_stream, .reach = scan_reach };
+	static const struct listener_ops ops = {
+		.tls = scan_tls, .http = scan_http, .stream = scan_stream, .reach = scan_reach,
+	};
 	const struct resource *r = t->ops.find(t->arg, RT_LISTENER, unit->node->name);
 	struct out scratch = { 0 };
 	struct job job = job_of(t, &t->arena, &scratch);
@@ -200,6 +212,12 @@ static void write_http(struct job *job, const struct scope *scope, void *arg)
 		routes_hostless(job, &own);
 }
 
+static void write_tls(struct job *job, const struct tls_chain *chain, void *arg)
+{
+	(void)arg;
+	tls_write(job, chain);
+}
+
 static void write_stream(struct job *job, const struct stream_chain *chain, void *arg)
 {
 	(void)arg;
@@ -216,9 +234,19 @@ static void write_address(struct job *job, const struct translation_address *a, 
 	buf_deinit(&b);
 }
 
+static void write_mesh(struct job *job, const char *listener, const char *identity, enum address_target target,
+		       void *arg)
+{
+	mesh_write(job, listener, identity, target, arg);
+}
+
 static void write_listener(struct translation *t, struct job *job, struct unit *unit)
 {
-	static const struct listener_ops ops = { .http = write_http, .stream = write_stream, .address = write_address };
+	static const struct listener_ops ops = { .tls = write_tls,
+						 .http = write_http,
+						 .stream = write_stream,
+						 .mesh = write_mesh,
+						 .address = write_address };
 	const struct resource *r = t->ops.find(t->arg, RT_LISTENER, unit->node->name);
 	struct path root = PATH_ROOT(RT_LISTENER, unit->node->name);
 
@@ -316,6 +344,15 @@ static void write_metadata(struct translation *t, struct job *job)
 	metadata_write(job, claims, c->n);
 }
 
+/* Nobody wants it any more: nothing is said, and the objects go. */
+static void write_secret(struct translation *t, struct job *job, struct unit *unit)
+{
+	struct node *node = unit->node;
+
+	if (node->n_wanted > 0)
+		client_ssl_write(job, node->name, t->ops.find(t->arg, RT_SECRET, node->name));
+}
+
 static int translate(struct translation *t, struct unit *unit, struct out *out)
 {
 	struct job job = job_of(t, &t->arena, out);
@@ -326,6 +363,8 @@ static int translate(struct translation *t, struct unit *unit, struct out *out)
 		write_list(t, &job);
 	else if (unit->kind == UNIT_METADATA)
 		write_metadata(t, &job);
+	else if (unit->kind == UNIT_SECRET)
+		write_secret(t, &job, unit);
 	else
 		write_cluster(t, &job, unit);
 	out_finish(out);
@@ -388,7 +427,7 @@ static int edges(struct translation *t, struct unit *unit, const struct out *out
 			r = graph_touch(g, node);
 	}
 	for (size_t i = 0; i < out->n_refs && r >= 0; i++) {
-		struct node *node = graph_node(g, RT_CLUSTER, out->refs[i].cluster);
+		struct node *node = graph_node(g, out->refs[i].type, out->refs[i].name);
 		struct unit *cluster = node != NULL ? graph_unit(g, node) : NULL;
 
 		if (cluster == NULL)
