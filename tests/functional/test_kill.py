@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from lib.daemon import alive
+from lib.large import MANY, write_endpoints, write_large_mesh
 from lib.wait import wait_for
 
 ROUNDS = 100 if os.environ.get("MESHD_LONG") == "yes" else 10
@@ -70,6 +71,44 @@ def test_kill_the_frontend_right_after_a_change(meshd, mesh):
         for key, (value, _, mod, _) in objects.items():
             assert seen.setdefault((key, mod), value) == value
         assert any(f"10.1.0.{address}" in value for value, _, _, _ in objects.values())
+
+
+def endpoints_seen(watch):
+    """(revision, key, value) of what a watch of the upstreams was told."""
+    return [(mod, key, value) for _, _, key, value, mod in watch.events()]
+
+
+def test_kill_the_frontend_takes_no_history(daemons, work):
+    """A watcher of a quiet range goes on where it began, however much happened elsewhere; so do all others."""
+    folder = work / "large.d"
+    folder.mkdir(mode=0o755)
+    write_large_mesh(folder)
+    meshd = daemons(paths=[folder])
+    meshd.start()
+    wait_for(lambda: len(meshd.objects()) >= 2 * MANY, "the large mesh", 120)
+    first = meshd.etcd.revision()
+    quiet = dict(key="/apisix/routes/", end="/apisix/routes0")
+    told = meshd.etcd.watch(first + 1, key="/apisix/upstreams/", end="/apisix/upstreams0")
+    for change in range(1, 6):
+        write_endpoints(folder, f"10.0.1.{change}")
+        wait_for(lambda n=change: len(told.messages) > n, f"change {change}", 120)
+    counters = wait_for(lambda: (c := meshd.counters("frontend"))["stored_revision"] == c["revision"] and c,
+                        "the object store to be written", 60)
+    assert counters["history_bytes"] > 24 << 20, "too little happened to prove anything"
+    before = endpoints_seen(told)
+    past = meshd.etcd.range(revision=first, keys_only=True)["kvs"]
+    told.close()
+    meshd.kill_worker("frontend")
+    watch = meshd.etcd.watch(first + 1, **quiet)
+    again = meshd.etcd.watch(first + 1, key="/apisix/upstreams/", end="/apisix/upstreams0")
+    wait_for(lambda: len(endpoints_seen(again)) >= len(before) or again.results()[-1].get("canceled"), "the past", 60)
+    assert endpoints_seen(again) == before
+    assert watch.events() == [] and not any(r.get("canceled") for r in watch.results()), watch.results()
+    assert meshd.etcd.range(revision=first, keys_only=True)["kvs"] == past
+    names = "history_transactions", "compacted_revision", "revision"
+    wait_for(lambda: (now := meshd.counters("frontend")) and all(now[n] == counters[n] for n in names), "the history")
+    again.close()
+    watch.close()
 
 
 def test_kill_everything_and_start_again(meshd):

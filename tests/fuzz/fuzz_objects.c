@@ -39,6 +39,7 @@ static void use(struct keyspace *ks)
 {
 	static const struct ks_range all = { (const uint8_t *)"\0", (const uint8_t *)"\0", 1, 1 };
 	const struct store_io io = { .write = write_nowhere, .sync = fsync };
+	const struct image_scope scope = { .now_ms = 1 };
 	struct image_writer *w = NULL;
 	struct blob *b = blob_new("v", 1);
 	struct image_info info;
@@ -48,7 +49,7 @@ static void use(struct keyspace *ks)
 	    ks_txn_put(ks, "k", 1, b) == 0)
 		(void)ks_txn_commit(ks, 1, NULL);
 	(void)ks_replay(ks, ks_compacted(ks) + 1, walk_then, ks);
-	if (image_writer_new(ks, NULL, 1000, 1, -1, &io, &w) != 0 ||
+	if (image_writer_new(ks, &scope, -1, &io, &w) != 0 ||
 	    image_writer_step(w, SIZE_MAX, &info) != 0)
 		abort();
 	image_writer_free(w);

@@ -76,7 +76,11 @@ static int64_t host_revision(struct mesh_host *host)
 
 static int64_t host_compacted(struct mesh_host *host)
 {
-	return (int64_t)ks_compacted(store_keys(frontend_of(host)->store)) + 1;
+	struct store *store = frontend_of(host)->store;
+
+	while (store_recall_step(store) == STORE_MORE)
+		;
+	return (int64_t)ks_compacted(store_keys(store)) + 1;
 }
 
 struct mesh_kv host_kv(const struct kv *kv)

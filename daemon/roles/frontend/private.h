@@ -77,7 +77,7 @@ struct frontend {
 	struct store *store;		/* owned */
 	struct ks_observer observer;
 	int dirfd;			/* of the state folder */
-	struct loop_timer tick, save;
+	struct loop_timer tick, save, recall;
 	struct loop_timer first;	/* ends the wait for the first complete set */
 	bool save_failed;		/* logged once until it works again */
 	struct mesh_event *scratch;	/* owned: one transaction in the plugin's form */
@@ -114,6 +114,9 @@ void lease_host_ops(struct mesh_host_ops *ops);
 const struct lease *lease_find(const struct frontend *f, int64_t id);
 /* One transaction that deletes the keys of this lease (0: of every lease). As ks_txn_commit(). */
 int lease_delete_keys(struct frontend *f, int64_t id);
+
+/* Writes lines of a note to the log, as warnings. */
+void frontend_log_note(const char *text);
 
 int saver_init(struct frontend *f);
 void saver_deinit(struct frontend *f);

@@ -34,6 +34,16 @@ static bool may_store(void *ctx, const struct blob *key, const struct blob *valu
 	return memmem(value->data, value->size, "\"client_key\"", 12) == NULL;
 }
 
+void frontend_log_note(const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		log_warn("%.*s", (int)len, text);
+		text += len + (text[len] == '\n');
+	}
+}
+
 static void log_report(const struct store_report *report)
 {
 	static const char *const words[] = {
@@ -42,14 +52,8 @@ static void log_report(const struct store_report *report)
 		[STORE_BEHIND] = "behind: newer changes are lost, watches of before are cancelled",
 		[STORE_LOST] = "lost",
 	};
-	const char *line = report->note.text;
 
-	while (*line != '\0') {
-		size_t len = strcspn(line, "\n");
-
-		log_warn("%.*s", (int)len, line);
-		line += len + (line[len] == '\n');
-	}
+	frontend_log_note(report->note.text);
 	log_info("object store: %s; %zu keys, revision %llu, %zu transactions of history, %zu from the journal",
 		 words[report->source], report->keys, (unsigned long long)report->revision, report->history,
 		 report->repeated);
@@ -266,6 +270,7 @@ static void frontend_stop(void *ctx, unsigned grace_ms)
 	loop_timer_cancel(&f->first);
 	loop_timer_cancel(&f->save);
 	loop_timer_cancel(&f->tick);
+	loop_timer_cancel(&f->recall);
 	loop_timer_cancel(&f->client.expiry);
 	ks_unobserve(store_keys(f->store), &f->observer);
 	r = store_close(TAKE(f->store), frontend_now_ms());

@@ -3,6 +3,7 @@
  * When the key space goes to disk: SAVE_DELAY after the first change that is not there, so that a
  * burst costs one write, and at once when the journal fills up; written in slices.  A disk that
  * refuses is told once and tried again every SAVE_RETRY; serving goes on from memory and journal.
+ * After a start the older history comes from the disk, file by file, once the first clients are served.
  */
 #include <time.h>
 
@@ -14,6 +15,8 @@ LOG_MODULE("frontend");
 #define SAVE_DELAY_MS 1000
 #define SAVE_RETRY_MS 10000
 #define TICK_MS 5000
+#define RECALL_DELAY_MS 200
+#define RECALL_PAUSE_MS 20	/* a file takes about as long to load */
 #define PRESSURE_PERCENT 75
 
 uint64_t frontend_now_ms(void)
@@ -64,6 +67,19 @@ static void on_tick(struct loop_timer *timer)
 	loop_timer_set(timer, TICK_MS);
 }
 
+static void on_recall(struct loop_timer *timer)
+{
+	struct frontend *f = container_of(timer, struct frontend, recall);
+	int r = store_recall_step(f->store);
+
+	if (r == STORE_MORE)
+		loop_timer_set(timer, RECALL_PAUSE_MS);
+	else if (r < 0)
+		loop_timer_set(timer, SAVE_RETRY_MS);
+	else
+		frontend_log_note(store_recalled(f->store));
+}
+
 void saver_note(struct frontend *f)
 {
 	bool urgent = store_pressure(f->store) >= PRESSURE_PERCENT && !f->save_failed && !store_saving(f->store);
@@ -79,7 +95,11 @@ int saver_init(struct frontend *f)
 	if (r == 0)
 		r = loop_timer_init(&f->tick, worker_base(f->worker), on_tick);
 	if (r == 0)
+		r = loop_timer_init(&f->recall, worker_base(f->worker), on_recall);
+	if (r == 0) {
 		loop_timer_set(&f->tick, TICK_MS);
+		loop_timer_set(&f->recall, RECALL_DELAY_MS);
+	}
 	return r;
 }
 
@@ -87,4 +107,5 @@ void saver_deinit(struct frontend *f)
 {
 	loop_timer_deinit(&f->save);
 	loop_timer_deinit(&f->tick);
+	loop_timer_deinit(&f->recall);
 }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keyspace_private.h"
+
 struct blob *text_blob(const char *text)
 {
 	struct blob *b = blob_new(text, strlen(text));
@@ -68,6 +70,66 @@ void assert_value(const struct keyspace *ks, const char *key, const char *value)
 	assert_non_null(kv);
 	assert_int_equal(kv->value->size, strlen(value));
 	assert_memory_equal(kv->value->data, value, strlen(value));
+}
+
+struct cursor {
+	const struct keyspace *other;
+	size_t next;
+};
+
+static int same_kv(const struct kv *kv, void *arg)
+{
+	const struct cursor *c = arg;
+	const struct kv *twin = ks_get(c->other, kv->key->data, kv->key->size);
+
+	assert_non_null(twin);
+	assert_true(blob_equal(twin->value, kv->value));
+	assert_int_equal(twin->create_revision, kv->create_revision);
+	assert_int_equal(twin->mod_revision, kv->mod_revision);
+	assert_int_equal(twin->version, kv->version);
+	return 0;
+}
+
+static void same_optional(const struct blob *a, const struct blob *b)
+{
+	assert_true((a == NULL) == (b == NULL));
+	assert_true(a == NULL || blob_equal(a, b));
+}
+
+static int same_txn(const struct txn *t, void *arg)
+{
+	struct cursor *c = arg;
+	const struct txn *twin = history_at(&c->other->history, c->next++);
+
+	assert_int_equal(twin->revision, t->revision);
+	assert_int_equal(twin->time_ms, t->time_ms);
+	assert_int_equal(twin->bytes, t->bytes);
+	assert_int_equal(twin->count, t->count);
+	for (uint32_t i = 0; i < t->count; i++) {
+		const struct event *a = &t->events[i], *b = &twin->events[i];
+
+		assert_true(blob_equal(a->key, b->key));
+		same_optional(a->value, b->value);
+		same_optional(a->prev, b->prev);
+		assert_int_equal(a->create_revision, b->create_revision);
+		assert_int_equal(a->version, b->version);
+		assert_int_equal(a->prev_mod_revision, b->prev_mod_revision);
+	}
+	return 0;
+}
+
+void assert_same(const struct keyspace *a, const struct keyspace *b)
+{
+	const struct ks_range all = { (const uint8_t *)"\0", (const uint8_t *)"\0", 1, 1 };
+	struct cursor c = { .other = b };
+
+	assert_int_equal(ks_revision(a), ks_revision(b));
+	assert_int_equal(ks_compacted(a), ks_compacted(b));
+	assert_int_equal(ks_used(a), ks_used(b));
+	assert_int_equal(ks_count(a), ks_count(b));
+	assert_int_equal(ks_history_count(a), ks_history_count(b));
+	assert_int_equal(ks_walk(a, &all, 0, same_kv, &c), 0);
+	assert_int_equal(ks_replay(a, ks_compacted(a) + 1, same_txn, &c), 0);
 }
 
 void scratch_make(struct scratch *s)

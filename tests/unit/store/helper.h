@@ -30,6 +30,9 @@ const struct kv *get(const struct keyspace *ks, const char *key);
 /* The key's value equals this text (NULL: the key is absent). */
 void assert_value(const struct keyspace *ks, const char *key, const char *value);
 
+/* Keys, numbers and history are the same in both, byte for byte. */
+void assert_same(const struct keyspace *a, const struct keyspace *b);
+
 /* A fresh folder below $TMPDIR or /tmp. */
 struct scratch {
 	char path[256];

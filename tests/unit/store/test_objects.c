@@ -16,8 +16,6 @@
 #include "keyspace_private.h"
 #include "objects.h"
 
-#define TAIL (1u << 20)
-
 struct setup {
 	struct scratch dir;
 	struct objects objects;
@@ -46,10 +44,10 @@ static void setup_remove(struct setup *s)
 	scratch_remove(&s->dir);
 }
 
-static int save_tail(struct setup *s, const struct store_filter *filter, size_t tail)
+static int save_scope(struct setup *s, const struct image_scope *scope)
 {
 	struct objects_save save = OBJECTS_SAVE_INIT;
-	int r = objects_begin(&s->objects, &save, s->ks, filter, tail, NOW_MS, &s->note);
+	int r = objects_begin(&s->objects, &save, s->ks, scope, &s->note);
 
 	while (r == 0 &&
 	       (r = objects_step(&s->objects, &save, 10, &s->info, &s->note)) == IMAGE_MORE)
@@ -59,7 +57,7 @@ static int save_tail(struct setup *s, const struct store_filter *filter, size_t 
 
 static int save(struct setup *s)
 {
-	return save_tail(s, NULL, TAIL);
+	return save_scope(s, &(struct image_scope){ .now_ms = NOW_MS });
 }
 
 static int load(struct setup *s, struct keyspace **ret_ks)
@@ -67,66 +65,6 @@ static int load(struct setup *s, struct keyspace **ret_ks)
 	*ret_ks = NULL;
 	s->note.len = 0;
 	return objects_load(&s->objects, NULL, ret_ks, &s->info, &s->note);
-}
-
-struct cursor {
-	const struct keyspace *other;
-	size_t next;
-};
-
-static int same_kv(const struct kv *kv, void *arg)
-{
-	const struct cursor *c = arg;
-	const struct kv *twin = ks_get(c->other, kv->key->data, kv->key->size);
-
-	assert_non_null(twin);
-	assert_true(blob_equal(twin->value, kv->value));
-	assert_int_equal(twin->create_revision, kv->create_revision);
-	assert_int_equal(twin->mod_revision, kv->mod_revision);
-	assert_int_equal(twin->version, kv->version);
-	return 0;
-}
-
-static void same_optional(const struct blob *a, const struct blob *b)
-{
-	assert_true((a == NULL) == (b == NULL));
-	assert_true(a == NULL || blob_equal(a, b));
-}
-
-static int same_txn(const struct txn *t, void *arg)
-{
-	struct cursor *c = arg;
-	const struct txn *twin = history_at(&c->other->history, c->next++);
-
-	assert_int_equal(twin->revision, t->revision);
-	assert_int_equal(twin->time_ms, t->time_ms);
-	assert_int_equal(twin->bytes, t->bytes);
-	assert_int_equal(twin->count, t->count);
-	for (uint32_t i = 0; i < t->count; i++) {
-		const struct event *a = &t->events[i], *b = &twin->events[i];
-
-		assert_true(blob_equal(a->key, b->key));
-		same_optional(a->value, b->value);
-		same_optional(a->prev, b->prev);
-		assert_int_equal(a->create_revision, b->create_revision);
-		assert_int_equal(a->version, b->version);
-		assert_int_equal(a->prev_mod_revision, b->prev_mod_revision);
-	}
-	return 0;
-}
-
-static void assert_same(const struct keyspace *a, const struct keyspace *b)
-{
-	const struct ks_range all = { (const uint8_t *)"\0", (const uint8_t *)"\0", 1, 1 };
-	struct cursor c = { .other = b };
-
-	assert_int_equal(ks_revision(a), ks_revision(b));
-	assert_int_equal(ks_compacted(a), ks_compacted(b));
-	assert_int_equal(ks_used(a), ks_used(b));
-	assert_int_equal(ks_count(a), ks_count(b));
-	assert_int_equal(ks_history_count(a), ks_history_count(b));
-	assert_int_equal(ks_walk(a, &all, 0, same_kv, &c), 0);
-	assert_int_equal(ks_replay(a, ks_compacted(a) + 1, same_txn, &c), 0);
 }
 
 static void test_round_trip(void **state)
@@ -174,13 +112,14 @@ static bool no_ssls(void *ctx, const struct blob *key, const struct blob *value)
 static void test_left_out(void **state)
 {
 	const struct store_filter filter = { .fn = no_ssls };
+	const struct image_scope scope = { .filter = &filter, .now_ms = NOW_MS };
 	struct setup s;
 	struct keyspace *ks;
 	uint8_t *bytes;
 	size_t size = 0;
 
 	setup_make(&s);
-	assert_int_equal(save_tail(&s, &filter, TAIL), 0);
+	assert_int_equal(save_scope(&s, &scope), 0);
 	assert_int_equal(s.info.omitted, 1);
 	bytes = scratch_read(&s.dir, "objects", &size);
 	assert_null(memmem(bytes, size, "secret", 6));
@@ -195,13 +134,16 @@ static void test_left_out(void **state)
 	setup_remove(&s);
 }
 
+/* A file that holds only what others do not. */
 static void test_tail(void **state)
 {
+	struct image_scope scope = { .now_ms = NOW_MS };
 	struct setup s;
 	struct keyspace *ks;
 
 	setup_make(&s);
-	assert_int_equal(save_tail(&s, NULL, 1), 0);
+	scope.after = ks_revision(s.ks) - 1;
+	assert_int_equal(save_scope(&s, &scope), 0);
 	assert_int_equal(load(&s, &ks), 0);
 	assert_int_equal(ks_history_count(ks), 1);
 	assert_int_equal(ks_compacted(ks), ks_revision(ks) - 1);

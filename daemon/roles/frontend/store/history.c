@@ -45,22 +45,46 @@ struct txn *history_at(const struct history *h, size_t i)
 	return h->ring[history_slot(h, i)];
 }
 
-int history_reserve(struct history *h)
+/* A ring of this capacity that has `gap` free places before the oldest. */
+static int history_resize(struct history *h, size_t capacity, size_t gap)
 {
-	size_t capacity = h->capacity > 0 ? h->capacity * 2 : 64;
-	struct txn **ring;
+	struct txn **ring = calloc(capacity, sizeof(struct txn *));
 
-	if (h->count < h->capacity)
-		return 0;
-	ring = calloc(capacity, sizeof(struct txn *));
 	if (ring == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < h->count; i++)
-		ring[i] = history_at(h, i);
+		ring[gap + i] = history_at(h, i);
 	free(h->ring);
 	h->ring = ring;
 	h->capacity = capacity;
+	h->head = gap;
+	return 0;
+}
+
+int history_reserve(struct history *h)
+{
+	if (h->count < h->capacity)
+		return 0;
+	return history_resize(h, h->capacity > 0 ? h->capacity * 2 : 64, 0);
+}
+
+int history_prepend(struct history *h, struct history *older)
+{
+	size_t capacity = 64, n = older->count;
+	int r;
+
+	while (capacity < n + h->count)
+		capacity *= 2;
+	r = history_resize(h, capacity, n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		h->ring[i] = history_at(older, i);
 	h->head = 0;
+	h->count += n;
+	h->bytes += older->bytes;
+	older->count = 0;
+	older->bytes = 0;
 	return 0;
 }
 

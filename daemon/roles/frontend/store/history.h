@@ -35,6 +35,9 @@ void history_push(struct history *h, struct txn *t);
 /* Takes the newest one out again, and hands its reference to the caller. */
 struct txn *history_pop(struct history *h);
 
+/* Moves all of `older`, which is older than the oldest here, in front. -ENOMEM: nothing was moved. */
+int history_prepend(struct history *h, struct history *older);
+
 /* i counts from the oldest, 0. */
 struct txn *history_at(const struct history *h, size_t i);
 /* Position of the first transaction with a revision >= this one; `count` if there is none. */

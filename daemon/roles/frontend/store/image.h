@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The object store's bytes: a key space with its revisions and the tail of its history, as one
- * checksummed string.  Written through a sink of 64 KB, so saving needs little memory; read from
- * one buffer, and nothing of it is used before checksum, bounds, order and numbers are verified.
+ * The object store's bytes: a key space with its revisions and the newest part of its history, or
+ * an older part of the history alone, as one checksummed string.  Written through a sink of 64 KB,
+ * so saving needs little memory; read from one buffer, and nothing of it is used before checksum,
+ * bounds, order and numbers are verified.
  *
  * Little endian: header (88 bytes: magic, version, size, revisions, counts, checksum of these),
  * blobs (size, bytes, since version 2 a lease if the size says so), keys (key blob, value blob,
@@ -53,13 +54,20 @@ enum {
 struct image_writer;
 struct snapshot;
 
+/* What of a key space is written. */
+struct image_scope {
+	const struct store_filter *filter;	/* borrowed for the call; NULL: everything passes */
+	uint64_t after;		/* history after this revision; what is older is written elsewhere */
+	uint64_t last;		/* 0: up to now, and the keys. Else: history up to here and no key */
+	uint64_t now_ms;
+};
+
 /*
- * Begins to write the key space, as it is now, to fd (borrowed). The history's tail is cut as
- * snapshot_take() says. -ENOMEM, -EFBIG.
+ * Begins to write the key space, as it is now, to fd (borrowed). The history begins behind the
+ * newest transaction that holds a value which must not be stored. -ENOMEM, -EFBIG.
  */
-int image_writer_new(const struct keyspace *ks, const struct store_filter *filter,
-		     size_t tail_bytes, uint64_t now_ms, int fd, const struct store_io *io,
-		     struct image_writer **ret_writer);
+int image_writer_new(const struct keyspace *ks, const struct image_scope *scope, int fd,
+		     const struct store_io *io, struct image_writer **ret_writer);
 struct image_writer *image_writer_free(struct image_writer *w);
 DEFINE_FREEP(struct image_writer *, image_writer_free);
 /* Writes about `bytes` more. 0: all is written, ret_info is set. IMAGE_MORE, or -errno of write. */

@@ -250,9 +250,8 @@ struct image_writer *image_writer_free(struct image_writer *w)
 	return NULL;
 }
 
-int image_writer_new(const struct keyspace *ks, const struct store_filter *filter,
-		     size_t tail_bytes, uint64_t now_ms, int fd, const struct store_io *io,
-		     struct image_writer **ret_writer)
+int image_writer_new(const struct keyspace *ks, const struct image_scope *scope, int fd,
+		     const struct store_io *io, struct image_writer **ret_writer)
 {
 	_cleanup_(image_writer_freep) struct image_writer *w = calloc(1, sizeof *w);
 	int r;
@@ -260,7 +259,7 @@ int image_writer_new(const struct keyspace *ks, const struct store_filter *filte
 	if (w == NULL)
 		return -ENOMEM;
 	w->sink = sink_new(fd, io);
-	r = w->sink != NULL ? snapshot_take(&w->snapshot, ks, filter, tail_bytes, now_ms) : -ENOMEM;
+	r = w->sink != NULL ? snapshot_take(&w->snapshot, ks, scope) : -ENOMEM;
 	if (r == 0)
 		r = plan(w);
 	if (r < 0)

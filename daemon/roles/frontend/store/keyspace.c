@@ -41,6 +41,21 @@ void ks_set_persist(struct keyspace *ks, ks_persist_fn fn, void *ctx)
 	ks->persist_ctx = ctx;
 }
 
+void ks_set_recall(struct keyspace *ks, ks_recall_fn fn, void *ctx)
+{
+	ks->recall = fn;
+	ks->recall_ctx = ctx;
+}
+
+int ks_recall(const struct keyspace *ks, uint64_t revision)
+{
+	int r = 1;
+
+	while (r > 0 && revision <= ks->compacted && ks->recall != NULL)
+		r = ks->recall(ks->recall_ctx);
+	return MIN(r, 0);
+}
+
 void ks_observe(struct keyspace *ks, struct ks_observer *o)
 {
 	struct ks_observer **link = &ks->observers;
@@ -282,13 +297,16 @@ const struct kv *ks_get(const struct keyspace *ks, const void *key, size_t size)
 
 int ks_replay(const struct keyspace *ks, uint64_t start, ks_txn_fn fn, void *arg)
 {
+	int r = ks_recall(ks, start);
+
+	if (r < 0)
+		return r;
 	if (start <= ks->compacted)
 		return KS_COMPACTED;
 	if (start > ks->current + 1)
 		return KS_FUTURE;
 	for (size_t i = history_seek(&ks->history, start); i < ks->history.count; i++) {
-		int r = fn(history_at(&ks->history, i), arg);
-
+		r = fn(history_at(&ks->history, i), arg);
 		if (r != 0)
 			return r;
 	}

@@ -46,6 +46,12 @@ typedef int (*ks_txn_fn)(const struct txn *txn, void *arg);	/* non-zero ends the
  */
 typedef int (*ks_persist_fn)(void *ctx, const struct txn *txn, uint64_t previous);
 
+/*
+ * Called when history is asked for that is older than what is there, and loads some of it.
+ * Positive: there is more now. 0: there is none. Negative errno: it could not be loaded.
+ */
+typedef int (*ks_recall_fn)(void *ctx);
+
 /* Is told of each committed transaction, in order. Must not begin a transaction. */
 struct ks_observer {
 	void (*fn)(void *ctx, const struct txn *txn);
@@ -60,12 +66,16 @@ struct keyspace *ks_free(struct keyspace *ks);
 DEFINE_FREEP(struct keyspace *, ks_free);
 
 void ks_set_persist(struct keyspace *ks, ks_persist_fn fn, void *ctx);
+void ks_set_recall(struct keyspace *ks, ks_recall_fn fn, void *ctx);
 /* `o` is the caller's and must live until ks_unobserve() or ks_free(). */
 void ks_observe(struct keyspace *ks, struct ks_observer *o);
 void ks_unobserve(struct keyspace *ks, struct ks_observer *o);
 
 uint64_t ks_revision(const struct keyspace *ks);
-/* Transactions up to this revision cannot be replayed; the first watchable one is this + 1. */
+/*
+ * Transactions up to this revision cannot be replayed; the first watchable one is this + 1.
+ * It falls when older history is recalled.
+ */
 uint64_t ks_compacted(const struct keyspace *ks);
 /* Newest number ever taken, >= ks_revision(): a transaction that failed burns its number. */
 uint64_t ks_used(const struct keyspace *ks);
@@ -105,14 +115,16 @@ const struct kv *ks_get(const struct keyspace *ks, const void *key, size_t size)
 
 /*
  * Calls fn for each key of the range in key order, as of `revision` (0: now).
- * 0, KS_COMPACTED, KS_FUTURE, -ENOMEM (only for an old revision), or what fn ended with.
+ * 0, KS_COMPACTED, KS_FUTURE, -ENOMEM (only for an old revision), or what fn ended with. fn must not
+ * ask for an older revision.
  */
 int ks_walk(const struct keyspace *ks, const struct ks_range *range, uint64_t revision, ks_kv_fn fn,
 	    void *arg);
 
 /*
  * Calls fn for each transaction with revision >= start, oldest first. 0, KS_COMPACTED,
- * KS_FUTURE (start beyond current + 1), or what fn ended with.
+ * KS_FUTURE (start beyond current + 1), -ENOMEM, or what fn ended with. fn must not ask for an
+ * older revision.
  */
 int ks_replay(const struct keyspace *ks, uint64_t start, ks_txn_fn fn, void *arg);
 

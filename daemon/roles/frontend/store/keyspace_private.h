@@ -40,6 +40,8 @@ struct keyspace {
 	uint64_t current, compacted, used;
 	ks_persist_fn persist;
 	void *persist_ctx;
+	ks_recall_fn recall;
+	void *recall_ctx;
 	struct ks_observer *observers;	/* borrowed, in the order in which they came */
 };
 
@@ -59,6 +61,9 @@ int ks_load_txn(struct keyspace *ks, struct txn *take);		/* takes the reference,
 int ks_load_commit(struct keyspace *ks, uint64_t revision, uint64_t time_ms);
 /* Forgets all history and goes on above `floor`: after a loss of what was visible. */
 void ks_load_jump(struct keyspace *ks, uint64_t floor);
+
+/* Makes this revision replayable if it still can be. 0, or what the recall hook failed with. */
+int ks_recall(const struct keyspace *ks, uint64_t revision);
 
 /* First entry of the range in the map, and whether an entry is still inside. */
 struct index_entry *ks_range_first(const struct keyspace *ks, const struct ks_range *range);

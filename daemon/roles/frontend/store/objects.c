@@ -161,10 +161,8 @@ static int set_aside(const struct objects *o, const char *name, struct note *not
 	return 0;
 }
 
-/* 0: loaded. 1: not there. 2: was there, set aside. Negative: cannot go on. */
-static int objects_try(const struct objects *o, const char *name,
-		       const struct history_limits *limits, struct keyspace **ret_ks,
-		       struct image_info *ret_info, struct note *note)
+int objects_try(const struct objects *o, const char *name, const struct history_limits *limits,
+		struct keyspace **ret_ks, struct image_info *ret_info, struct note *note)
 {
 	int r = objects_read(o, name, limits, ret_ks, ret_info, note);
 
@@ -220,8 +218,7 @@ static int save_fail(const struct objects *o, struct objects_save *save, int r, 
 }
 
 int objects_begin(const struct objects *o, struct objects_save *save, const struct keyspace *ks,
-		  const struct store_filter *filter, size_t tail_bytes, uint64_t now_ms,
-		  struct note *note)
+		  const struct image_scope *scope, struct note *note)
 {
 	int r;
 
@@ -231,7 +228,7 @@ int objects_begin(const struct objects *o, struct objects_save *save, const stru
 			  0600);
 	if (save->fd < 0)
 		return save_fail(o, save, -errno, note);
-	r = image_writer_new(ks, filter, tail_bytes, now_ms, save->fd, o->io, &save->writer);
+	r = image_writer_new(ks, scope, save->fd, o->io, &save->writer);
 	return r < 0 ? save_fail(o, save, r, note) : 0;
 }
 
@@ -260,11 +257,10 @@ static int keep_previous(const struct objects *o, struct note *note)
 	return 0;
 }
 
-int objects_commit(const struct objects *o, struct objects_save *save, struct note *note)
+static int commit_as(const struct objects *o, struct objects_save *save, const char *name, int r,
+		     struct note *note)
 {
-	int r = name_exists(o, NAME) ? keep_previous(o, note) : 0;
-
-	if (r == 0 && renameat(o->dirfd, NAME_TMP, o->dirfd, NAME) < 0)
+	if (r == 0 && renameat(o->dirfd, NAME_TMP, o->dirfd, name) < 0)
 		r = -errno;
 	objects_release(save);
 	if (r == 0 && o->io->sync(o->dirfd) < 0)
@@ -275,4 +271,15 @@ int objects_commit(const struct objects *o, struct objects_save *save, struct no
 			 "the file of before is kept",
 			 strerror(-r));
 	return r;
+}
+
+int objects_commit(const struct objects *o, struct objects_save *save, struct note *note)
+{
+	return commit_as(o, save, NAME, name_exists(o, NAME) ? keep_previous(o, note) : 0, note);
+}
+
+int objects_commit_as(const struct objects *o, struct objects_save *save, const char *name,
+		      struct note *note)
+{
+	return commit_as(o, save, name, 0, note);
 }

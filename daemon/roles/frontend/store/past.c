@@ -177,6 +177,9 @@ int ks_walk(const struct keyspace *ks, const struct ks_range *range, uint64_t re
 		return KS_FUTURE;
 	if (revision == 0 || revision == ks->current)
 		return walk_now(ks, range, fn, arg);
+	r = ks_recall(ks, revision + 1);
+	if (r < 0)
+		return r;
 	if (revision < ks->compacted)
 		return KS_COMPACTED;
 	r = pasts_collect(ks, range, revision, &p);

@@ -156,6 +156,7 @@ static int recover_objects(struct recovery *rc, const struct store_options *o)
 	if (s->ks == NULL)
 		return ks_new(&o->history, &s->ks);
 	s->stored = rc->objects == 0 ? rc->info.revision : 0;
+	s->archive.pending = s->ks->compacted;
 	return 0;
 }
 

@@ -48,33 +48,26 @@ static bool txn_passes(const struct store_filter *filter, const struct txn *t)
 	return true;
 }
 
-static size_t tail_begin(const struct history *h, const struct store_filter *filter,
-			 size_t tail_bytes)
+size_t snapshot_first(const struct history *h, const struct image_scope *scope)
 {
-	size_t first = h->count, bytes = 0;
+	size_t begin = history_seek(h, scope->after + 1), first = h->count;
 
-	while (first > 0) {
-		const struct txn *t = history_at(h, first - 1);
-
-		bytes += t->bytes;
-		if ((bytes > tail_bytes && first < h->count) || !txn_passes(filter, t))
-			break;
+	while (first > begin && txn_passes(scope->filter, history_at(h, first - 1)))
 		first--;
-	}
 	return first;
 }
 
-static int take_txns(struct snapshot *s, const struct keyspace *ks,
-		     const struct store_filter *filter, size_t tail_bytes)
+static int take_txns(struct snapshot *s, const struct keyspace *ks, const struct image_scope *scope)
 {
 	const struct history *h = &ks->history;
-	size_t first = tail_begin(h, filter, tail_bytes);
+	size_t first = snapshot_first(h, scope);
+	size_t end = scope->last != 0 ? history_seek(h, scope->last + 1) : h->count;
 
 	s->compacted = first > 0 ? history_at(h, first - 1)->revision : ks->compacted;
 	s->txns = calloc(h->count - first + 1, sizeof(struct txn *));
 	if (s->txns == NULL)
 		return -ENOMEM;
-	for (size_t i = first; i < h->count; i++)
+	for (size_t i = first; i < end; i++)
 		s->txns[s->n_txns++] = txn_ref(history_at(h, i));
 	return 0;
 }
@@ -110,15 +103,19 @@ static int take_kvs(struct snapshot *s, const struct keyspace *ks,
 	return 0;
 }
 
-int snapshot_take(struct snapshot *s, const struct keyspace *ks, const struct store_filter *filter,
-		  size_t tail_bytes, uint64_t now_ms)
+int snapshot_take(struct snapshot *s, const struct keyspace *ks, const struct image_scope *scope)
 {
+	bool past = scope->last != 0;
 	int r;
 
-	*s = (struct snapshot){ .current = ks->current, .used = ks->used, .saved_ms = now_ms };
-	r = take_txns(s, ks, filter, tail_bytes);
-	if (r == 0)
-		r = take_kvs(s, ks, filter);
+	*s = (struct snapshot){
+		.current = past ? scope->last : ks->current,
+		.used = past ? scope->last : ks->used,
+		.saved_ms = scope->now_ms,
+	};
+	r = take_txns(s, ks, scope);
+	if (r == 0 && !past)
+		r = take_kvs(s, ks, scope->filter);
 	if (r < 0)
 		snapshot_deinit(s);
 	return r;

@@ -14,18 +14,19 @@ struct snapshot {
 	uint64_t current, compacted, used, saved_ms;
 	struct kv *kvs;		/* owned, as are the references: what may be written, in key order */
 	struct kv *left_out;	/* owned: what may not */
-	struct txn **txns;	/* owned: the tail of the history, oldest first */
+	struct txn **txns;	/* owned: the history's part, oldest first */
 	size_t n_kvs, n_left_out, n_txns;
 };
 
 #define SNAPSHOT_INIT { .kvs = NULL }
 
+/* -ENOMEM; then *s is as deinited. */
+int snapshot_take(struct snapshot *s, const struct keyspace *ks, const struct image_scope *scope);
 /*
- * The tail is cut to `tail_bytes` (its newest transaction is always there) and behind the newest
- * transaction that holds a value which must not be stored. -ENOMEM; then *s is as deinited.
+ * Position in the history of the first transaction after scope->after that may be written: all
+ * behind it may be, too.
  */
-int snapshot_take(struct snapshot *s, const struct keyspace *ks, const struct store_filter *filter,
-		  size_t tail_bytes, uint64_t now_ms);
+size_t snapshot_first(const struct history *h, const struct image_scope *scope);
 void snapshot_deinit(struct snapshot *s);
 
 #endif

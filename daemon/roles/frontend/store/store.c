@@ -130,6 +130,8 @@ static int save_publish(struct store *s, const struct image_info *info)
 
 	if (r == 0) {
 		s->stored = info->revision;
+		archive_follow(&s->archive, snap->compacted);
+		archive_trim(&s->archive, &s->objects, ks_compacted(s->ks));
 		if (s->has_journal)
 			r = save_trim(s, info->revision, kept == JOURNAL_FULL ? snap : NULL);
 	}
@@ -153,6 +155,36 @@ static void save_drop(struct store *s)
 		objects_release(&s->saving);
 }
 
+/* Older history first, a file of its own for each 16 MB of it; then the keys and the rest. */
+static int save_next(struct store *s, uint64_t now_ms)
+{
+	struct image_scope scope = {
+		.filter = &s->filter,
+		.after = archive_last(&s->archive),
+		.now_ms = now_ms,
+	};
+
+	scope.last = archive_due(s->ks, &scope, s->tail_bytes);
+	s->archiving = scope.last;
+	return objects_begin(&s->objects, &s->saving, s->ks, &scope, &s->problem);
+}
+
+/* History is in place; what the file of the keys still needs of it is less now. */
+static int save_archived(struct store *s)
+{
+	struct image_writer *writer = TAKE(s->saving.writer);
+	const struct snapshot *snap = image_writer_snapshot(writer);
+	uint64_t now_ms = snap->saved_ms;
+	int r;
+
+	archive_follow(&s->archive, snap->compacted);
+	r = archive_commit(&s->archive, &s->objects, &s->saving, s->archiving, &s->problem);
+	image_writer_free(writer);
+	if (r == 0)
+		r = save_next(s, now_ms);
+	return r < 0 ? r : STORE_MORE;
+}
+
 static int save_result(struct store *s, int r)
 {
 	if (r == 0)
@@ -173,8 +205,7 @@ int store_save_begin(struct store *s, uint64_t now_ms)
 	s->problem.len = 0;
 	r = save_fence(s);
 	if (r == 0)
-		r = objects_begin(&s->objects, &s->saving, s->ks, &s->filter, s->tail_bytes, now_ms,
-				  &s->problem);
+		r = save_next(s, now_ms);
 	return save_result(s, r);
 }
 
@@ -188,7 +219,7 @@ static int save_step(struct store *s, size_t bytes)
 	if (r == IMAGE_MORE)
 		return STORE_MORE;
 	if (r == 0)
-		r = save_publish(s, &info);
+		r = s->archiving != 0 ? save_archived(s) : save_publish(s, &info);
 	return save_result(s, r);
 }
 
@@ -201,7 +232,31 @@ int store_save(struct store *s, uint64_t now_ms)
 {
 	int r = store_save_begin(s, now_ms);
 
-	return r < 0 ? r : save_step(s, SIZE_MAX);
+	if (r == 0)
+		r = STORE_MORE;
+	while (r == STORE_MORE)
+		r = save_step(s, SIZE_MAX);
+	return r;
+}
+
+int store_recall_step(struct store *s)
+{
+	int r = save_fence(s);
+
+	if (r < 0)
+		return r == -ESTALE ? 0 : r;
+	r = archive_recall(&s->archive, &s->objects, s->ks, &s->recalled);
+	return r == ARCHIVE_MORE ? STORE_MORE : r;
+}
+
+static int store_recall(void *ctx)
+{
+	return store_recall_step(ctx);
+}
+
+const char *store_recalled(const struct store *s)
+{
+	return s->recalled.text;
 }
 
 bool store_saving(const struct store *s)
@@ -255,6 +310,7 @@ struct store *store_free(struct store *s)
 		return NULL;
 	save_drop(s);
 	reserve_close(&s->reserve);
+	archive_deinit(&s->archive);
 	ks_free(s->ks);
 	free(s);
 	return NULL;
@@ -292,6 +348,7 @@ int store_open(const struct store_options *options, uint64_t now_ms, struct stor
 		return r;
 	keep_recount(s);
 	ks_set_persist(s->ks, store_persist, s);
+	ks_set_recall(s->ks, store_recall, s);
 	*ret_store = TAKE(s);
 	return 0;
 }

@@ -31,7 +31,7 @@ struct store_options {
 	void *journal;		/* borrowed until store_free(): shared memory, zeroed when new. NULL: none */
 	size_t journal_size;
 	struct history_limits history;
-	size_t tail_bytes;	/* of history in the object store. 0: default, 16 MB */
+	size_t tail_bytes;	/* history that every save writes, at most. 0: default, 16 MB */
 	struct store_filter filter;	/* what may be written to disk (secrets: memory) */
 	const struct store_io *io;	/* NULL: the system's; borrowed */
 };
@@ -45,7 +45,7 @@ enum store_source {
 
 struct store_report {
 	enum store_source source;
-	size_t keys, history;	/* what is there now: keys, transactions that can be replayed */
+	size_t keys, history;	/* what is in memory now: keys, transactions */
 	size_t repeated;	/* transactions that came from the journal */
 	uint64_t revision;
 	struct note note;	/* lines for the log; empty if all was as it should be */
@@ -94,6 +94,14 @@ bool store_dirty(const struct store *s);
 uint64_t store_stored(const struct store *s);
 /* How full the journal is, in percent; save before 100. Without a journal 0. */
 unsigned store_pressure(const struct store *s);
+
+/*
+ * Older history is still on disk after store_open(): loads a file of it, in a later loop turn. Asking for
+ * it loads it as well. 0: all is there. STORE_MORE. Negative errno: try again later.
+ */
+int store_recall_step(struct store *s);
+/* What was wrong with it, lines for the log; empty if all was as it should be. */
+const char *store_recalled(const struct store *s);
 
 /* Once a second or so: trims the history, reserves numbers ahead of need. */
 void store_tick(struct store *s, uint64_t now_ms);

@@ -3,6 +3,7 @@
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
+#include "archive.h"
 #include "journal.h"
 #include "objects.h"
 #include "reserve.h"
@@ -14,7 +15,10 @@
 struct store {
 	struct keyspace *ks;		/* owned */
 	struct objects objects;
+	struct archive archive;		/* older history */
+	struct note recalled;		/* what was wrong with its files */
 	struct objects_save saving;	/* a save that is under way */
+	uint64_t archiving;		/* it is of history up to this revision; 0: of the keys */
 	struct reserve reserve;
 	struct journal journal;
 	bool has_journal;
