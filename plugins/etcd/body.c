@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reference-counted answers. Below COPY_MAX a copy into the connection's own buffer is cheaper than
- * the bookkeeping of a reference, and lets several events share one write.
+ * Reference-counted answers: see body.h.
  */
 #include "body.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
-
-#define COPY_MAX 4096
 
 struct body *body_take(struct buf *b)
 {
@@ -43,10 +40,8 @@ static void on_written(const void *data, size_t size, void *arg)
 	body_unref(arg);
 }
 
-int body_write(struct evbuffer *out, struct body *body, size_t offset, size_t size)
+int body_lend(struct body *body, struct evbuffer *out, size_t offset, size_t size)
 {
-	if (size <= COPY_MAX)
-		return evbuffer_add(out, body->data + offset, size) < 0 ? -ENOMEM : 0;
 	if (evbuffer_add_reference(out, body->data + offset, size, on_written, body) < 0)
 		return -ENOMEM;
 	body_ref(body);

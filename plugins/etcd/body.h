@@ -34,8 +34,8 @@ static inline struct body *body_ref(struct body *body)
 struct body *body_unref(struct body *body);
 DEFINE_FREEP(struct body *, body_unref);
 
-/* Adds bytes [offset, offset + size) of the body to out: small pieces are copied, large ones
- * referenced until they are written. Returns 0 or -ENOMEM. */
-int body_write(struct evbuffer *out, struct body *body, size_t offset, size_t size);
+/* Adds bytes [offset, offset + size) of the body to out, referenced until they are written. Returns 0
+ * or -ENOMEM. */
+int body_lend(struct body *body, struct evbuffer *out, size_t offset, size_t size);
 
 #endif

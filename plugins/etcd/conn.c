@@ -20,7 +20,6 @@
 #include "server.h"
 
 #define INPUT_MAX (256 * 1024)
-#define WRITE_MAX (4 * 1024 * 1024)
 
 static const char preface[] = "PRI * HTTP/2.0\r\n";
 #define PREFACE_SIZE (sizeof preface - 1)
@@ -28,16 +27,6 @@ static const char preface[] = "PRI * HTTP/2.0\r\n";
 struct evbuffer *conn_input(const struct conn *c)
 {
 	return bufferevent_get_input(c->bev);
-}
-
-struct evbuffer *conn_output(const struct conn *c)
-{
-	return bufferevent_get_output(c->bev);
-}
-
-size_t conn_pending(const struct conn *c)
-{
-	return evbuffer_get_length(conn_output(c));
 }
 
 bool conn_allowed(struct conn *c)
@@ -52,31 +41,6 @@ void conn_prove(struct conn *c)
 	if (!c->proven)
 		c->server->n_strangers--;
 	c->proven = true;
-}
-
-/* As evbuffer_write(), through TLS. */
-static void write_tls(SSL *ssl, struct evbuffer *out)
-{
-	struct evbuffer_iovec piece;
-	int n = 1;
-
-	while (n > 0 && evbuffer_peek(out, -1, NULL, &piece, 1) > 0 && piece.iov_len > 0) {
-		n = SSL_write(ssl, piece.iov_base, (int)MIN(piece.iov_len, (size_t)WRITE_MAX));
-		if (n > 0)
-			evbuffer_drain(out, (size_t)n);
-	}
-	ERR_clear_error();
-}
-
-void conn_write_now(struct conn *c)
-{
-	struct evbuffer *out = conn_output(c);
-
-	evbuffer_unfreeze(out, 1);
-	if (!c->tls)
-		(void)evbuffer_write(out, bufferevent_getfd(c->bev));
-	else if (c->handshaken)
-		write_tls(bufferevent_openssl_get_ssl(c->bev), out);
 }
 
 void conn_set_timeout(struct conn *c, unsigned seconds)
@@ -107,6 +71,7 @@ struct conn *conn_free(struct conn *c)
 		return NULL;
 	drop_protocol(c);
 	LIST_REMOVE(c, link);
+	conn_write_cancel(c);
 	conn_prove(c);
 	c->server->stats.connections--;
 	event_del(&c->timer);
@@ -209,20 +174,26 @@ static void on_read(struct bufferevent *bev, void *arg)
 		c->ops->input(c);
 }
 
+void conn_written(struct conn *c)
+{
+	if (c->state == CONN_ENDING && conn_pending(c) == 0)
+		linger(c);
+	else if (c->state == CONN_OPEN && c->ops != NULL && conn_pending(c) <= OUTPUT_LOW)
+		c->ops->refill(c);
+}
+
 static void on_write(struct bufferevent *bev, void *arg)
 {
 	struct conn *c = arg;
 
 	(void)bev;
-	if (c->state == CONN_ENDING && conn_pending(c) == 0)
-		linger(c);
-	else if (c->state == CONN_OPEN && c->ops != NULL)
-		c->ops->drained(c);
+	conn_written(c);
+	conn_write_waited(c);
 }
 
 /* ---- TLS ---- */
 
-static void set_buffers(struct conn *c);
+static int start(struct conn *c);
 
 static void on_handshake(struct conn *c)
 {
@@ -259,8 +230,7 @@ static int make_plain(struct conn *c)
 	bufferevent_free(c->bev);
 	c->bev = bev;
 	c->tls = false;
-	set_buffers(c);
-	return bufferevent_enable(bev, EV_READ | EV_WRITE);
+	return start(c);
 }
 
 /* Closing at once would reset the connection, and the client would not see why. */
@@ -277,7 +247,7 @@ static void on_handshake_failed(struct conn *c)
 		return;
 	}
 	if (tls_is_plain_http(error))
-		evbuffer_add(conn_output(c), text, sizeof text - 1);
+		(void)conn_put(c, text, sizeof text - 1);
 	conn_end(c);
 }
 
@@ -304,15 +274,18 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 /* ---- birth ---- */
 
-static void set_buffers(struct conn *c)
+static int start(struct conn *c)
 {
 	static const struct timeval stuck = { .tv_sec = TIMEOUT_STUCK };
 
 	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
 	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
-	bufferevent_set_max_single_write(c->bev, WRITE_MAX);
+	bufferevent_set_max_single_write(c->bev, WRITE_ONCE_MAX);
 	bufferevent_set_timeouts(c->bev, NULL, &stuck);
+	if (conn_write_init(c) < 0)
+		return -1;
+	return bufferevent_enable(c->bev, EV_READ);
 }
 
 static struct bufferevent *new_bufferevent(struct server *s, int fd)
@@ -351,12 +324,11 @@ int conn_new(struct server *s, int fd)
 	c->server = s;
 	c->tls = s->tls.ctx != NULL;
 	event_assign(&c->timer, s->base, -1, 0, on_timer, c);
-	set_buffers(c);
 	LIST_INSERT_HEAD(&s->conns, c, link);
 	s->stats.connections++;
 	s->n_strangers++;
 	conn_set_timeout(c, c->tls ? TIMEOUT_REQUEST : TIMEOUT_IDLE);
-	if (bufferevent_enable(c->bev, EV_READ | EV_WRITE) < 0)
+	if (start(c) < 0)
 		conn_fail(c);
 	return 0;
 }

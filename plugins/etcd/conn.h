@@ -15,8 +15,10 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
+#include "buf.h"
 #include "peer.h"
 
+struct body;
 struct bufferevent;
 struct evbuffer;
 struct server;
@@ -25,9 +27,9 @@ struct conn;
 struct conn_ops {
 	int (*open)(struct conn *c, void **ret_ctx);  /* 0 or -ENOMEM */
 	void (*input)(struct conn *c);                /* there are bytes in conn_input() */
-	void (*drained)(struct conn *c);              /* little is left in conn_output() */
+	void (*refill)(struct conn *c);               /* little output waits: is there more? */
 	void (*timeout)(struct conn *c);              /* the time of conn_set_timeout() is over */
-	void (*goodbye)(struct conn *c);              /* the server stops: last words into output */
+	void (*goodbye)(struct conn *c);              /* the server stops: conn_put() last words */
 	void (*free)(void *ctx);                      /* accepts NULL */
 };
 
@@ -42,6 +44,7 @@ enum conn_state {
 
 struct conn {
 	LIST_ENTRY(conn) link;
+	TAILQ_ENTRY(conn) in_queue; /* of server.writes */
 	struct server *server;      /* borrowed */
 	struct bufferevent *bev;    /* owned, with its socket */
 	struct event timer;
@@ -51,6 +54,7 @@ struct conn {
 	enum peer_verdict peer;
 	bool tls, handshaken;       /* the bufferevent is one of OpenSSL; its handshake is over */
 	bool proven;                /* a request of this client was allowed */
+	bool queued, waiting;       /* see conn_write.c: in the queue; for the socket */
 };
 
 /* Seconds. A watch has none of them. */
@@ -65,6 +69,18 @@ enum {
 
 /* Below this the protocol may go on writing. */
 #define OUTPUT_LOW (256 * 1024)
+/* So much is written of one connection before others have their turn. */
+#define WRITE_ONCE_MAX (4 * 1024 * 1024)
+
+TAILQ_HEAD(conn_queue, conn);
+
+/* The connections that write at the end of this loop turn. */
+struct write_queue {
+	struct event event;
+	struct conn_queue conns; /* borrowed */
+	struct conn *turn;       /* borrowed; what it adds goes into `fresh` */
+	struct buf fresh;        /* owned */
+};
 
 /* Takes the connected socket fd in every case. Returns 0 or -ENOMEM (fd is closed then). */
 int conn_new(struct server *s, int fd);
@@ -72,16 +88,11 @@ int conn_new(struct server *s, int fd);
 struct conn *conn_free(struct conn *c);
 
 struct evbuffer *conn_input(const struct conn *c);
-struct evbuffer *conn_output(const struct conn *c);
-size_t conn_pending(const struct conn *c);
 
 /* May this peer read keys, by its uid or its certificate? The kernel is asked once. */
 bool conn_allowed(struct conn *c);
 /* A request was allowed: the connection no longer counts among those of strangers. */
 void conn_prove(struct conn *c);
-
-/* Writes what the socket takes now: the loop may not run again. */
-void conn_write_now(struct conn *c);
 
 /* seconds 0: none. */
 void conn_set_timeout(struct conn *c, unsigned seconds);
@@ -90,5 +101,29 @@ void conn_set_timeout(struct conn *c, unsigned seconds);
 void conn_end(struct conn *c);
 /* The connection ends without writing more. */
 void conn_fail(struct conn *c);
+
+/* ---- output: conn_write.c ---- */
+
+void write_queue_init(struct write_queue *q, struct event_base *base);
+void write_queue_deinit(struct write_queue *q);
+
+/* Adds output, which is written in this turn of the loop or when the socket takes it. Bytes are copied,
+ * large bodies referenced. 0 or -ENOMEM: the connection is to be failed, for something lacks. */
+int conn_put(struct conn *c, const void *data, size_t size);
+int conn_put_body(struct conn *c, struct body *body, size_t offset, size_t size);
+/* Bytes of output that the socket has not taken. */
+size_t conn_pending(const struct conn *c);
+/* Asks the protocol for output in this turn of the loop: see refill(). */
+void conn_write_later(struct conn *c);
+/* Writes what the socket takes now: the loop may not run again. */
+void conn_write_now(struct conn *c);
+
+/* For conn.c alone: a new bufferevent is there (0 or -1), the socket that was waited for has taken
+ * some, the connection ends. */
+int conn_write_init(struct conn *c);
+void conn_write_waited(struct conn *c);
+void conn_write_cancel(struct conn *c);
+/* In conn.c, for conn_write.c alone: a socket has taken some. */
+void conn_written(struct conn *c);
 
 #endif

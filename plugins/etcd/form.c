@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "pbwrite.h"
+
 /* FNV-1a, 64 bits: stable over builds and machines; the top bit stays clear for signed readers. */
 static uint64_t hash(const char *salt, const char *text)
 {
@@ -19,13 +21,21 @@ static uint64_t hash(const char *salt, const char *text)
 	return h >> 1 | 1;
 }
 
-void ids_init(struct ids *ids, const char *prefix)
+void ids_set(struct ids *ids, uint64_t cluster, uint64_t member)
 {
-	ids->cluster = hash("meshd cluster ", prefix);
-	ids->member = hash("meshd member ", prefix);
+	uint8_t *end = put_int(put_int(ids->pb, 1, (int64_t)cluster), 2, (int64_t)member);
+
+	ids->pb_len = (size_t)(end - ids->pb);
+	ids->cluster = cluster;
+	ids->member = member;
 	ids->json_len = (size_t)snprintf(ids->json, sizeof ids->json,
 					 "{\"cluster_id\":\"%" PRIu64 "\",\"member_id\":\"%" PRIu64
-					 "\"", ids->cluster, ids->member);
+					 "\"", cluster, member);
+}
+
+void ids_init(struct ids *ids, const char *prefix)
+{
+	ids_set(ids, hash("meshd cluster ", prefix), hash("meshd member ", prefix));
 }
 
 struct mesh_kv event_kv(const struct mesh_event *event)

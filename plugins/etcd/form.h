@@ -25,9 +25,12 @@ struct ids {
 	uint64_t cluster, member;
 	char json[128]; /* the start of every JSON header, up to the value of "revision" or its place */
 	size_t json_len;
+	uint8_t pb[24]; /* the first two fields of a header in protobuf */
+	size_t pb_len;
 };
 
 void ids_init(struct ids *ids, const char *prefix);
+void ids_set(struct ids *ids, uint64_t cluster, uint64_t member);
 
 struct status {
 	int64_t revision, db_size;

@@ -42,15 +42,13 @@ static void finish(struct buf *b, size_t tail)
 
 static void add_header(struct buf *b, const struct ids *ids, int64_t revision)
 {
-	size_t size = int_size((int64_t)ids->cluster) + int_size((int64_t)ids->member) +
-		      int_size(revision) + int_size(RAFT_TERM);
+	size_t size = ids->pb_len + int_size(revision) + int_size(RAFT_TERM);
 	uint8_t *p;
 
 	if (buf_reserve(b, size + 11) < 0)
 		return;
 	p = put_len(b->data + b->len, 1, size);
-	p = put_int(p, 1, (int64_t)ids->cluster);
-	p = put_int(p, 2, (int64_t)ids->member);
+	p = mempcpy(p, ids->pb, ids->pb_len);
 	p = put_int(p, 3, revision);
 	p = put_int(p, 4, RAFT_TERM);
 	b->len = (size_t)(p - b->data);

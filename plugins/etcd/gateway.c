@@ -263,7 +263,7 @@ static void check_unfinished(struct gateway *gw)
 		reply_error(&r, &err);
 		conn_end(gw->conn);
 	} else if (http1_take_expect(&gw->http) &&
-		   evbuffer_add(conn_output(gw->conn), go_on, sizeof go_on - 1) < 0) {
+		   conn_put(gw->conn, go_on, sizeof go_on - 1) < 0) {
 		conn_fail(gw->conn);
 	}
 }
@@ -321,7 +321,7 @@ static void gateway_input(struct conn *c)
 		set_timeout(gw, reading);
 }
 
-static void gateway_drained(struct conn *c)
+static void gateway_refill(struct conn *c)
 {
 	struct gateway *gw = c->ctx;
 
@@ -366,7 +366,7 @@ static void gateway_free(void *ctx)
 const struct conn_ops gateway_ops = {
 	.open = gateway_open,
 	.input = gateway_input,
-	.drained = gateway_drained,
+	.refill = gateway_refill,
 	.timeout = gateway_timeout,
 	.goodbye = gateway_goodbye,
 	.free = gateway_free,

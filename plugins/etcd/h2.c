@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
-#include <event2/event.h>
 #include <string.h>
 
 #include "server.h"
@@ -20,11 +19,6 @@
 size_t h2_pending(const struct h2 *h2)
 {
 	return h2->out_size + conn_pending(h2->conn);
-}
-
-void h2_flush_later(struct h2 *h2)
-{
-	event_active(&h2->flush, EV_TIMEOUT, 1);
 }
 
 /* ---- floods ---- */
@@ -177,7 +171,7 @@ static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t len
 	(void)flags;
 	if (conn_pending(h2->conn) > OUTPUT_HIGH)
 		return NGHTTP2_ERR_WOULDBLOCK;
-	if (evbuffer_add(conn_output(h2->conn), data, len) < 0)
+	if (conn_put(h2->conn, data, len) < 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	return (ssize_t)len;
 }
@@ -191,8 +185,7 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
 	(void)frame;
 	if (conn_pending(h2->conn) > OUTPUT_HIGH)
 		return NGHTTP2_ERR_WOULDBLOCK;
-	if (evbuffer_add(conn_output(h2->conn), head, FRAME_HEAD_SIZE) < 0 ||
-	    h2_stream_write(source->ptr, len) < 0)
+	if (conn_put(h2->conn, head, FRAME_HEAD_SIZE) < 0 || h2_stream_write(source->ptr, len) < 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	return 0;
 }
@@ -215,16 +208,6 @@ static void flush(struct h2 *h2)
 		conn_end(h2->conn);
 	else
 		set_timeout(h2);
-}
-
-static void on_flush(evutil_socket_t fd, short what, void *arg)
-{
-	struct h2 *h2 = arg;
-
-	(void)fd;
-	(void)what;
-	if (h2->conn->state == CONN_OPEN)
-		flush(h2);
 }
 
 static void h2_input(struct conn *c)
@@ -252,7 +235,7 @@ static void h2_input(struct conn *c)
 	flush(h2);
 }
 
-static void h2_drained(struct conn *c)
+static void h2_refill(struct conn *c)
 {
 	struct h2 *h2 = c->ctx;
 
@@ -264,6 +247,8 @@ static void goodbye(struct conn *c)
 {
 	struct h2 *h2 = c->ctx;
 
+	/* Events first: behind GOAWAY nothing is sent any more. */
+	(void)nghttp2_session_send(h2->session);
 	if (nghttp2_session_terminate_session(h2->session, NGHTTP2_NO_ERROR) == 0)
 		(void)nghttp2_session_send(h2->session);
 }
@@ -327,7 +312,6 @@ static int h2_open(struct conn *c, void **ret_ctx)
 		return -ENOMEM;
 	h2->conn = c;
 	LIST_INIT(&h2->streams);
-	event_assign(&h2->flush, c->server->base, -1, 0, on_flush, h2);
 	if (new_session(h2) < 0 || nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings,
 							   ARRAY_SIZE(settings)) != 0) {
 		h2_ops.free(h2);
@@ -344,7 +328,6 @@ static void h2_free(void *ctx)
 
 	if (h2 == NULL)
 		return;
-	event_del(&h2->flush);
 	nghttp2_session_del(h2->session);
 	while ((st = LIST_FIRST(&h2->streams)) != NULL)
 		h2_stream_free(st);
@@ -354,7 +337,7 @@ static void h2_free(void *ctx)
 const struct conn_ops h2_ops = {
 	.open = h2_open,
 	.input = h2_input,
-	.drained = h2_drained,
+	.refill = h2_refill,
 	.timeout = h2_timeout,
 	.goodbye = goodbye,
 	.free = h2_free,

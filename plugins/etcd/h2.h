@@ -7,7 +7,6 @@
 #ifndef ETCD_H2_H
 #define ETCD_H2_H
 
-#include <event2/event_struct.h>
 #include <nghttp2/nghttp2.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -74,7 +73,6 @@ struct h2 {
 	size_t in_size;            /* bytes of unfinished messages on all streams */
 	struct bucket control, resets;
 	unsigned n_continuations;  /* of the header block that is arriving */
-	struct event flush;        /* output was queued outside of h2_ops */
 };
 
 /* A stream begins. NULL: no memory. */
@@ -98,7 +96,5 @@ int h2_stream_write(struct h2_stream *st, size_t length);
 
 /* Bytes that the client has not taken yet, of the whole connection. */
 size_t h2_pending(const struct h2 *h2);
-/* Have the session written in this turn of the loop. */
-void h2_flush_later(struct h2 *h2);
 
 #endif

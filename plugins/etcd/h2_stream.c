@@ -7,7 +7,6 @@
 #include "h2.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
 #include <stdio.h>
 
 #include "access.h"
@@ -221,17 +220,17 @@ ssize_t h2_stream_read(struct h2_stream *st, size_t length, uint32_t *flags)
 }
 
 /* Moves up to `length` bytes of one piece; *ret_size says how many. */
-static int write_piece(struct evbuffer *out, struct h2_piece *p, size_t length, size_t *ret_size)
+static int write_piece(struct conn *c, struct h2_piece *p, size_t length, size_t *ret_size)
 {
 	size_t offset, n;
 
 	if (p->done < p->head_size) {
 		*ret_size = n = MIN(length, p->head_size - p->done);
-		return evbuffer_add(out, p->head + p->done, n) < 0 ? -ENOMEM : 0;
+		return conn_put(c, p->head + p->done, n);
 	}
 	offset = p->done - p->head_size;
 	*ret_size = n = MIN(length, p->body->size - offset);
-	return body_write(out, p->body, offset, n);
+	return conn_put_body(c, p->body, offset, n);
 }
 
 int h2_stream_write(struct h2_stream *st, size_t length)
@@ -240,7 +239,7 @@ int h2_stream_write(struct h2_stream *st, size_t length)
 		struct h2_piece *p = STAILQ_FIRST(&st->out);
 		size_t n = 0, size = p->head_size + (p->body != NULL ? p->body->size : 0);
 
-		if (write_piece(conn_output(st->h2->conn), p, length, &n) < 0)
+		if (write_piece(st->h2->conn, p, length, &n) < 0)
 			return -ENOMEM;
 		p->done += n;
 		length -= n;
@@ -263,7 +262,7 @@ static void watch_send(struct watch_stream *ws, const struct watch_head *head, s
 	form_grpc.watch_head(b, &ws->server->ids, head, tail != NULL ? tail->size : 0);
 	push(st, b, tail);
 	wake(st);
-	h2_flush_later(st->h2);
+	conn_write_later(st->h2->conn);
 }
 
 static size_t watch_pending(const struct watch_stream *ws)

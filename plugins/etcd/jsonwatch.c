@@ -5,7 +5,6 @@
  */
 #include "jsonwatch.h"
 
-#include <event2/buffer.h>
 #include <stdio.h>
 
 #include "conn.h"
@@ -30,19 +29,18 @@ static void send_http_head(struct jsonwatch *w)
 
 static int write_line(struct jsonwatch *w, const struct buf *head, struct body *tail)
 {
-	struct evbuffer *out = conn_output(w->conn);
 	size_t size = head->len + (tail != NULL ? tail->size : 0) + 3;
 	char prefix[24];
 	int n = snprintf(prefix, sizeof prefix, "%zx\r\n", size), r = buf_error(head);
 
 	if (r == 0 && w->chunked)
-		r = evbuffer_add(out, prefix, (size_t)n);
+		r = conn_put(w->conn, prefix, (size_t)n);
 	if (r == 0)
-		r = evbuffer_add(out, head->data, head->len);
+		r = conn_put(w->conn, head->data, head->len);
 	if (r == 0 && tail != NULL)
-		r = body_write(out, tail, 0, tail->size);
+		r = conn_put_body(w->conn, tail, 0, tail->size);
 	if (r == 0)
-		r = evbuffer_add(out, line_end, w->chunked ? 5 : 3);
+		r = conn_put(w->conn, line_end, w->chunked ? 5 : 3);
 	return r;
 }
 

@@ -6,7 +6,6 @@
 #include "reply.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -21,7 +20,7 @@
 
 static void add(const struct reply *r, const void *data, size_t size)
 {
-	if (evbuffer_add(conn_output(r->conn), data, size) < 0)
+	if (conn_put(r->conn, data, size) < 0)
 		conn_fail(r->conn);
 }
 
@@ -68,7 +67,7 @@ void reply_text(const struct reply *r, int status, const char *type, const char 
 void reply_body(const struct reply *r, struct body *body)
 {
 	reply_head(r, 200, TYPE_JSON, HEADER_GRPC, (int64_t)body->size);
-	if (body_write(conn_output(r->conn), body, 0, body->size) < 0)
+	if (conn_put_body(r->conn, body, 0, body->size) < 0)
 		conn_fail(r->conn);
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "conn.h"
 #include "listener.h"
 
 const char *server_date(struct server *s)
@@ -40,6 +39,7 @@ int server_new(struct mesh_host *host, struct server **ret_server)
 	options_read(&s->options, host);
 	ids_init(&s->ids, s->options.prefix);
 	LIST_INIT(&s->conns);
+	write_queue_init(&s->writes, s->base);
 	watch_hub_init(&s->hub, s);
 	peers_init(&s->peers);
 	r = cache_init(&s->cache, s->base);
@@ -104,6 +104,7 @@ struct server *server_free(struct server *s)
 	if (s == NULL)
 		return NULL;
 	server_shutdown(s);
+	write_queue_deinit(&s->writes);
 	cache_deinit(&s->cache);
 	watch_hub_deinit(&s->hub);
 	auth_deinit(&s->auth);

@@ -13,6 +13,7 @@
 
 #include "auth.h"
 #include "cache.h"
+#include "conn.h"
 #include "form.h"
 #include "loglimit.h"
 #include "meshd/plugin.h"
@@ -20,7 +21,6 @@
 #include "tls.h"
 #include "watch.h"
 
-struct conn;
 struct listener;
 
 struct options {
@@ -47,6 +47,7 @@ struct server {
 	struct listener *listeners;     /* owned array */
 	size_t n_listeners;
 	struct conn_list conns;         /* owned */
+	struct write_queue writes;
 	size_t n_strangers;             /* connections of which no request was allowed yet */
 	struct watch_hub hub;
 	struct cache cache;

@@ -15,10 +15,10 @@
 
 static struct ids lab_ids(void)
 {
-	struct ids ids = { .cluster = UINT64_C(324952591200643719),
-			   .member = UINT64_C(3319814642761637952), .json = HEADER };
+	struct ids ids;
 
-	ids.json_len = strlen(ids.json);
+	ids_set(&ids, UINT64_C(324952591200643719), UINT64_C(3319814642761637952));
+	assert_string_equal(ids.json, HEADER);
 	return ids;
 }
 
