@@ -130,6 +130,25 @@ static void test_filters_without_a_kind(void **unused)
 	mesh_close(&m);
 }
 
+#define MATCHED(type)                                                                              \
+	"{name: f, typed_config: {\"@type\": "                                                     \
+	"type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher, "            \
+	"extension_config: {name: i, typed_config: {\"@type\": " TYPE_HTTP type "}}}}"
+
+static void test_filters_behind_a_matcher(void **unused)
+{
+	struct mesh m;
+
+	hcm_make(&m, (struct hcm_text){ .filters = MATCHED("rbac.v3.RBAC") });
+	assert_true(shut(&m, "x"));
+	assert_finding(&m, "closed", "http_filters[0].typed_config", "a matcher cannot turn on");
+	mesh_close(&m);
+	hcm_make(&m, (struct hcm_text){ .filters = MATCHED("fault.v3.HTTPFault") });
+	assert_false(shut(&m, "x"));
+	assert_finding(&m, "warn", "http_filters[0].typed_config", "is left out");
+	mesh_close(&m);
+}
+
 /* A filter may be written as a Struct that names its type. */
 static void test_typed_structs_are_read(void **unused)
 {
@@ -223,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_weights_must_agree),
 		cmocka_unit_test(test_settings_of_another_type),
 		cmocka_unit_test(test_filters_without_a_kind),
+		cmocka_unit_test(test_filters_behind_a_matcher),
 		cmocka_unit_test(test_typed_structs_are_read),
 		cmocka_unit_test(test_discovered_filters),
 		cmocka_unit_test(test_default_of_a_discovered_filter),

@@ -8,6 +8,7 @@
 
 #include "any.h"
 #include "coverage.h"
+#include "envoy/extensions_common_matching_v3.pb-c.h"
 #include "filter.h"
 #include "registry.h"
 #include "scope.h"
@@ -15,6 +16,7 @@
 
 typedef Envoy__Config__Core__V3__ExtensionConfigSource extension_source;
 typedef Envoy__Config__Core__V3__TypedExtensionConfig extension;
+typedef Envoy__Extensions__Common__Matching__V3__ExtensionWithMatcher matched_extension;
 
 const struct filter_kind *filter_kind_of(const char *type)
 {
@@ -39,6 +41,38 @@ static void filter_add(struct job *job, struct filters *filters, const struct fi
 	filters->list[filters->n++] = filter;
 }
 
+/* May a filter of this type refuse requests? */
+static bool type_guards(const char *type)
+{
+	const struct type_cover *row = coverage_type(type);
+	const struct filter_kind *kind = filter_kind_of(type);
+
+	return (row != NULL && row->class == TYPE_SECURITY) || (kind != NULL && kind->security);
+}
+
+/* A filter that a matcher turns on for some requests: what it guards is closed to all. */
+static bool filter_matched(struct job *job, struct filters *filters, struct filter *filter,
+			   const struct path *at)
+{
+	const matched_extension *m = (const matched_extension *)filter->config;
+	const char *type;
+
+	if (m == NULL ||
+	    m->base.descriptor !=
+		    &envoy__extensions__common__matching__v3__extension_with_matcher__descriptor)
+		return false;
+	type = m->extension_config != NULL ? any_type(job, m->extension_config->typed_config) : "";
+	if (type_guards(type)) {
+		job_note(job, at, B_CLOSED,
+			 "a matcher cannot turn on '%s' in APISIX; what it governs answers 403", type);
+		filter_add(job, filters, filter);
+	} else {
+		job_note(job, at, B_WARN,
+			 "a matcher cannot turn on '%s' in APISIX; the filter is left out", type);
+	}
+	return true;
+}
+
 /* A configuration, wherever it came from; `at` is the place of the Any. */
 static void filter_open(struct job *job, struct filters *filters, const xds_http_filter *from,
 			const pb_any *any, const struct path *at)
@@ -54,6 +88,8 @@ static void filter_open(struct job *job, struct filters *filters, const xds_http
 		.at = at,
 	};
 
+	if (filter_matched(job, filters, &filter, at))
+		return;
 	if (filter.kind != NULL) {
 		if (row != NULL && row->class == TYPE_USED)
 			walk_any(job, any, at);
@@ -118,11 +154,9 @@ static void missing(struct job *job, struct filters *filters, const xds_http_fil
 
 	for (size_t i = 0; i < source->n_type_urls; i++) {
 		const struct type_cover *row = coverage_type(source->type_urls[i]);
-		const struct filter_kind *kind = filter_kind_of(source->type_urls[i]);
 		struct filter filter = { .name = from->name, .off = from->disabled, .at = at };
 
-		if (row == NULL ||
-		    (row->class != TYPE_SECURITY && (kind == NULL || !kind->security)))
+		if (row == NULL || !type_guards(source->type_urls[i]))
 			continue;
 		filter.type = row->name;
 		job_note(job, at, B_CLOSED,
