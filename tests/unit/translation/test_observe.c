@@ -173,7 +173,8 @@ static void test_other_tracers(void **unused)
 	make(&m, ", tracing: {}", NULL);
 	assert_finding(&m, "info", "tracing", "no provider");
 	mesh_close(&m);
-	text = hcm_text((struct hcm_text){ .hcm = ", tracing: {" ZIPKIN "}, access_log: [" LOG("stream.v3.StdoutAccessLog", "") "]" });
+	text = hcm_text((struct hcm_text){ .hcm = ", tracing: {" ZIPKIN "}, access_log: [" LOG(
+						   "stream.v3.StdoutAccessLog", "") "]" });
 	mesh_open(&m, &options);
 	mesh_add(&m, text);
 	mesh_add(&m, COLLECTOR("z", "10.0.0.9"));

@@ -24,9 +24,10 @@ static double share_of(const Envoy__Type__V3__Percent *p)
 }
 
 /* Both decisions of Envoy look at the same number of a request, so the smaller share counts. */
-static double ratio_of(const Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager__Tracing *t)
+static double ratio_of(const xds_hcm *hcm)
 {
-	double random = share_of(t->random_sampling), overall = share_of(t->overall_sampling);
+	double random = share_of(hcm->tracing->random_sampling);
+	double overall = share_of(hcm->tracing->overall_sampling);
 
 	return random < overall ? random : overall;
 }
@@ -134,7 +135,7 @@ void tracer_read(struct job *job, const struct scope *scope, struct tracer *ret)
 		ret->plugin = NULL;
 		return;
 	}
-	ret->ratio = ratio_of(scope->hcm->tracing);
+	ret->ratio = ratio_of(scope->hcm);
 	if (ret->ratio <= 0)
 		job_note(job, &here, B_INFO, "0 %% of the requests are traced, so none is");
 	tracer_tags(job, ret, scope->hcm->tracing->custom_tags, scope->hcm->tracing->n_custom_tags,
