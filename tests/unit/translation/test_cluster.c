@@ -47,7 +47,7 @@ static void test_types(void **unused)
 		"[{\"host\":\"db.x\",\"port\":1,\"weight\":1}]");
 	mesh_make(&m, CLUSTER(", cluster_type: {name: d, typed_config: {\"@type\": "
 			      "type.googleapis.com/"
-			      "envoy.extensions.clusters.aggregate.v3.ClusterConfig}}"));
+			      "envoy.extensions.clusters.redis.v3.RedisClusterConfig}}"));
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes"), "[]");
 	assert_finding(&m, "skip", "cluster_type", "503");
 	mesh_close(&m);

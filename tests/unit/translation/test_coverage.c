@@ -115,10 +115,9 @@ static void test_unknown_things_are_said(void **unused)
 		     "auto_config: {}}\n");
 	mesh_run(&m);
 	assert_finding(&m, "info", "", "field number 999 of envoy.config.cluster.v3.Cluster");
-	assert_finding(&m, "warn", "outlier_detection", "not detected");
+	assert_finding(&m, "warn", "outlier_detection", "comes back when it accepts a connection");
 	assert_finding(&m, "info", "dns_lookup_family", "resolver");
-	assert_finding(&m, "warn", "health_checks", "not translated");
-	assert_finding(&m, "warn", "circuit_breakers", "limits");
+	assert_finding(&m, "warn", "circuit_breakers.thresholds[0]", "connections are not limited");
 	assert_finding(&m, "info", "typed_extension_protocol_options[\"x\"].auto_config",
 		       "HTTP/1.1");
 	mesh_close(&m);

@@ -10,16 +10,22 @@
 
 /* What routes must know; notes of this reading are of no interest. r may be NULL: not there. */
 struct cluster_facts cluster_read(struct job *job, const struct resource *r);
+bool cluster_facts_equal(const struct cluster_facts *a, const struct cluster_facts *b);
 
-/* One upstream for each variant. r NULL: routes name a cluster that is not there; it gets no nodes (503). */
-void cluster_write(struct job *job, const char *name, const struct resource *r, const struct variant *const *variants,
-		   size_t n_variants);
+/*
+ * One upstream for each variant. r NULL: routes name a cluster that is not there; it gets no nodes (503).
+ * Returns what cluster_read() would: the endpoints may have changed a fact since that was asked.
+ */
+struct cluster_facts cluster_write(struct job *job, const char *name, const struct resource *r,
+				   const struct variant *const *variants, size_t n_variants);
 
 struct up_node {
 	const char *host;
 	uint32_t port;
 	uint64_t weight;
 	int64_t priority;
+	const char *hostname;		/* "": none */
+	const Envoy__Config__Endpoint__V3__Endpoint *endpoint;	/* where it was read */
 };
 
 /*
@@ -48,30 +54,5 @@ struct upstream_tls {
 };
 
 void upstream_tls_read(struct job *job, const xds_cluster *cluster, const struct path *at, struct upstream_tls *ret);
-
-/* How a cluster balances. */
-struct cluster_lb {
-	const char *type;		/* roundrobin, least_conn; a variant with a hash makes it chash */
-	bool hashes, random;
-	bool localities;		/* the weights of localities count */
-};
-
-/* lb.c */
-struct cluster_lb cluster_lb(struct job *job, const xds_cluster *cluster, const struct path *at);
-
-/* endpoint.c */
-struct up_nodes {
-	struct up_node *list;		/* in the arena; by priority, host, port */
-	size_t n, cap;
-};
-
-struct endpoint_options {
-	bool localities;		/* the weights of localities count */
-	bool panic;			/* with no healthy endpoint all are used */
-	bool names;			/* addresses may be names */
-};
-
-void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at, const struct endpoint_options *options,
-		    struct up_nodes *ret);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster.h"
+#include "upstream.h"
 
 #define DEGRADED 1000 /* further back in priority than any other */
 #define LOCALITY_SCALE 1000000.0
@@ -67,6 +67,24 @@ static void node_add(struct reading *r, struct up_node node)
 		nodes->list[nodes->n++] = node;
 }
 
+/* The name that Host can become: of a DNS cluster, without one of its own, what is resolved. */
+static const char *endpoint_hostname(const struct reading *r, const xds_endpoint *endpoint,
+				     const xds_socket_address *socket)
+{
+	if (endpoint->endpoint->hostname[0] != '\0')
+		return endpoint->endpoint->hostname;
+	return r->options->names ? socket->address : "";
+}
+
+/* Are its requests wanted: is it in the subset, and healthy if that counts? */
+static bool endpoint_in(const struct reading *r, const xds_endpoint *endpoint)
+{
+	const struct subset *subset = r->options->subset;
+
+	return subset == NULL || subset->kind == SUBSET_ALL ||
+	       subset_has(subset, metadata_of(endpoint->metadata, "envoy.lb"));
+}
+
 /* factor: what the locality's weight makes of an endpoint's; 0: it stands for itself. */
 static void endpoint_read(struct reading *r, const xds_endpoint *endpoint, int64_t priority,
 			  double factor, const struct path *at)
@@ -93,20 +111,29 @@ static void endpoint_read(struct reading *r, const xds_endpoint *endpoint, int64
 		scaled = round((double)node.weight * factor);
 		node.weight = scaled < 1 ? 1 : (uint64_t)scaled;
 	}
-	node.priority = -priority;
+	node.endpoint = endpoint->endpoint;
+	node.hostname = endpoint_hostname(r, endpoint, socket);
+	node.priority = -priority - r->options->behind;
 	if (endpoint->health_status == XDS_CORE(HEALTH_STATUS__DEGRADED))
 		node.priority -= DEGRADED;
 	node_add(r, node);
 }
 
-/* The sum of what counts in a locality. */
-static double locality_sum(const struct reading *r, const xds_locality *locality)
+/* The sum of what counts in a locality. ret_share: how much of its endpoints is in the subset. */
+static double locality_sum(const struct reading *r, const xds_locality *locality,
+			   double *ret_share)
 {
 	double sum = 0;
+	size_t in = 0;
 
-	for (size_t i = 0; i < locality->n_lb_endpoints; i++)
+	for (size_t i = 0; i < locality->n_lb_endpoints; i++) {
+		if (!endpoint_in(r, locality->lb_endpoints[i]))
+			continue;
+		in++;
 		if (!r->healthy_only || usable(locality->lb_endpoints[i]))
 			sum += uint32_of(locality->lb_endpoints[i]->load_balancing_weight, 1);
+	}
+	*ret_share = in > 0 ? (double)in / (double)locality->n_lb_endpoints : 0;
 	return sum;
 }
 
@@ -125,7 +152,7 @@ static void locality_read(struct reading *r, const xds_locality *locality, doubl
 			  const struct path *at)
 {
 	uint32_t weight = uint32_of(locality->load_balancing_weight, 0);
-	double sum = locality_sum(r, locality), factor = 0;
+	double share, sum = locality_sum(r, locality, &share), factor = 0;
 
 	if (r->options->localities && weight == 0)
 		return;
@@ -134,10 +161,13 @@ static void locality_read(struct reading *r, const xds_locality *locality, doubl
 			 "a lower priority gets requests when no node above it answers; Envoy begins "
 			 "earlier");
 	if (r->options->localities && sum > 0)
-		factor = weight / heaviest / sum * LOCALITY_SCALE;
+		factor = weight / heaviest / sum * LOCALITY_SCALE *
+			 (r->options->scale_localities ? share : 1);
 	for (size_t i = 0; i < locality->n_lb_endpoints; i++) {
 		struct path here = PATH_INDEX(at, "lb_endpoints", i);
 
+		if (!endpoint_in(r, locality->lb_endpoints[i]))
+			continue;
 		if (r->healthy_only && !usable(locality->lb_endpoints[i]))
 			r->unhealthy++;
 		else
@@ -226,5 +256,19 @@ void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at,
 	nodes_merge(&r.nodes);
 	if (options->localities)
 		nodes_reduce(&r.nodes);
+	if (options->subset != NULL && options->subset->single_host && r.nodes.n > 1)
+		r.nodes.n = 1;
 	*ret = r.nodes;
+}
+
+bool endpoints_any(const xds_cla *cla, const struct subset *subset)
+{
+	struct endpoint_options options = { .subset = subset };
+	struct reading r = { .options = &options };
+
+	for (size_t i = 0; i < cla->n_endpoints; i++)
+		for (size_t k = 0; k < cla->endpoints[i]->n_lb_endpoints; k++)
+			if (endpoint_in(&r, cla->endpoints[i]->lb_endpoints[k]))
+				return true;
+	return false;
 }

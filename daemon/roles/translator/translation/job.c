@@ -128,6 +128,8 @@ struct use *job_use(struct job *job, enum rt type, const char *name)
 struct resource *job_find(struct job *job, enum rt type, const char *name)
 {
 	(void)job_use(job, type, name);
+	if (type == RT_CLUSTER)
+		(void)job_use(job, type, job_concat(job, CLUSTER_WHOLE, name, NULL));
 	return job->ops->find(job->arg, type, name);
 }
 
@@ -142,6 +144,22 @@ struct cluster_facts job_facts(struct job *job, const char *cluster)
 	if (use != NULL)
 		use->facts = arena_memdup(job->arena, &facts, sizeof facts);
 	return facts;
+}
+
+void job_hush(const struct job *job, struct out *scratch, struct job *ret_quiet)
+{
+	*scratch = (struct out){ 0 };
+	*ret_quiet = *job;
+	ret_quiet->out = scratch;
+	ret_quiet->uses = (struct uses){ 0 };
+}
+
+void job_unhush(struct job *job, struct out *scratch, const struct job *quiet)
+{
+	for (size_t i = 0; i < scratch->n_deps; i++)
+		(void)job_use(job, scratch->deps[i].type, scratch->deps[i].name);
+	job->failed |= quiet->failed || out_error(scratch) < 0;
+	out_deinit(scratch);
 }
 
 struct naming {

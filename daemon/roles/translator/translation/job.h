@@ -30,7 +30,11 @@ struct cluster_facts {
 	bool exists;
 	bool hashes;			/* ring hash or Maglev: a route's hash_policy has an effect */
 	bool original;			/* it goes to where the client was going (ORIGINAL_DST) */
+	bool subsets;			/* a route's metadata_match has an effect */
+	bool grpc_apart;		/* gRPC is sent over HTTP/2, all else over HTTP/1.1: a variant for each */
 	int64_t connect_ms;
+	uint32_t requests_max;		/* at once; UINT32_MAX: any number */
+	uint32_t drop;			/* this share of requests, in millionths */
 };
 
 struct job_ops {
@@ -78,11 +82,22 @@ const struct path *path_keep(struct job *job, const struct path *at);
 
 /* What this unit knows of a resource; the first time marks the dependency. NULL: out of memory. */
 struct use *job_use(struct job *job, enum rt type, const char *name);
-/* The active resource, and a mark that this unit depends on it. */
+/*
+ * The active resource, and a mark that this unit depends on it. On a cluster: on all of it, while those who ask for
+ * its facts depend on these alone.
+ */
 struct resource *job_find(struct job *job, enum rt type, const char *name);
 struct cluster_facts job_facts(struct job *job, const char *cluster);
+/*
+ * The same job with notes of its own, which are dropped: for reading what another unit reports on. What is read
+ * counts as read by this one when job_unhush() ends it.
+ */
+void job_hush(const struct job *job, struct out *scratch, struct job *ret_quiet);
+void job_unhush(struct job *job, struct out *scratch, const struct job *quiet);
 /* Stands for the set of all clusters where a resource's name is expected; no resource is called that. */
 #define CLUSTERS_ALL ""
+/* Stands for all of a cluster, put before its name. */
+#define CLUSTER_WHOLE "\001"
 /* The names of all clusters, sorted; the unit is done again when one comes or goes, not when one changes. */
 const struct strs *job_clusters(struct job *job);
 

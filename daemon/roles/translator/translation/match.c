@@ -9,14 +9,10 @@
 
 #include "expr.h"
 
-static enum match_result match_grpc(struct job *job, const xds_route_match *match,
-				    struct rule *rule)
+void match_grpc(struct job *job, struct strs *vars)
 {
-	if (match->grpc != NULL)
-		strs_add(job, &rule->vars,
-			 expr_op(job, "http_content_type", "~~",
-				 "\\Aapplication/grpc(?:\\+.*)?\\z"));
-	return MATCH_OK;
+	strs_add(job, vars,
+		 expr_op(job, "http_content_type", "~~", "\\Aapplication/grpc(?:\\+.*)?\\z"));
 }
 
 static enum match_result match_fraction(struct job *job, const xds_route_match *match,
@@ -102,7 +98,8 @@ static enum match_result match_conditions(struct job *job, const xds_route_match
 
 	r = match_worse(r, match_query(job, match, at, rule));
 	r = match_worse(r, match_cookies(job, match, at, rule));
-	r = match_worse(r, match_grpc(job, match, rule));
+	if (match->grpc != NULL)
+		match_grpc(job, &rule->vars);
 	r = match_worse(r, match_tls(job, match, at, rule));
 	r = match_worse(r, match_fraction(job, match, at));
 	return match_worse(r, match_unsupported(job, match, at));

@@ -21,6 +21,9 @@ enum match_result {
 enum match_result match_route(struct job *job, const xds_route_match *match, const struct path *at, bool denies,
 			      struct rule *rule);
 
+/* The condition that a request is gRPC, added to `vars`. */
+void match_grpc(struct job *job, struct strs *vars);
+
 /* path.c: the path_specifier alone. */
 enum match_result match_path(struct job *job, const xds_route_match *match, const struct path *at,
 			     struct rule *rule);

@@ -6,8 +6,6 @@
  *
  * Called by action.c.  The unit is done again when a cluster comes or goes.
  */
-#include <string.h>
-
 #include "action.h"
 #include "expr.h"
 #include "json.h"
@@ -17,20 +15,16 @@
 #define NAMED_MAX 500
 
 static void write_rule(struct job *job, struct json *j, const char *var, const char *cluster,
-		       const char *upstream)
+		       const struct variant *v)
 {
-	const char *condition = expr_op(job, var, "==", cluster);
+	const char *upstream = job_upstream(job, cluster, v);
+	struct strs conditions = { 0 };
 
+	strs_add(job, &conditions, expr_op(job, var, "==", cluster));
+	if (v->grpc)
+		match_grpc(job, &conditions);
 	json_obj_open(j);
-	json_key(j, "match");
-	json_arr_open(j);
-	json_obj_open(j);
-	json_key(j, "vars");
-	json_arr_open(j);
-	json_raw(j, condition, strlen(condition));
-	json_arr_close(j);
-	json_obj_close(j);
-	json_arr_close(j);
+	split_match(j, &conditions);
 	json_key(j, "weighted_upstreams");
 	json_arr_open(j);
 	json_obj_open(j);
@@ -53,8 +47,11 @@ static const char *rules_json(struct job *job, const char *var, const struct str
 	for (size_t i = 0; i < n; i++) {
 		struct variant v = variant_for(job, clusters->list[i], wanted, rule);
 
-		write_rule(job, &j, var, clusters->list[i],
-			   job_upstream(job, clusters->list[i], &v));
+		v.grpc = job_facts(job, clusters->list[i]).grpc_apart;
+		if (v.grpc)
+			write_rule(job, &j, var, clusters->list[i], &v);
+		v.grpc = false;
+		write_rule(job, &j, var, clusters->list[i], &v);
 	}
 	json_arr_close(&j);
 	json_obj_close(&j);

@@ -212,19 +212,13 @@ void rewrite_host(struct job *job, const xds_route_action *action, const struct 
 		host_literal(job, action->host_rewrite_literal, &here, variant, rewrite);
 		return;
 	case XDS_ROUTE(ROUTE_ACTION__HOST_REWRITE_SPECIFIER_AUTO_HOST_REWRITE):
-		here.field = "auto_host_rewrite";
-		if (!bool_of(action->auto_host_rewrite, false))
-			return;
-		variant->pass_node = true;
-		job_note(job, &here, B_WARN,
-			 "Host becomes the node's address, with its port unless that is 80 or 443");
+		/* What that is, and what is lost with it, the cluster knows (upstream.c). */
+		variant->pass_node = bool_of(action->auto_host_rewrite, false);
 		return;
 	case XDS_ROUTE(ROUTE_ACTION__HOST_REWRITE_SPECIFIER__NOT_SET):
 		return;
 	default:
-		here.field = protobuf_c_message_descriptor_get_field(
-				     action->base.descriptor, action->host_rewrite_specifier_case)
-				     ->name;
+		here.field = "host_rewrite_specifier";
 		job_note(
 			job, &here, B_WARN,
 			"this way to rewrite Host cannot be said in APISIX; the request's own is kept");

@@ -59,6 +59,7 @@ struct rule {
 	bool no_upstream;		/* an inline upstream without nodes: 503 */
 	int64_t connect_ms, io_ms;	/* 0: no timeouts of its own */
 	bool websocket;
+	uint32_t drop;			/* this share of requests, in millionths, for overload */
 	const char *config_id;		/* of a plugin_config that adds plugins; NULL: none */
 	bool named_rest;		/* "*rest" instead of "*", which grpc-web would take for the path */
 	bool answers;			/* fault-injection's abort gives the answer */

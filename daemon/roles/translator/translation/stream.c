@@ -11,14 +11,16 @@
 #include "ids.h"
 #include "json.h"
 #include "scope.h"
+#include "subset.h"
 
 #define TCP_IDLE_MS INT64_C(3600000) /* Envoy's default */
 #define UNLIMITED_MS INT64_C(604800000)
 #define WEIGHTED_MAX 1000 /* clusters of one chain that are looked at */
 
-static struct variant stream_variant(const struct stream_chain *chain)
+static struct variant stream_variant(struct job *job, const struct stream_chain *chain)
 {
 	struct variant v = { .stream = true,
+			     .subset = subset_criteria(job, chain->proxy->metadata_match, NULL),
 			     .idle_ms = duration_ms(chain->proxy->idle_timeout, TCP_IDLE_MS) };
 	uint32_t attempts = uint32_of(chain->proxy->max_connect_attempts, 1);
 
@@ -47,22 +49,46 @@ static struct variant variant_for(struct job *job, const char *cluster,
 			 cluster);
 	if (!facts.hashes)
 		v.hash_on = v.hash_key = NULL;
+	if (!facts.subsets)
+		v.subset = NULL;
 	return v;
 }
 
 typedef Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedCluster tcp_weighted;
 
-/* The whole weight of the cluster at i; 0 when it stood before: named twice, the second would count alone. */
-static uint64_t weight_of(const tcp_weighted *w, size_t i)
+/* The upstream of each cluster. */
+static const char **weighted_ids(struct job *job, const struct stream_chain *chain,
+				 const struct variant *wanted, const struct path *at)
+{
+	const tcp_weighted *w = chain->proxy->weighted_clusters;
+	const char **ids = job_alloc(job, w->n_clusters, sizeof(*ids));
+
+	for (size_t i = 0; ids != NULL && i < w->n_clusters && i < WEIGHTED_MAX; i++) {
+		struct variant v = *wanted;
+
+		if (w->clusters[i]->weight == 0)
+			continue;
+		if (w->clusters[i]->metadata_match != NULL)
+			v.subset = subset_criteria(job, chain->proxy->metadata_match,
+						   w->clusters[i]->metadata_match);
+		v = variant_for(job, w->clusters[i]->name, &v, at);
+		ids[i] = job_upstream(job, w->clusters[i]->name, &v);
+	}
+	return ids;
+}
+
+/* The whole weight of the upstream at i; 0 when it stood before: named twice, the second would count alone. */
+static uint64_t weight_of(const tcp_weighted *w, const char *const *ids, size_t i)
 {
 	uint64_t sum = 0;
 
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(w->clusters[k]->name, w->clusters[i]->name) == 0)
+	for (size_t k = 0; k < w->n_clusters && k < WEIGHTED_MAX; k++) {
+		if (ids[k] == NULL || strcmp(ids[k], ids[i]) != 0)
+			continue;
+		if (k < i)
 			return 0;
-	for (size_t k = i; k < w->n_clusters && k < WEIGHTED_MAX; k++)
-		if (strcmp(w->clusters[k]->name, w->clusters[i]->name) == 0)
-			sum += w->clusters[k]->weight;
+		sum += w->clusters[k]->weight;
+	}
 	return sum;
 }
 
@@ -72,25 +98,24 @@ static const char *weighted(struct job *job, const struct stream_chain *chain,
 			    const char **ret_upstream_id)
 {
 	const tcp_weighted *w = chain->proxy->weighted_clusters;
+	const char **ids = weighted_ids(job, chain, wanted, at);
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
 	size_t n = 0;
 
+	if (ids == NULL)
+		return NULL;
 	buf_puts(&b, "{\"traffic-split\":{\"rules\":[{\"weighted_upstreams\":");
 	json_arr_open(&j);
 	for (size_t i = 0; i < w->n_clusters && i < WEIGHTED_MAX && n < 20; i++) {
-		uint64_t weight = weight_of(w, i);
-		struct variant v;
-		const char *id;
+		uint64_t weight = ids[i] != NULL ? weight_of(w, ids, i) : 0;
 
 		if (weight == 0)
 			continue;
-		v = variant_for(job, w->clusters[i]->name, wanted, at);
-		id = job_upstream(job, w->clusters[i]->name, &v);
 		if (n++ == 0)
-			*ret_upstream_id = id;
+			*ret_upstream_id = ids[i];
 		json_obj_open(&j);
-		json_key_str(&j, "upstream_id", id);
+		json_key_str(&j, "upstream_id", ids[i]);
 		json_key_uint(&j, "weight", weight);
 		json_obj_close(&j);
 	}
@@ -141,7 +166,7 @@ static void write_all(struct job *job, const struct stream_chain *chain, struct 
 void stream_write(struct job *job, const struct stream_chain *chain)
 {
 	struct stream_place place = { .name = chain->listener };
-	struct variant wanted = stream_variant(chain);
+	struct variant wanted = stream_variant(job, chain);
 	struct path here = PATH_AT(chain->at, "cluster");
 	struct variant v;
 

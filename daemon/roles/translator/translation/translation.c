@@ -6,6 +6,7 @@
 #include "translation.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,18 @@ const struct translation_options *translation_options(const struct translation *
 	return &t->options;
 }
 
+/* Whom a cluster concerns that has read all of it. */
+static int cluster_changed(struct graph *g, const char *name)
+{
+	_cleanup_free_ char *whole = NULL;
+	const struct node *node;
+
+	if (asprintf(&whole, CLUSTER_WHOLE "%s", name) < 0)
+		return -ENOMEM;
+	node = graph_find(g, RT_CLUSTER, whole);
+	return node != NULL ? units_mark(g, &node->users, false) : 0;
+}
+
 int translation_changed(struct translation *t, enum rt type, const char *name)
 {
 	struct graph *g = &t->graph;
@@ -87,6 +100,8 @@ int translation_changed(struct translation *t, enum rt type, const char *name)
 	r = graph_touch(g, node);
 	if (r == 0 && type == RT_CLUSTER && was != node->present)
 		r = clusters_changed(g);
+	if (r == 0 && type == RT_CLUSTER)
+		r = cluster_changed(g, name);
 	if (r < 0)
 		return r;
 	/* A secret has work of its own only where it is presented to upstreams. */

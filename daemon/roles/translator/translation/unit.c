@@ -86,21 +86,25 @@ static struct cluster_facts op_facts(void *arg, const char *cluster)
 	return facts;
 }
 
+/* Routes are done again when something has changed that they know. */
+static int facts_keep(struct translation *t, struct node *node, const struct cluster_facts *facts)
+{
+	bool changed = !node->facts_known || !cluster_facts_equal(&node->facts, facts);
+
+	node->facts = *facts;
+	node->facts_known = true;
+	return changed ? units_mark(&t->graph, &node->users, false) : 0;
+}
+
 static int scan_cluster(struct translation *t, struct unit *unit)
 {
 	struct node *node = unit->node;
 	struct cluster_facts facts;
-	bool changed;
 	int r = facts_read(t, node->name, &facts);
 
 	if (r < 0)
 		return r;
-	changed = !node->facts_known || facts.exists != node->facts.exists ||
-		  facts.hashes != node->facts.hashes || facts.original != node->facts.original ||
-		  facts.connect_ms != node->facts.connect_ms;
-	node->facts = facts;
-	node->facts_known = true;
-	return changed ? units_mark(&t->graph, &node->users, false) : 0;
+	return facts_keep(t, node, &facts);
 }
 
 struct scan {
@@ -312,12 +316,17 @@ static void write_cluster(struct translation *t, struct job *job, struct unit *u
 {
 	struct node *node = unit->node;
 	const struct variant **variants = job_alloc(job, node->n_wanted, sizeof *variants);
+	struct cluster_facts facts;
 
 	for (size_t i = 0; variants != NULL && i < node->n_wanted; i++)
 		variants[i] = node->wanted[i].variant;
-	if (variants != NULL)
-		cluster_write(job, node->name, t->ops.find(t->arg, RT_CLUSTER, node->name),
+	if (variants == NULL)
+		return;
+	facts = cluster_write(job, node->name, t->ops.find(t->arg, RT_CLUSTER, node->name),
 			      variants, node->n_wanted);
+	/* Endpoints and other clusters have a part in them, whose changes nobody scans. */
+	if (!job->failed && facts_keep(t, node, &facts) < 0)
+		job->failed = true;
 }
 
 static int compare_claims(const void *a, const void *b)

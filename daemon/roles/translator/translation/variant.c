@@ -18,9 +18,10 @@ char *variant_text(const struct variant *v)
 {
 	char *text;
 
-	if (asprintf(&text, "%d|%d|%u|%u|%lld|%s|%s|%s", v->stream, v->pass_node, v->retries,
+	if (asprintf(&text, "%d|%d|%u|%u|%lld|%s|%s|%s%s%s%s", v->stream, v->pass_node, v->retries,
 		     v->retry_timeout_ms, (long long)v->idle_ms, text_of(v->upstream_host),
-		     text_of(v->hash_on), text_of(v->hash_key)) < 0)
+		     text_of(v->hash_on), text_of(v->hash_key), v->grpc ? "|grpc" : "",
+		     v->subset != NULL ? "|subset=" : "", text_of(v->subset)) < 0)
 		return NULL;
 	return text;
 }
@@ -43,7 +44,11 @@ int variant_compare(const struct variant *a, const struct variant *b)
 		return r;
 	if ((r = strcmp(text_of(a->hash_on), text_of(b->hash_on))) != 0)
 		return r;
-	return strcmp(text_of(a->hash_key), text_of(b->hash_key));
+	if ((r = strcmp(text_of(a->hash_key), text_of(b->hash_key))) != 0)
+		return r;
+	if (a->grpc != b->grpc)
+		return a->grpc ? 1 : -1;
+	return strcmp(text_of(a->subset), text_of(b->subset));
 }
 
 static const char *append(char **at, const char *s)
@@ -62,7 +67,8 @@ struct variant *variant_copy(const struct variant *v)
 	char *at;
 
 	copy = malloc(sizeof *copy + strlen(text_of(v->upstream_host)) +
-		      strlen(text_of(v->hash_on)) + strlen(text_of(v->hash_key)) + 3);
+		      strlen(text_of(v->hash_on)) + strlen(text_of(v->hash_key)) +
+		      strlen(text_of(v->subset)) + 4);
 	if (copy == NULL)
 		return NULL;
 	*copy = *v;
@@ -70,5 +76,6 @@ struct variant *variant_copy(const struct variant *v)
 	copy->upstream_host = append(&at, v->upstream_host);
 	copy->hash_on = append(&at, v->hash_on);
 	copy->hash_key = append(&at, v->hash_key);
+	copy->subset = append(&at, v->subset);
 	return copy;
 }

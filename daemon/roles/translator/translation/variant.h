@@ -21,6 +21,8 @@ struct variant {
 	const char *upstream_host;	/* pass_host "rewrite"; NULL: none */
 	const char *hash_on;		/* "header", "cookie", "vars", "vars_combinations"; NULL: no chash */
 	const char *hash_key;
+	bool grpc;			/* for requests that are gRPC, where a cluster speaks what the client does */
+	const char *subset;		/* what is asked of endpoints (subset.h); NULL: nothing */
 };
 
 /* What a cluster gets that nobody refers to. */

@@ -122,6 +122,7 @@ static void act(struct job *job, const struct scope *scope, const struct filter_
 	}
 	rewrite_write_response(job, rewrite, rule);
 	filters_apply(job, uses, rule);
+	overload_drop(job, rule, levels->route_at);
 }
 
 /* For a route without a name: its path, which, unlike its position, is its own. */
