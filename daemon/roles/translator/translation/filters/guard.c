@@ -6,14 +6,11 @@
  */
 #include "any.h"
 #include "coverage.h"
-#include "envoy/extensions_filters_http_ext_authz_v3.pb-c.h"
 #include "envoy/extensions_filters_http_ratelimit_v3.pb-c.h"
 #include "envoy/extensions_filters_network_rbac_v3.pb-c.h"
 #include "kinds.h"
 
 typedef Envoy__Extensions__Filters__Network__Rbac__V3__RBAC network_rbac;
-typedef Envoy__Extensions__Filters__Http__ExtAuthz__V3__ExtAuthz http_authz;
-typedef Envoy__Extensions__Filters__Http__ExtAuthz__V3__ExtAuthzPerRoute http_authz_route;
 typedef Envoy__Extensions__Filters__Http__Ratelimit__V3__RateLimit http_ratelimit;
 
 /* ---- when a configuration can refuse a request --------------------------------------------- */
@@ -43,62 +40,8 @@ static void say(struct job *job, const struct filter *filter, bool closed, enum 
 		job_note(job, filter->at, b, "%s", open);
 }
 
-/* A setting of one place. */
-static void say_setting(struct job *job, bool closed, const struct path *at)
-{
-	if (closed)
-		job_note(job, at, B_CLOSED,
-			 "the filter's settings for this place cannot be said in APISIX; what they "
-			 "govern answers 403");
-}
-
 static const char nothing_enforced[] =
 	"enforces nothing; shadow rules and logging are not translated";
-
-/* ---- ext_authz ------------------------------------------------------------------------------ */
-
-static bool authz_enforces(const struct filter *filter)
-{
-	return !((const http_authz *)filter->config)->failure_mode_allow;
-}
-
-static void authz_check(struct job *job, const struct filter *filter, const struct scope *scope)
-{
-	(void)scope;
-	say(job, filter, filter->config != NULL && authz_enforces(filter), B_WARN,
-	    "external authorization is not asked: failure_mode_allow lets requests pass without it");
-}
-
-static bool authz_disabled(const ProtobufCMessage *setting)
-{
-	const http_authz_route *authz = (const http_authz_route *)setting;
-
-	return (int)authz->override_case == 1 && authz->disabled;
-}
-
-static void authz_check_setting(struct job *job, const ProtobufCMessage *setting,
-				const struct path *at)
-{
-	say_setting(job, !authz_disabled(setting), at);
-}
-
-static const char *authz_closes(struct job *job, const struct filter_use *use)
-{
-	(void)job;
-	return authz_enforces(use->filter) &&
-			       (use->setting == NULL || !authz_disabled(use->setting)) ?
-		       "" :
-		       NULL;
-}
-
-const struct filter_kind filter_authz = {
-	.type = &envoy__extensions__filters__http__ext_authz__v3__ext_authz__descriptor,
-	.per_route = &envoy__extensions__filters__http__ext_authz__v3__ext_authz_per_route__descriptor,
-	.security = true,
-	.check = authz_check,
-	.check_setting = authz_check_setting,
-	.closes = authz_closes,
-};
 
 /* ---- ratelimit ------------------------------------------------------------------------------ */
 
