@@ -4,14 +4,12 @@
 import json
 import os
 import pathlib
-import random
 import re
 
 import pytest
 
 from lib.daemon import run
-from lib.etcd import Etcd, b64, unb64
-from lib.real_etcd import RealEtcd
+from lib.etcd import b64, unb64
 from lib.wait import wait_for
 
 RECORDINGS = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "wire"
@@ -252,105 +250,6 @@ def test_it_is_bounded(meshd):
     post(etcd, "lease/grant", {"TTL": 3600}, 429)
     counters = meshd.counters("frontend")
     assert counters["client_keys"] == 2 and counters["leases"] == 1000 and counters["client_refused"] == 3
-
-
-# ---- the same as etcd ----
-
-def operation(rng, depth):
-    key = b64(f"/t/{rng.choice('abcd')}")
-    end = {"range_end": b64(rng.choice(["/t0", "/t/c"]))} if rng.random() < 0.4 else {}
-    kind = rng.choice(["put", "put", "put", "range", "range", "delete", "txn", "none"])
-    if kind == "put":
-        more = {"value": b64(rng.choice("xyz"))} if rng.random() < 0.8 else {"ignore_value": True}
-        if rng.random() < 0.3:
-            more["lease"] = rng.choice([7, 8, 9])
-        elif rng.random() < 0.2:
-            more["ignore_lease"] = True
-        return {"request_put": {"key": key, "prev_kv": rng.random() < 0.5, **more}}
-    if kind == "range":
-        more = {rng.choice(["keys_only", "count_only"]): True} if rng.random() < 0.3 else {}
-        if rng.random() < 0.3:
-            more.update(sort_order="DESCEND", sort_target=rng.choice(["MOD", "VALUE", "VERSION"]), limit=2)
-        return {"request_range": {"key": key, **end, **more}}
-    if kind == "delete":
-        return {"request_delete_range": {"key": key, **end, "prev_kv": rng.random() < 0.5}}
-    if kind == "txn" and depth < 3:
-        return {"request_txn": transaction(rng, depth + 1)}
-    return {} if rng.random() < 0.05 else {"request_range": {"key": key}}
-
-
-def comparison(rng):
-    target = rng.choice(["VERSION", "CREATE", "MOD", "VALUE", "LEASE"])
-    field = {"VERSION": "version", "CREATE": "create_revision", "MOD": "mod_revision", "VALUE": "value",
-             "LEASE": "lease"}[target]
-    value = b64(rng.choice("xyz")) if field == "value" else rng.choice([0, 0, 1, 2, 7, 8, 30])
-    end = {"range_end": b64("/t0")} if rng.random() < 0.2 else {}
-    return {"key": b64(f"/t/{rng.choice('abcd')}"), "target": target, field: value, **end,
-            "result": rng.choice(["EQUAL", "GREATER", "LESS", "NOT_EQUAL"])}
-
-
-def transaction(rng, depth=0):
-    return {"compare": [comparison(rng) for _ in range(rng.choice([0, 1, 1, 2]))],
-            "success": [operation(rng, depth) for _ in range(rng.randrange(4))],
-            "failure": [operation(rng, depth) for _ in range(rng.randrange(4))]}
-
-
-def request(rng):
-    kind = rng.choice(["put", "delete", "txn", "txn", "txn", "lease"])
-    op = operation(rng, 9)
-    if kind == "put" and "request_put" in op:
-        return "kv/put", op["request_put"]
-    if kind == "delete" and "request_delete_range" in op:
-        return "kv/deleterange", op["request_delete_range"]
-    if kind == "lease":
-        lease = rng.choice([7, 8, 9])
-        return rng.choice([("lease/grant", {"ID": lease, "TTL": 3600}), ("lease/revoke", {"ID": lease}),
-                           ("kv/lease/timetolive", {"ID": lease, "keys": True}),
-                           ("lease/keepalive", {"ID": lease})])
-    return "kv/txn", transaction(rng)
-
-
-def shift(body, offset):
-    """The same request in our revisions."""
-    if isinstance(body, list):
-        return [shift(item, offset) for item in body]
-    if isinstance(body, dict):
-        return {key: value + offset if key.endswith("_revision") and value else shift(value, offset)
-                for key, value in body.items()}
-    return body
-
-
-NUMBERS = re.compile(r'"(revision|create_revision|mod_revision)": "(\d+)"')
-
-
-def normal(answer, offset):
-    text = re.sub(r'"(cluster_id|member_id|raft_term)": "\d+"', r'"\1": "*"', json.dumps(answer))
-    text = re.sub(r'"TTL": "35\d\d"', '"TTL": "3600"', text)
-    return NUMBERS.sub(lambda m: f'"{m[1]}": "{int(m[2]) - offset}"', text)
-
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_random_writes_as_etcd(meshd, seed):
-    rng = random.Random(seed)
-    real = RealEtcd()
-    try:
-        theirs = Etcd(real.port)
-        put(theirs, "/first")
-        put(meshd.etcd, "/first")
-        offset = meshd.etcd.revision() - theirs.revision()
-        for _ in range(300):
-            path, body = request(rng)
-            status, answer = meshd.etcd.request("POST", f"/v3/{path}", shift(body, offset))
-            ours = normal(answer, offset)
-            if "duplicate key" in ours:
-                continue  # nothing was done here; etcd might do it
-            expected = theirs.request("POST", f"/v3/{path}", body)
-            assert (status, ours) == (expected[0], normal(expected[1], 0)), (path, body)
-        everything = {"key": b64("/t/"), "range_end": b64("/t0")}
-        assert normal(post(meshd.etcd, "kv/range", everything), offset) == normal(post(theirs, "kv/range", everything), 0)
-    finally:
-        real.stop()
 
 
 def test_put_and_delete_of_one_key_is_refused(meshd):
