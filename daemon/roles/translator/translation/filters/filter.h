@@ -98,6 +98,7 @@ struct filter {
 struct filters {
 	struct filter **list;		/* in the arena */
 	size_t n, cap;
+	struct filter_use *room;	/* n of them, for the route at work */
 };
 
 /* One filter for one route. */
@@ -119,7 +120,7 @@ static inline struct path setting_path(const struct filter_use *use, const struc
 	return (struct path)PATH_KEY(setting->at, "typed_per_filter_config", use->filter->name);
 }
 
-/* The filters that are at work for one route, in Envoy's order. In the arena. */
+/* The filters that are at work for one route, in Envoy's order. Valid until the next route. */
 struct filter_uses {
 	struct filter_use *list;
 	size_t n;

@@ -210,6 +210,7 @@ void filters_read(struct job *job, const xds_hcm *hcm, const struct path *at, st
 
 		filter_read(job, ret, hcm->http_filters[i], &here);
 	}
+	ret->room = job_alloc(job, ret->n, sizeof *ret->room);
 }
 
 void filters_check(struct job *job, const struct scope *scope)

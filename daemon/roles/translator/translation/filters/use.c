@@ -39,11 +39,8 @@ struct filter_uses filters_uses(struct job *job, const struct scope *scope,
 				const struct filter_levels *levels)
 {
 	const struct filters *filters = &scope->filters;
-	struct filter_uses uses = { .n = 0 };
+	struct filter_uses uses = { .list = filters->room };
 
-	if (filters->n == 0)
-		return uses;
-	uses.list = job_alloc(job, filters->n, sizeof *uses.list);
 	for (size_t i = 0; uses.list != NULL && i < filters->n; i++)
 		if (use_make(job, scope, filters->list[i], levels, &uses.list[uses.n]))
 			uses.n++;
