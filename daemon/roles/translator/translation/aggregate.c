@@ -39,6 +39,11 @@ static bool member_known(const struct aggregating *a, const char *name)
 	return strcmp(a->up->name, name) == 0;
 }
 
+static bool same_certificate(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* An upstream has one scheme: a member that speaks otherwise cannot be in it. */
 static bool member_fits(struct job *job, const struct aggregating *a, const xds_cluster *member,
 			const struct path *root)
@@ -46,7 +51,8 @@ static bool member_fits(struct job *job, const struct aggregating *a, const xds_
 	struct upstream other = { .name = member->name };
 
 	cluster_transport(job, member, root, &other);
-	return other.transport.tls == a->up->transport.tls && other.protocol == a->up->protocol;
+	return other.transport.tls == a->up->transport.tls && other.protocol == a->up->protocol &&
+	       same_certificate(other.transport.client_ssl, a->up->transport.client_ssl);
 }
 
 static void read_member(struct job *job, struct aggregating *a, const char *name, unsigned depth)
@@ -72,8 +78,8 @@ static void read_member(struct job *job, struct aggregating *a, const char *name
 		read_members(&quiet, a, (const aggregate *)config, depth + 1);
 	else if (member != NULL && !member_fits(&quiet, a, member, &root))
 		job_note(job, a->at, B_WARN,
-			 "cluster '%s' speaks another protocol than the first, TLS or HTTP/2, which one "
-			 "upstream cannot have; its endpoints are left out",
+			 "cluster '%s' speaks another protocol than the first, TLS or HTTP/2, or presents "
+			 "another certificate, which one upstream cannot; its endpoints are left out",
 			 name);
 	else if (member != NULL)
 		discovery_own(&quiet, member, &root, discovery, a->up);
