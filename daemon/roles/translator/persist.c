@@ -87,6 +87,27 @@ void persist_record(struct persist *p, const struct hold *h)
 	append(p, &rec);
 }
 
+static struct record record_of_identity(const struct identity *id)
+{
+	return (struct record){
+		.kind = RECORD_IDENTITY,
+		.hash = (uint64_t)id->released,
+		.name = id->destination,
+		.version = id->address,
+	};
+}
+
+void persist_identity(struct persist *p, const struct identity *id, int64_t now_ms)
+{
+	struct record rec = record_of_identity(id);
+
+	if (p->loading)
+		return;
+	append(p, &rec);
+	/* What is made from it goes out at once. */
+	persist_relieve(p, now_ms);
+}
+
 unsigned persist_whole(const struct persist *p)
 {
 	unsigned bits = 0;
@@ -183,6 +204,14 @@ static int add_hold(struct persist *p, const struct hold *h)
 	return r;
 }
 
+static int add_identity(const struct identity *id, void *arg)
+{
+	struct persist *p = arg;
+	struct record rec = record_of_identity(id);
+
+	return store_add(p->writer, &rec, NULL);
+}
+
 static int add_all(struct persist *p)
 {
 	const struct record origin = { .kind = RECORD_ORIGIN, .name = p->origin, .version = "" };
@@ -195,6 +224,8 @@ static int add_all(struct persist *p)
 
 		r = store_add(p->writer, &rec, NULL);
 	}
+	if (r == 0 && p->options.identities != NULL)
+		r = identities_each(p->options.identities, add_identity, p);
 	for (unsigned type = 0; type < _RT_MAX; type++)
 		for (struct hold *h = p->options.holds->heads[type]; r == 0 && h != NULL; h = h->hh.next)
 			r = add_hold(p, h);

@@ -15,6 +15,7 @@
 
 #include "accept.h"
 #include "holds.h"
+#include "identity.h"
 #include "quarantine.h"
 
 #define PERSIST_INTERVAL_MS 1000	/* between two writes */
@@ -33,6 +34,7 @@ struct persist_options {
 	struct accept *accept;
 	struct quarantine *quarantine;
 	struct findings *findings;
+	struct identities *identities;	/* NULL: there are none */
 };
 
 int persist_new(const struct persist_options *options, struct persist **ret_persist);
@@ -47,6 +49,8 @@ int persist_load(struct persist *p, int64_t now_ms);
 
 /* The accepted version of `h` has changed: recorded before this returns (holds_ops.accepted). */
 void persist_record(struct persist *p, const struct hold *h);
+/* An identity was given, released or wanted again: recorded before this returns (identities_options.changed). */
+void persist_identity(struct persist *p, const struct identity *id, int64_t now_ms);
 /* An update has ended, holds_settle() is next: a successor settles at the same points. */
 void persist_settled(struct persist *p);
 /* Only versions have changed: no hurry. */

@@ -53,6 +53,17 @@ static int load_origin(struct persist *p, const struct record *rec)
 	return 0;
 }
 
+static int load_identity(struct persist *p, const struct record *rec)
+{
+	const struct identity id = {
+		.destination = rec->name, .address = rec->version, .released = (int64_t)rec->hash
+	};
+	int r = p->options.identities != NULL ? identities_load(p->options.identities, &id) : 0;
+
+	/* One that does not fit the networks of today is forgotten. */
+	return MIN(r, 0);
+}
+
 static bool is_warming(const struct record *rec)
 {
 	return rec->kind == RECORD_RESOURCE && rt_is_root(rec->type) && (rec->flags & RECORD_ACTIVE) == 0;
@@ -69,6 +80,8 @@ static int on_active(const struct record *rec, void *arg)
 		return load_resource(p, rec);
 	case RECORD_ORIGIN:
 		return load_origin(p, rec);
+	case RECORD_IDENTITY:
+		return load_identity(p, rec);
 	case RECORD_QUARANTINE:
 		if (quarantine_has(p->options.quarantine, rec->type, rec->name, rec->hash))
 			return 0;
@@ -102,6 +115,8 @@ static int on_change(const struct record *rec, uint64_t seq, void *arg)
 			for (h = hs->heads[type]; h != NULL; h = h->hh.next)
 				h->foreign = h->accepted != NULL;
 		return load_origin(p, rec);
+	case RECORD_IDENTITY:
+		return load_identity(p, rec);
 	case RECORD_COMPLETE:
 		p->complete = true;
 		return 0;

@@ -20,6 +20,7 @@ enum record_kind {
 	RECORD_QUARANTINE,	/* (type, name, hash) */
 	RECORD_COMPLETE,	/* the source has told everything once */
 	RECORD_SETTLED,		/* an update ends here; flags: types that come as complete sets; in the tail only */
+	RECORD_IDENTITY,	/* name: a destination, version: its local address, hash: when it was released, or 0 */
 	_RECORD_MAX,
 };
 

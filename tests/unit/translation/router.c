@@ -4,6 +4,7 @@
  */
 #include "router.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -45,8 +46,6 @@ static const char *var_value(const char *name, const struct request *r, char *ho
 		return r->method;
 	if (strcmp(name, "http_host") == 0)
 		return r->host_header;
-	if (strcmp(name, "scheme") == 0)
-		return "http";
 	if (strcmp(name, "host") == 0) {
 		host_of(r->host_header, host, size);
 		return host;
@@ -54,7 +53,7 @@ static const char *var_value(const char *name, const struct request *r, char *ho
 	for (size_t i = 0; i < r->n_vars; i++)
 		if (strcmp(r->vars[i].name, name) == 0)
 			return r->vars[i].value;
-	return NULL;
+	return strcmp(name, "scheme") == 0 ? "http" : NULL;
 }
 
 /* ngx.re.find without UTF mode; a regex that does not compile is false. Returns the matched length or -1. */
@@ -91,11 +90,53 @@ static bool number_of(const char *text, double *ret)
 	return *end == '\0';
 }
 
+static bool in_list(const char *value, const json_t *list)
+{
+	for (size_t i = 0; value != NULL && i < json_array_size(list); i++)
+		if (strcmp(json_string_value(json_array_get(list, i)), value) == 0)
+			return true;
+	return false;
+}
+
+/* Is the address in the network "10.0.0.0/8", or is it "10.0.0.1"? */
+bool router_in_network(const char *value, const char *network)
+{
+	unsigned char a[16] = { 0 }, b[16] = { 0 };
+	char text[64];
+	const char *slash = strchr(network, '/');
+	int family = strchr(network, ':') != NULL ? AF_INET6 : AF_INET;
+	size_t bits = family == AF_INET ? 32 : 128;
+
+	snprintf(text, sizeof text, "%.*s", (int)(slash != NULL ? (size_t)(slash - network) : strlen(network)),
+		 network);
+	if (inet_pton(family, text, b) != 1 || inet_pton(family, value, a) != 1)
+		return false;
+	if (slash != NULL)
+		bits = strtoul(slash + 1, NULL, 10);
+	for (size_t i = 0; i < bits; i++)
+		if (((a[i / 8] ^ b[i / 8]) >> (7 - i % 8) & 1) != 0)
+			return false;
+	return true;
+}
+
+static bool ip_match(const char *value, const json_t *list)
+{
+	assert_true(json_array_size(list) > 0);
+	for (size_t i = 0; value != NULL && i < json_array_size(list); i++)
+		if (router_in_network(value, json_string_value(json_array_get(list, i))))
+			return true;
+	return false;
+}
+
 static bool compare(const char *value, const char *op, const json_t *operand)
 {
 	const char *text = json_string_value(operand);
 	double number;
 
+	if (strcmp(op, "in") == 0)
+		return in_list(value, operand);
+	if (strcmp(op, "ipmatch") == 0)
+		return ip_match(value, operand);
 	if (json_is_null(operand))
 		return strcmp(op, "==") == 0 ? value == NULL : value != NULL;
 	if (json_is_true(operand))

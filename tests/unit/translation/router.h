@@ -6,6 +6,8 @@
 #ifndef TEST_TRANSLATION_ROUTER_H
 #define TEST_TRANSLATION_ROUTER_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 struct pair {
@@ -25,6 +27,8 @@ struct request {
 
 /* The route that answers, or NULL: 404. */
 json_t *router_match(json_t *objects, const struct request *request);
+/* As APISIX's ipmatch and the addresses of stream routes: "10.0.0.1" or "10.0.0.0/8". */
+bool router_in_network(const char *value, const char *network);
 /* Only the conditions. */
 int router_vars(json_t *vars, const struct request *request);
 

@@ -70,7 +70,7 @@ static void test_hosts_of_the_upstream(void **unused)
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "upstream_host"),
 		    "\"under_score\"");
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "b"), "pass_host"), "\"node\"");
-	assert_finding(&m, "warn", "routes[2].route.host_rewrite_specifier", "kept");
+	assert_finding(&m, "warn", "routes[2].route.host_rewrite_header", "kept");
 	mesh_close(&m);
 }
 

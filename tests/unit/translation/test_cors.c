@@ -136,16 +136,26 @@ static void test_order_with_other_plugins(void **unused)
 	char filters[1024];
 	struct mesh m;
 
-	/* A route's own answer is an abort, which would come before. */
+	/* Routes that do not forward have no policy in Envoy. */
+	expect((struct hcm_text){ .filters = CORS,
+				  .config = POLICY(ORIGIN),
+				  .routes = "[{name: x, match: {prefix: /}, direct_response: {status: 204}}]" },
+	       NULL);
+	expect((struct hcm_text){ .filters = CORS,
+				  .config = POLICY(ORIGIN),
+				  .routes = "[{name: x, match: {prefix: /}, redirect: {host_redirect: h}}]" },
+	       NULL);
+	/* A cluster that is not there is an abort, which would come before. */
 	hcm_make(&m, (struct hcm_text){
 			     .filters = CORS,
 			     .config = POLICY(ORIGIN),
-			     .routes = "[{name: x, match: {prefix: /}, direct_response: {status: 204}}]" });
+			     .routes = "[{name: x, match: {prefix: /}, route: {cluster: none, "
+				       "cluster_not_found_response_code: NOT_FOUND}}]" });
 	assert_json(plugin_of(&m, "x", "cors"),
 		    "{\"_meta\":{\"priority\":11001},\"allow_headers\":\"\",\"allow_methods\":\"\","
 		    ONLY_A_B "}");
 	assert_json(plugins_of(&m, "x options"),
-		    "{\"fault-injection\":{\"abort\":{\"body\":\"\",\"http_status\":204}}}");
+		    "{\"fault-injection\":{\"abort\":{\"body\":\"\",\"http_status\":404}}}");
 	mesh_close(&m);
 	snprintf(filters, sizeof filters, "%s, %s", CORS, fault);
 	hcm_make(&m, (struct hcm_text){ .filters = filters, .config = POLICY(ORIGIN) });

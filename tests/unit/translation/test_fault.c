@@ -182,6 +182,31 @@ static void test_redirects_are_aborted_too(void **unused)
 	mesh_close(&m);
 }
 
+/* Kuma sends one filter for each group of clients. */
+static void test_several_faults(void **unused)
+{
+	static const char filters[] =
+		"{name: f, typed_config: {\"@type\": " TYPE_HTTP "fault.v3.HTTPFault" ABORT(10)
+		", headers: [{name: t, string_match: {exact: a}}]}}, "
+		"{name: g, typed_config: {\"@type\": " TYPE_HTTP "fault.v3.HTTPFault" ABORT(20)
+		", headers: [{name: t, string_match: {exact: b}}]}}, "
+		"{name: h, typed_config: {\"@type\": " TYPE_HTTP "fault.v3.HTTPFault" ABORT(30) "}}";
+	struct mesh m;
+
+	hcm_make(&m, (struct hcm_text){ .filters = filters });
+	assert_json(plugin_of(&m, "x", "fault-injection"),
+		    "{\"abort\":{\"body\":\"fault filter abort\",\"http_status\":418,\"percentage\":10,"
+		    "\"vars\":[[[\"http_t\",\"==\",\"a\"]]]}}");
+	assert_json(plugin_of(&m, "x fault 1", "fault-injection"),
+		    "{\"abort\":{\"body\":\"fault filter abort\",\"http_status\":418,\"percentage\":20}}");
+	assert_json(json_object_get(mesh_object(&m, "routes", "x fault 1"), "vars"),
+		    "[[\"http_t\",\"==\",\"b\"]]");
+	assert_non_null(json_object_get(mesh_object(&m, "routes", "x fault 1"), "upstream_id"));
+	assert_finding(&m, "warn", "http_filters[1]", "one of them only");
+	assert_finding(&m, "warn", "http_filters[2]", "left out");
+	mesh_close(&m);
+}
+
 static void test_what_is_lost_is_said(void **unused)
 {
 	struct mesh m;
@@ -214,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_a_direct_response_is_aborted),
 		cmocka_unit_test(test_a_guard_stands_before_the_route),
 		cmocka_unit_test(test_redirects_are_aborted_too),
+		cmocka_unit_test(test_several_faults),
 		cmocka_unit_test(test_what_is_lost_is_said),
 	};
 

@@ -67,6 +67,10 @@ static void test_enabling_is_no_configuration(void **unused)
 		.filters = RBAC_ALL,
 		.vhost = SETTING_CONFIG(", disabled: true"),
 		.routes = ROUTE(SETTING_CONFIG("")) }));
+	/* An Any without a type is Envoy's usual way to say just "on". */
+	assert_false(closed((struct hcm_text){ .filters = RBAC_ALL,
+					       .vhost = PER_NONE,
+					       .routes = ROUTE(SETTING_CONFIG(", config: {}")) }));
 	assert_true(closed((struct hcm_text){
 		.filters = RBAC_NONE,
 		.routes = ROUTE(SETTING_CONFIG(", config: {\"@type\": " TYPE_HTTP

@@ -2,6 +2,7 @@
 /*
  * Token buckets: which plugin says them, and who shares one.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +166,91 @@ static void test_group_changes_with_its_content(void **unused)
 	free(other);
 }
 
+#define DESCRIPTORS(entries) ", descriptors: [{entries: [" entries "]" BUCKET(3, 3, "1s") "}]"
+#define RATE_LIMITS(actions) ", rate_limits: [{actions: [" actions "]}]"
+
+/* The guard's conditions and its key; NULL: there is no guard. */
+static void expect_guard(const char *entries, const char *actions, const char *vars, const char *key)
+{
+	struct mesh m;
+	char *filter;
+
+	assert_true(asprintf(&filter,
+			     FILTER("local_ratelimit.v3.LocalRateLimit",
+				    ", stat_prefix: s" NINE ", descriptors: [{entries: [%s]" BUCKET(
+					    3, 3, "1s") "}]" RATE_LIMITS("%s")),
+			     entries, actions) > 0);
+	hcm_make(&m, (struct hcm_text){ .filters = filter });
+	free(expect_count(&m, "x", COUNT(9, 1)));
+	if (vars == NULL) {
+		assert_int_equal(mesh_count(&m, "routes", "x limit 0"), 0);
+	} else {
+		const json_t *plugin = plugin_of(&m, "x limit 0", "limit-count");
+
+		assert_json(json_object_get(mesh_object(&m, "routes", "x limit 0"), "vars"), vars);
+		assert_int_equal(json_integer_value(json_object_get(plugin, "count")), 3);
+		assert_string_equal(json_string_value(json_object_get(plugin, "key")), key);
+	}
+	mesh_close(&m);
+	free(filter);
+}
+
+static void test_descriptors(void **unused)
+{
+	expect_guard("{key: k, value: v}", "{generic_key: {descriptor_key: k, descriptor_value: w}}", NULL,
+		     NULL);
+	expect_guard("{key: k, value: v}", "{request_headers: {header_name: x-a, descriptor_key: k}}",
+		     "[[\"http_x_a\",\"==\",\"v\"]]", "requests");
+	expect_guard("{key: k}", "{request_headers: {header_name: x-a, descriptor_key: k}}",
+		     "[[\"http_x_a\",\"~=\",null]]", "http_x_a");
+	expect_guard("{key: k}, {key: remote_address}",
+		     "{request_headers: {header_name: x-a, descriptor_key: k}}, {remote_address: {}}",
+		     "[[\"http_x_a\",\"~=\",null],[\"remote_addr\",\"~=\",null]]",
+		     "$http_x_a $remote_addr");
+	expect_guard("{key: m, value: v}",
+		     "{header_value_match: {descriptor_key: m, descriptor_value: v, headers: [{name: x-a, "
+		     "string_match: {exact: b}}]}}",
+		     "[[\"http_x_a\",\"==\",\"b\"]]", "requests");
+	expect_guard("{key: m, value: v}",
+		     "{header_value_match: {descriptor_key: m, descriptor_value: v, expect_match: false, "
+		     "headers: [{name: x-a, string_match: {exact: b}}]}}",
+		     "[[\"!AND\",[\"http_x_a\",\"==\",\"b\"],[\"http_x_a\",\"==\",\"b\"]]]",
+		     "requests");
+	/* All entries, or none. */
+	expect_guard("{key: k}", "{request_headers: {header_name: x-a, descriptor_key: k}}, "
+				 "{remote_address: {}}",
+		     NULL, NULL);
+}
+
+static void test_rate_limits_of_the_route(void **unused)
+{
+	struct mesh m;
+
+	hcm_make(&m, (struct hcm_text){
+			     .filters = LIMIT(NINE DESCRIPTORS("{key: k}")),
+			     .vhost = RATE_LIMITS("{request_headers: {header_name: x-v, descriptor_key: k}}"),
+			     .routes = "[{name: x, match: {prefix: /x}, route: {cluster: a" RATE_LIMITS(
+				     "{request_headers: {header_name: x-r, descriptor_key: k}}") "}}, {name: "
+				     "y, match: {prefix: /y}, route: {cluster: a}}]" });
+	assert_json(json_object_get(mesh_object(&m, "routes", "x limit 0"), "vars"),
+		    "[[\"http_x_r\",\"~=\",null]]");
+	assert_json(json_object_get(mesh_object(&m, "routes", "y limit 0"), "vars"),
+		    "[[\"http_x_v\",\"~=\",null]]");
+	mesh_close(&m);
+}
+
+static void test_descriptors_that_cannot_be_told(void **unused)
+{
+	struct mesh m;
+
+	hcm_make(&m, (struct hcm_text){
+			     .filters = LIMIT(NINE DESCRIPTORS("{key: k}") RATE_LIMITS("{metadata: {}}")) });
+	assert_finding(&m, "warn", "typed_config.descriptors[0]", "cannot be told from a request");
+	assert_int_equal(mesh_count(&m, "routes", "x limit 0"), 0);
+	assert_non_null(plugin_of(&m, "x", "limit-count"));
+	mesh_close(&m);
+}
+
 static void test_what_is_lost_is_said(void **unused)
 {
 	struct mesh m;
@@ -172,12 +258,12 @@ static void test_what_is_lost_is_said(void **unused)
 	hcm_make(&m, (struct hcm_text){
 			     .filters = LIMIT(NINE ", response_headers_to_add: [{header: {key: a, value: "
 						   "b}}], descriptors: [{entries: [{key: k, value: v}]}], "
+						   "rate_limits: [{stage: 1, actions: [{metadata: {}}]}], "
 						   "stage: 1, local_cluster_rate_limit: {}, "
 						   "request_headers_to_add_when_not_enforced: [{}]"),
 			     .routes = "[{name: x, match: {prefix: /}, redirect: {host_redirect: h}}]" });
 	assert_finding(&m, "warn", "typed_config.response_headers_to_add", "no headers");
-	assert_finding(&m, "warn", "typed_config.descriptors", "bucket for all counts");
-	assert_finding(&m, "info", "typed_config.stage", "descriptors");
+	assert_finding(&m, "warn", "typed_config.descriptors", "not from the bucket for all");
 	assert_finding(&m, "warn", "typed_config.local_cluster_rate_limit", "not shared");
 	assert_finding(&m, "info", "typed_config.request_headers_to_add_when_not_enforced", "marked");
 	assert_finding(&m, "warn", "typed_config.token_bucket", "windows");
@@ -200,6 +286,9 @@ int main(void)
 		cmocka_unit_test(test_status_and_headers),
 		cmocka_unit_test(test_who_shares_a_bucket),
 		cmocka_unit_test(test_group_changes_with_its_content),
+		cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_rate_limits_of_the_route),
+		cmocka_unit_test(test_descriptors_that_cannot_be_told),
 		cmocka_unit_test(test_what_is_lost_is_said),
 	};
 

@@ -21,6 +21,7 @@ struct env {
 	struct quarantine *quarantine;
 	struct holds *hs;
 	struct accept *a;
+	struct identities *ids;
 	struct persist *p;
 };
 
@@ -36,6 +37,31 @@ static void on_accepted(void *arg, struct hold *h)
 	struct env *e = arg;
 
 	persist_record(e->p, h);
+}
+
+static int64_t seconds = 1000;
+
+static int64_t on_seconds(void)
+{
+	return seconds;
+}
+
+static void on_identity(void *arg, const struct identity *id)
+{
+	struct env *e = arg;
+
+	persist_identity(e->p, id, 0);
+}
+
+static struct identities *make_identities(struct env *e)
+{
+	struct identities_options options = { .clock = on_seconds, .changed = on_identity, .arg = e };
+	struct identities *ids;
+
+	/* So small that it matters who came first. */
+	assert_int_equal(cidr_parse("127.64.0.0/22", &options.nets.outbound4), 0);
+	assert_int_equal(identities_new(&options, &ids), 0);
+	return ids;
 }
 
 static const struct holds_ops ops = { .active = on_active, .accepted = on_accepted };
@@ -55,6 +81,7 @@ static void begin_life(struct env *e)
 	options.accept = e->a;
 	options.quarantine = e->quarantine;
 	options.findings = e->findings;
+	options.identities = e->ids = make_identities(e);
 	assert_int_equal(persist_new(&options, &e->p), 0);
 	assert_int_equal(persist_load(e->p, 0), 0);
 }
@@ -62,6 +89,7 @@ static void begin_life(struct env *e)
 /* As SIGKILL: nothing is written any more. */
 static void end_life(struct env *e)
 {
+	identities_free(e->ids);
 	persist_free(e->p);
 	accept_free(e->a);
 	holds_free(e->hs);
@@ -361,6 +389,74 @@ static void test_tail_full(void **state)
 	assert_int_equal(e->hs->held[RT_CLUSTER], 100);
 }
 
+static const char *vip(unsigned i)
+{
+	static char text[DESTINATION_TEXT];
+
+	snprintf(text, sizeof text, "out tcp 10.0.%u.%u 80", i >> 8, i & 255);
+	return text;
+}
+
+static void want(struct env *e, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++)
+		assert_int_equal(identities_want(e->ids, vip(i)), 0);
+	assert_int_equal(identities_settle(e->ids), 0);
+}
+
+/* Nine hundred in a network of a thousand, more than the tail holds: killed at once, and after a save. */
+static void test_identities(void **state)
+{
+	struct env *e = *state;
+	static char addresses[900][CIDR_TEXT];
+
+	want(e, 0, 900);
+	for (unsigned i = 0; i < 900; i++)
+		snprintf(addresses[i], CIDR_TEXT, "%s", identities_find(e->ids, vip(i)));
+	for (int life = 0; life < 4; life++) {
+		if (life == 2) {
+			assert_int_equal(persist_flush(e->p, 0), 0);
+			memset(memory, 0, sizeof memory);
+		}
+		next_life(e);
+		assert_in_range(identities_count(e->ids), 900, 910);
+		/* Others come first. */
+		want(e, 2000, 2010);
+		want(e, 400, 900);
+		want(e, 0, 400);
+		for (unsigned i = 0; i < 900; i++)
+			assert_string_equal(identities_find(e->ids, vip(i)), addresses[i]);
+		for (unsigned i = 2000; i < 2010; i++)
+			identities_drop(e->ids, vip(i));
+		assert_int_equal(identities_settle(e->ids), 0);
+		seconds += IDENTITY_KEEP_S;
+	}
+}
+
+/* When it was released is not forgotten either. */
+static void test_identity_released(void **state)
+{
+	struct env *e = *state;
+	char first[CIDR_TEXT];
+
+	want(e, 1, 2);
+	snprintf(first, sizeof first, "%s", identities_find(e->ids, vip(1)));
+	identities_drop(e->ids, vip(1));
+	assert_int_equal(identities_settle(e->ids), 0);
+	next_life(e);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	next_life(e);
+	seconds += IDENTITY_KEEP_S - 1;
+	want(e, 100, 900);
+	for (unsigned i = 100; i < 900; i++)
+		assert_string_not_equal(identities_find(e->ids, vip(i)), first);
+	seconds += 1;
+	want(e, 900, 1103);
+	/* There are 1003 in this network: the last of them is the one that was released. */
+	for (unsigned i = 900; i < 1103; i++)
+		assert_non_null(identities_find(e->ids, vip(i)));
+}
+
 static void test_unwritable(void **state)
 {
 	struct env *e = *state;
@@ -393,6 +489,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_quarantined, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tail_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_identities, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_identity_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unwritable, setup, teardown),
 	};
 

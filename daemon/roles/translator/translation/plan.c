@@ -167,15 +167,19 @@ static unsigned http_port(const struct plan *plan, const struct group *group)
 	return group->target == ADDRESS_STRICT || group->target == ADDRESS_PERMISSIVE ? ports->proxied : ports->http;
 }
 
-static void http_leaf(struct plan *plan, const struct group *group, const struct leaf *leaf, const char *extra)
+/* version, scheme: conditions, or NULL. */
+static void http_leaf(struct plan *plan, const struct group *group, const struct leaf *leaf, const char *version,
+		      const char *scheme)
 {
 	struct chain_plan *chain = chain_of(plan, leaf);
 	struct strs conditions = { 0 };
 
 	strs_add(plan->job, &conditions,
 		 expr_op(plan->job, "server_port", "==", job_printf(plan->job, "%u", http_port(plan, group))));
-	if (extra != NULL)
-		strs_add(plan->job, &conditions, extra);
+	if (version != NULL)
+		strs_add(plan->job, &conditions, version);
+	if (scheme != NULL)
+		strs_add(plan->job, &conditions, scheme);
 	terms_vars(plan->job, leaf->terms, &conditions);
 	chain->reached = true;
 	way_add(plan, group, chain, &conditions);
@@ -191,21 +195,19 @@ static const char *version_expr(const struct plan *plan, const struct group *gro
 /* Plaintext requests. `beside`: TLS comes in at the same identities. */
 static void http_plain(struct plan *plan, const struct group *group, bool beside)
 {
+	const char *scheme = beside ? expr_op(plan->job, "scheme", "==", "http") : NULL;
+
 	for (size_t i = 0; i < group->leaves.n; i++) {
 		const struct leaf *leaf = &group->leaves.list[i];
 		const struct chain_plan *chain = chain_of(plan, leaf);
-		const char *extra;
 
-		if (leaf->traffic > TRAFFIC_HTTP2 || chain == NULL || chain->kind != CHAIN_HTTP || chain->tls)
-			continue;
-		extra = version_expr(plan, group, leaf->traffic);
-		http_leaf(plan, group, leaf,
-			  extra == NULL && beside ? expr_op(plan->job, "scheme", "==", "http") : extra);
+		if (leaf->traffic <= TRAFFIC_HTTP2 && chain != NULL && chain->kind == CHAIN_HTTP && !chain->tls)
+			http_leaf(plan, group, leaf, version_expr(plan, group, leaf->traffic), scheme);
 	}
 }
 
 /* Requests over TLS of one kind. True: there are such chains. */
-static bool http_tls(struct plan *plan, const struct group *group, enum traffic traffic, const char *extra)
+static bool http_tls(struct plan *plan, const struct group *group, enum traffic traffic, const char *scheme)
 {
 	bool some = false;
 
@@ -215,7 +217,7 @@ static bool http_tls(struct plan *plan, const struct group *group, enum traffic 
 
 		if (leaf->traffic != traffic || chain == NULL || chain->kind != CHAIN_HTTP || !chain->tls)
 			continue;
-		http_leaf(plan, group, leaf, extra);
+		http_leaf(plan, group, leaf, NULL, scheme);
 		some = true;
 	}
 	return some;

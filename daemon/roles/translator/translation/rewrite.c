@@ -218,7 +218,9 @@ void rewrite_host(struct job *job, const xds_route_action *action, const struct 
 	case XDS_ROUTE(ROUTE_ACTION__HOST_REWRITE_SPECIFIER__NOT_SET):
 		return;
 	default:
-		here.field = "host_rewrite_specifier";
+		here.field = protobuf_c_message_descriptor_get_field(
+				     action->base.descriptor, action->host_rewrite_specifier_case)
+				     ->name;
 		job_note(
 			job, &here, B_WARN,
 			"this way to rewrite Host cannot be said in APISIX; the request's own is kept");

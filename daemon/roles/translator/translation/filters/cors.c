@@ -23,7 +23,7 @@ typedef Envoy__Extensions__Filters__Http__Cors__V3__CorsPolicy cors_policy;
 typedef Envoy__Config__Route__V3__CorsPolicy old_policy;
 
 #define REGEX_MAX 4096
-/* Above fault-injection, in which a route that answers by itself would end before. */
+/* Above fault-injection, in which a route whose cluster is not there would end before. */
 #define BEFORE_ABORT 11001
 
 /* A policy, whatever message it came in. */
@@ -261,11 +261,15 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	struct policy policy;
 	struct strs origins;
 
-	if (!policy_of(job, use, &policy) || !policy_on(job, &policy))
+	/* Envoy's filter looks at nothing but routes that forward. */
+	if (use->levels.route->action_case != XDS_ROUTE(ROUTE__ACTION_ROUTE) ||
+	    !policy_of(job, use, &policy) || !policy_on(job, &policy))
 		return FILTER_DONE;
 	origins = origins_of(job, &policy);
 	if (origins.n == 0)
 		return FILTER_DONE;
+	job_note(job, policy.at, B_INFO,
+		 "what Envoy sends with answers to preflights only, APISIX sends with all");
 	rule_plugin_offered(job, rule, "cors", plugin_json(job, &policy, &origins, rule->answers),
 			    policy.at, "no such headers are sent");
 	if (!rule_has_plugin(rule, "cors"))

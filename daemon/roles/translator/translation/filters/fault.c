@@ -285,6 +285,21 @@ static void before_answer(struct job *job, const struct fault *f, const struct p
 	join_delay(job, f, rule);
 }
 
+/* A route has one such plugin; a fault for some requests only can stand in a guard. */
+static void one_more(struct job *job, const struct fault *f, const struct path *at, struct rule *rule)
+{
+	if (f->vars.n == 0) {
+		job_note(job, at, B_WARN,
+			 "APISIX injects one fault for a route; this further one is left out");
+		return;
+	}
+	job_note(job, at, B_WARN, "a request that several faults are for gets one of them only");
+	rule_guard(job, rule,
+		   &(struct guard){ .key = job_printf(job, "fault %zu", rule->n_guards + 1),
+				    .vars = f->vars,
+				    .with = { "fault-injection", plugin_json(job, f, NULL, false) } });
+}
+
 static enum filter_result apply(struct job *job, const struct filter_use *use, struct rule *rule)
 {
 	const ProtobufCMessage *m = use->setting != NULL ? use->setting : use->filter->config;
@@ -298,7 +313,7 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	if (rule->answers)
 		before_answer(job, &f, at, rule);
 	else if (rule_has_plugin(rule, "fault-injection"))
-		job_note(job, at, B_WARN, "APISIX injects one fault for a route; this further one is left out");
+		one_more(job, &f, at, rule);
 	else
 		rule_plugin(job, rule, "fault-injection", plugin_json(job, &f, &f.vars,
 					f.abort_percent > 0 && rule_has_plugin(rule, "cors")));

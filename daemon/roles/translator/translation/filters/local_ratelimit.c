@@ -9,31 +9,17 @@
  */
 #include <string.h>
 
-#include "envoy/extensions_filters_http_local_ratelimit_v3.pb-c.h"
 #include "ids.h"
 #include "json.h"
-#include "kinds.h"
+#include "limit.h"
 #include "percent.h"
 #include "scope.h"
-
-typedef Envoy__Extensions__Filters__Http__LocalRatelimit__V3__LocalRateLimit rate_limit;
 
 #define REJECTED "local_rate_limited"
 #define STATUS_DEFAULT 429
 
-static const char unlimited[] = "requests are not limited";
-
-struct bucket {
-	uint32_t max, fill;
-	int64_t interval_ms;
-	unsigned status;
-	bool headers;
-};
-
-static bool bucket_of(const rate_limit *limit, struct bucket *ret)
+bool bucket_of(const rate_limit *limit, const Envoy__Type__V3__TokenBucket *t, struct bucket *ret)
 {
-	const Envoy__Type__V3__TokenBucket *t = limit->token_bucket;
-
 	if (t == NULL)
 		return false;
 	*ret = (struct bucket){
@@ -78,13 +64,23 @@ static bool enforced(struct job *job, const rate_limit *limit, const struct path
 static void notes(struct job *job, const ProtobufCMessage *m, const struct path *at)
 {
 	const rate_limit *limit = (const rate_limit *)m;
-	struct path tokens = PATH_AT(at, "token_bucket");
+	struct path tokens = PATH_AT(at, "token_bucket"), parts = PATH_AT(at, "descriptors");
 	struct bucket bucket;
 
-	if (limit->token_bucket == NULL || !enforced(job, limit, at, true) ||
+	if ((limit->token_bucket == NULL && limit->n_descriptors == 0) ||
+	    !enforced(job, limit, at, true) ||
 	    limit->local_rate_limit_per_downstream_connection)
 		return;
-	if (!bucket_of(limit, &bucket))
+	if (limit->n_descriptors > 0)
+		job_note(job, &parts, B_WARN,
+			 "a request that several descriptors are for takes from the first of them only%s",
+			 bool_of(limit->always_consume_default_token_bucket, true) &&
+					 limit->token_bucket != NULL ?
+				 ", and not from the bucket for all" :
+				 "");
+	if (limit->token_bucket == NULL)
+		return;
+	if (!bucket_of(limit, limit->token_bucket, &bucket))
 		job_note(job, &tokens, B_WARN,
 			 "has no tokens or no interval; requests are not limited");
 	else if (bucket_counts(&bucket))
@@ -105,7 +101,7 @@ static void check(struct job *job, const struct filter *filter, const struct sco
 
 /* What the bucket belongs to, by names: positions change too easily. */
 static const char *group_of(struct job *job, const struct filter_use *use, const struct rule *rule,
-			    const char *json)
+			    const char *part, const char *json)
 {
 	const struct filter_levels *l = &use->levels;
 	const struct path *level = use->setting_at != NULL ? use->setting_at->up : NULL;
@@ -121,6 +117,7 @@ static const char *group_of(struct job *job, const struct filter_use *use, const
 		shared ? "" : l->vhost->name,
 		shared || level == l->vhost_at ? "" : rule->key,
 		use->filter->name,
+		part,
 		json,
 	};
 
@@ -135,8 +132,20 @@ static void write_rejection(struct json *j, const struct bucket *b)
 	json_key_str(j, "rejected_msg", REJECTED);
 }
 
-static void limit_count(struct job *job, const struct filter_use *use, const struct bucket *bucket,
-			struct rule *rule)
+/* One variable by its name, several as a text. */
+static void write_key(struct job *job, struct json *j, const struct strs *keys)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < keys->n; i++)
+		buf_printf(&b, "%s%s%s", i > 0 ? " " : "", keys->n > 1 ? "$" : "", keys->list[i]);
+	json_key_str(j, "key", job_take(job, &b));
+	json_key_str(j, "key_type", keys->n > 1 ? "var_combination" : "var");
+}
+
+static const char *limit_count(struct job *job, const struct filter_use *use,
+			       const struct rule *rule, const struct bucket *bucket,
+			       const char *part, const struct strs *keys)
 {
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
@@ -144,35 +153,64 @@ static void limit_count(struct job *job, const struct filter_use *use, const str
 
 	json_obj_open(&j);
 	json_key_uint(&j, "count", bucket->max);
-	json_key_str(&j, "key", "requests");
-	json_key_str(&j, "key_type", "constant");
+	if (keys->n > 0) {
+		write_key(job, &j, keys);
+	} else {
+		json_key_str(&j, "key", "requests");
+		json_key_str(&j, "key_type", "constant");
+	}
 	write_rejection(&j, bucket);
 	json_key_bool(&j, "show_limit_quota_header", bucket->headers);
 	json_key_int(&j, "time_window", bucket->interval_ms / 1000);
 	json_obj_close(&j);
 	rest = job_take(job, &b);
-	rule_plugin_offered(job, rule, "limit-count",
-			    job_concat(job, "{\"group\":\"", group_of(job, use, rule, rest), "\",",
-				       rest + 1, NULL),
-			    use->filter->at, unlimited);
+	return job_concat(job, "{\"group\":\"", group_of(job, use, rule, part, rest), "\",", rest + 1, NULL);
 }
 
-static void limit_req(struct job *job, const struct filter_use *use, const struct bucket *bucket,
-		      struct rule *rule)
+static const char *limit_req(struct job *job, const struct bucket *bucket, const struct strs *keys)
 {
+	const char *route_id = "route_id";
+	const struct strs each_route = { .list = &route_id, .n = 1 };
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
 
 	json_obj_open(&j);
 	json_key_uint(&j, "burst", bucket->max - 1);
-	json_key_str(&j, "key", "route_id");
-	json_key_str(&j, "key_type", "var");
+	write_key(job, &j, keys->n > 0 ? keys : &each_route);
 	json_key_bool(&j, "nodelay", true);
 	json_key(&j, "rate");
 	json_double(&j, bucket->fill * 1000.0 / (double)bucket->interval_ms);
 	write_rejection(&j, bucket);
 	json_obj_close(&j);
-	rule_plugin_offered(job, rule, "limit-req", job_take(job, &b), use->filter->at, unlimited);
+	return job_take(job, &b);
+}
+
+struct plugin bucket_plugin(struct job *job, const struct filter_use *use, const struct rule *rule,
+			    const struct bucket *bucket, const char *part, const struct strs *keys)
+{
+	if (bucket_counts(bucket))
+		return (struct plugin){ "limit-count",
+					limit_count(job, use, rule, bucket, part, keys) };
+	return (struct plugin){ "limit-req", limit_req(job, bucket, keys) };
+}
+
+/* The bucket for all requests. */
+static void apply_bucket(struct job *job, const struct filter_use *use, const rate_limit *limit,
+			 const struct path *at, struct rule *rule)
+{
+	const struct strs no_keys = { 0 };
+	struct bucket bucket;
+	struct plugin plugin;
+
+	if (!bucket_of(limit, limit->token_bucket, &bucket))
+		return;
+	plugin = bucket_plugin(job, use, rule, &bucket, "", &no_keys);
+	if (rule_has_plugin(rule, plugin.name))
+		job_note(job, at, B_WARN,
+			 "APISIX has one such limit for a route; this further one is left out");
+	else
+		rule_plugin_offered(job, rule, plugin.name, plugin.json, use->filter->at,
+				    "requests are not limited");
 }
 
 static enum filter_result apply(struct job *job, const struct filter_use *use, struct rule *rule)
@@ -180,22 +218,16 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	const rate_limit *limit = (const rate_limit *)(use->setting != NULL ? use->setting :
 									      use->filter->config);
 	const struct path *at = use->setting != NULL ? use->setting_at : use->filter->at;
-	struct bucket bucket;
-	const char *plugin;
 
-	if (!enforced(job, limit, at, false) || limit->local_rate_limit_per_downstream_connection ||
-	    !bucket_of(limit, &bucket))
+	if ((limit->token_bucket == NULL && limit->n_descriptors == 0) ||
+	    !enforced(job, limit, at, false) || limit->local_rate_limit_per_downstream_connection)
 		return FILTER_DONE;
-	plugin = bucket_counts(&bucket) ? "limit-count" : "limit-req";
-	if (rule->answers || rule_has_plugin(rule, "redirect"))
+	if (rule->answers || rule_has_plugin(rule, "redirect")) {
 		job_note(job, at, B_WARN, "routes that answer by themselves are not limited in APISIX");
-	else if (rule_has_plugin(rule, plugin))
-		job_note(job, at, B_WARN,
-			 "APISIX has one such limit for a route; this further one is left out");
-	else if (bucket_counts(&bucket))
-		limit_count(job, use, &bucket, rule);
-	else
-		limit_req(job, use, &bucket, rule);
+		return FILTER_DONE;
+	}
+	descriptors_apply(job, use, limit, at, rule);
+	apply_bucket(job, use, limit, at, rule);
 	return FILTER_DONE;
 }
 

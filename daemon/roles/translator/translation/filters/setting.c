@@ -30,6 +30,14 @@ static const pb_any *entry_find(void *const *entries, size_t n, const char *name
 	entry_find((void *const *)(message)->typed_per_filter_config,                              \
 		   (message)->n_typed_per_filter_config, (name))
 
+/* What a FilterConfig wraps, if that is one. NULL: nothing, or an Any of no type, which only turns the filter on. */
+static const pb_any *setting_inside(const pb_any *any, const filter_config *config)
+{
+	const pb_any *inside = config != NULL ? config->config : any;
+
+	return inside != NULL && (config == NULL || inside->type_url[0] != '\0') ? inside : NULL;
+}
+
 /* A FilterConfig may wrap the setting, once. */
 static void setting_read(struct job *job, const struct filter *filter, const pb_any *any,
 			 struct filter_setting *ret)
@@ -38,7 +46,7 @@ static void setting_read(struct job *job, const struct filter *filter, const pb_
 		filter->kind != NULL ? filter->kind->per_route : NULL;
 	const filter_config *config = (const filter_config *)job_any(
 		job, any, &envoy__config__route__v3__filter_config__descriptor);
-	const pb_any *inside = config != NULL ? config->config : any;
+	const pb_any *inside = setting_inside(any, config);
 	struct any opened = any_open(job, inside, NULL);
 
 	*ret = (struct filter_setting){ .any = any };
@@ -206,7 +214,7 @@ static void report_entry(struct job *job, const struct filters *filters, const p
 	struct path here = PATH_KEY(at, "typed_per_filter_config", entry->key);
 	const filter_config *config = (const filter_config *)job_any(
 		job, entry->value, &envoy__config__route__v3__filter_config__descriptor);
-	const pb_any *inside = config != NULL ? config->config : entry->value;
+	const pb_any *inside = setting_inside(entry->value, config);
 	struct filter_setting setting;
 
 	setting_read(job, filter != NULL ? filter : &nothing, entry->value, &setting);
