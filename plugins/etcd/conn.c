@@ -32,7 +32,7 @@ struct evbuffer *conn_input(const struct conn *c)
 bool conn_allowed(struct conn *c)
 {
 	if (c->peer == PEER_UNASKED)
-		c->peer = peer_check(c->server, bufferevent_getfd(c->bev));
+		c->peer = peer_check(c->server, c->fd);
 	return c->peer == PEER_ALLOWED;
 }
 
@@ -43,16 +43,22 @@ void conn_prove(struct conn *c)
 	c->proven = true;
 }
 
-void conn_set_timeout(struct conn *c, unsigned seconds)
+static void start_timer(struct conn *c, unsigned seconds)
 {
 	struct timeval delay = { .tv_sec = seconds };
 
+	event_add(&c->timer, &delay);
+}
+
+void conn_set_timeout(struct conn *c, unsigned seconds)
+{
 	if (c->state != CONN_OPEN)
 		return;
 	if (seconds > 0)
-		event_add(&c->timer, &delay);
-	else
+		start_timer(c, seconds);
+	else if (c->timed)
 		event_del(&c->timer);
+	c->timed = seconds > 0;
 }
 
 /* ---- the end ---- */
@@ -80,13 +86,6 @@ struct conn *conn_free(struct conn *c)
 	return NULL;
 }
 
-static void start_timer(struct conn *c, unsigned seconds)
-{
-	struct timeval delay = { .tv_sec = seconds };
-
-	event_add(&c->timer, &delay);
-}
-
 void conn_fail(struct conn *c)
 {
 	if (c->state == CONN_DEAD)
@@ -102,7 +101,7 @@ static void linger(struct conn *c)
 	c->state = CONN_LINGERING;
 	if (c->tls && c->handshaken)
 		tls_close(bufferevent_openssl_get_ssl(c->bev));
-	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+	shutdown(c->fd, SHUT_WR);
 	evbuffer_drain(conn_input(c), evbuffer_get_length(conn_input(c)));
 	bufferevent_enable(c->bev, EV_READ);
 	start_timer(c, TIMEOUT_LINGER);
@@ -128,6 +127,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	c->timed = false;
 	if (c->state == CONN_OPEN && c->ops != NULL)
 		c->ops->timeout(c);
 	else
@@ -218,7 +218,7 @@ static void log_handshake(struct conn *c, unsigned long error)
 /* The same socket without TLS, for what is left to say. */
 static int make_plain(struct conn *c)
 {
-	int fd = fcntl(bufferevent_getfd(c->bev), F_DUPFD_CLOEXEC, 0);
+	int fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 	struct bufferevent *bev;
 
 	bev = fd >= 0 ? bufferevent_socket_new(c->server->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
@@ -229,6 +229,7 @@ static int make_plain(struct conn *c)
 	}
 	bufferevent_free(c->bev);
 	c->bev = bev;
+	c->fd = fd;
 	c->tls = false;
 	return start(c);
 }
@@ -322,6 +323,7 @@ int conn_new(struct server *s, int fd)
 	/* Fails on a unix socket, where there is nothing to set. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	c->server = s;
+	c->fd = fd;
 	c->tls = s->tls.ctx != NULL;
 	event_assign(&c->timer, s->base, -1, 0, on_timer, c);
 	LIST_INSERT_HEAD(&s->conns, c, link);

@@ -60,6 +60,7 @@ static struct evbuffer *own_buffer(struct conn *c)
 {
 	if (!c->tls && !c->waiting)
 		conn_write_later(c);
+	c->own = true;
 	return output(c);
 }
 
@@ -71,7 +72,7 @@ static int take_fresh(struct conn *c, size_t start)
 
 	q->turn = NULL;
 	if (r == 0 && start < q->fresh.len &&
-	    evbuffer_add(output(c), q->fresh.data + start, q->fresh.len - start) < 0)
+	    evbuffer_add(own_buffer(c), q->fresh.data + start, q->fresh.len - start) < 0)
 		r = -ENOMEM;
 	if (q->fresh.cap > FRESH_MAX)
 		buf_deinit(&q->fresh);
@@ -101,7 +102,7 @@ size_t conn_pending(const struct conn *c)
 {
 	const struct write_queue *q = &c->server->writes;
 
-	return evbuffer_get_length(output(c)) + (q->turn == c ? q->fresh.len : 0);
+	return (c->own ? evbuffer_get_length(output(c)) : 0) + (q->turn == c ? q->fresh.len : 0);
 }
 
 /* ---- plaintext ---- */
@@ -125,8 +126,10 @@ int conn_write_init(struct conn *c)
 
 void conn_write_waited(struct conn *c)
 {
-	if (c->waiting && conn_pending(c) == 0)
-		wait_for_socket(c, false);
+	if (!c->waiting || conn_pending(c) > 0)
+		return;
+	wait_for_socket(c, false);
+	c->own = false;
 }
 
 static void write_own(struct conn *c)
@@ -134,7 +137,7 @@ static void write_own(struct conn *c)
 	struct evbuffer *out = output(c);
 
 	evbuffer_unfreeze(out, 1);
-	(void)evbuffer_write_atmost(out, bufferevent_getfd(c->bev), WRITE_ONCE_MAX);
+	(void)evbuffer_write_atmost(out, c->fd, WRITE_ONCE_MAX);
 	evbuffer_freeze(out, 1);
 }
 
@@ -144,7 +147,7 @@ static void write_fresh(struct conn *c)
 	ssize_t n = 0;
 
 	if (fresh->len > 0 && c->state != CONN_DEAD)
-		n = send(bufferevent_getfd(c->bev), fresh->data, fresh->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send(c->fd, fresh->data, fresh->len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (take_fresh(c, n > 0 ? (size_t)n : 0) < 0)
 		conn_fail(c);
 }
@@ -174,7 +177,8 @@ static void write_one(struct conn *c)
 		write_own(c);
 	conn_written(c);
 	/* Also for what the protocol added just now: others come first. */
-	if (c->state != CONN_DEAD && conn_pending(c) > 0)
+	c->own = conn_pending(c) > 0;
+	if (c->own && c->state != CONN_DEAD)
 		wait_for_socket(c, true);
 }
 
@@ -226,7 +230,7 @@ void conn_write_now(struct conn *c)
 
 	evbuffer_unfreeze(out, 1);
 	if (!c->tls)
-		(void)evbuffer_write(out, bufferevent_getfd(c->bev));
+		(void)evbuffer_write(out, c->fd);
 	else if (c->handshaken)
 		write_tls(bufferevent_openssl_get_ssl(c->bev), out);
 }

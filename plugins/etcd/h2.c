@@ -198,9 +198,20 @@ static void set_timeout(struct h2 *h2)
 		conn_set_timeout(h2->conn, h2->n_streams > 0 ? 0 : TIMEOUT_IDLE_H2);
 }
 
+/* Not before: a commit that reaches a thousand sessions would fetch each into the cache twice. */
+static void wake_streams(struct h2 *h2)
+{
+	struct h2_stream *st;
+
+	while ((st = TAILQ_FIRST(&h2->woken)) != NULL)
+		h2_stream_wake(st);
+}
+
 static void flush(struct h2 *h2)
 {
 	nghttp2_session *session = h2->session;
+
+	wake_streams(h2);
 
 	if (nghttp2_session_send(session) < 0)
 		conn_fail(h2->conn);
@@ -239,7 +250,7 @@ static void h2_refill(struct conn *c)
 {
 	struct h2 *h2 = c->ctx;
 
-	if (nghttp2_session_want_write(h2->session))
+	if (!TAILQ_EMPTY(&h2->woken) || nghttp2_session_want_write(h2->session))
 		flush(h2);
 }
 
@@ -248,6 +259,7 @@ static void goodbye(struct conn *c)
 	struct h2 *h2 = c->ctx;
 
 	/* Events first: behind GOAWAY nothing is sent any more. */
+	wake_streams(h2);
 	(void)nghttp2_session_send(h2->session);
 	if (nghttp2_session_terminate_session(h2->session, NGHTTP2_NO_ERROR) == 0)
 		(void)nghttp2_session_send(h2->session);
@@ -312,6 +324,7 @@ static int h2_open(struct conn *c, void **ret_ctx)
 		return -ENOMEM;
 	h2->conn = c;
 	LIST_INIT(&h2->streams);
+	TAILQ_INIT(&h2->woken);
 	if (new_session(h2) < 0 || nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings,
 							   ARRAY_SIZE(settings)) != 0) {
 		h2_ops.free(h2);

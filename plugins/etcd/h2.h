@@ -30,14 +30,17 @@ struct h2_piece {
 
 STAILQ_HEAD(h2_pieces, h2_piece);
 LIST_HEAD(h2_streams, h2_stream);
+TAILQ_HEAD(h2_woken, h2_stream);
 
 struct h2_stream {
 	LIST_ENTRY(h2_stream) link;
+	TAILQ_ENTRY(h2_stream) in_woken;
 	struct h2 *h2;              /* borrowed */
 	int32_t id;
 	bool grpc_type, complete;   /* right content-type; a unary request has arrived or was given up */
 	bool half_closed;           /* the client has sent all it will send */
 	bool headers_sent, finished;
+	bool woken;                 /* has got output: in h2.woken */
 	struct buf path, token;     /* owned; until the headers are complete */
 	size_t headers_size;        /* of the request, as HTTP/2 counts them (RFC 9113, 6.5.2) */
 	bool token_named;           /* the token came as "token", which goes before "authorization" */
@@ -68,6 +71,7 @@ struct h2 {
 	struct conn *conn;         /* borrowed */
 	nghttp2_session *session;  /* owned */
 	struct h2_streams streams; /* owned */
+	struct h2_woken woken;     /* borrowed: nghttp2 is to be told of their output */
 	size_t n_streams, n_incomplete;
 	size_t out_size;           /* bytes that wait on all streams */
 	size_t in_size;            /* bytes of unfinished messages on all streams */
@@ -89,6 +93,8 @@ void h2_stream_data(struct h2_stream *st, const uint8_t *data, size_t len);
 /* The client has sent its last byte. */
 void h2_stream_end(struct h2_stream *st);
 
+/* Tells nghttp2 that there is output, or the end. */
+void h2_stream_wake(struct h2_stream *st);
 /* nghttp2 asks for at most `length` bytes of output; see nghttp2_data_source_read_callback. */
 ssize_t h2_stream_read(struct h2_stream *st, size_t length, uint32_t *flags);
 /* Moves `length` bytes of output to the connection. Returns 0 or -ENOMEM. */

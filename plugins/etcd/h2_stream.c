@@ -66,11 +66,19 @@ static void end_watch(struct h2_stream *st)
 	st->watch = NULL;
 }
 
+static void forget_wake(struct h2_stream *st)
+{
+	if (st->woken)
+		TAILQ_REMOVE(&st->h2->woken, st, in_woken);
+	st->woken = false;
+}
+
 struct h2_stream *h2_stream_free(struct h2_stream *st)
 {
 	if (st == NULL)
 		return NULL;
 	set_complete(st);
+	forget_wake(st);
 	end_watch(st);
 	while (!STAILQ_EMPTY(&st->out))
 		drop_first_piece(st);
@@ -165,9 +173,9 @@ static void submit_headers(struct h2_stream *st)
 
 /* ---- body out ---- */
 
-/* There is something to send, or the end has come. */
-static void wake(struct h2_stream *st)
+void h2_stream_wake(struct h2_stream *st)
 {
+	forget_wake(st);
 	if (!st->headers_sent)
 		submit_headers(st);
 	else
@@ -183,7 +191,7 @@ static void finish(struct h2_stream *st, const struct apierr *err)
 	end_watch(st);
 	if (err != NULL)
 		st->status = *err;
-	wake(st);
+	h2_stream_wake(st);
 }
 
 /* head is copied, body referenced; either may be empty. */
@@ -261,7 +269,9 @@ static void watch_send(struct watch_stream *ws, const struct watch_head *head, s
 	buf_reset(b);
 	form_grpc.watch_head(b, &ws->server->ids, head, tail != NULL ? tail->size : 0);
 	push(st, b, tail);
-	wake(st);
+	if (!st->woken)
+		TAILQ_INSERT_TAIL(&st->h2->woken, st, in_woken);
+	st->woken = true;
 	conn_write_later(st->h2->conn);
 }
 
@@ -375,7 +385,7 @@ static int answer_call(struct h2_stream *st, const union request *req, struct ap
 		return r;
 	push(st, NULL, body);
 	if (st->rpc->stream)
-		wake(st);
+		h2_stream_wake(st);
 	else
 		finish(st, NULL);
 	return 0;

@@ -14,6 +14,7 @@
 
 #include "conn.h"
 #include "grpc_client.h"
+#include "h2.h"
 #include "server.h"
 #include "unit.h"
 
@@ -229,6 +230,22 @@ static void stops_with_output_in_the_queue(void **state)
 	assert_true(next_has(f, "/apisix/a"));
 }
 
+/* Between a commit and the end of the turn. */
+static void forgets_a_stream_that_is_reset_with_output(void **state)
+{
+	static const uint8_t reset[] = { 0, 0, 4, NGHTTP2_RST_STREAM, 0, 0, 0, 0, 1, 0, 0, 0, NGHTTP2_CANCEL };
+	struct fixture *f = *state;
+	struct h2 *h2 = conn_of(f, &h2_ops)->ctx;
+
+	assert_int_equal(f->stream->id, 1);
+	fakehost_set(f->host, "/apisix/a", "x");
+	assert_false(TAILQ_EMPTY(&h2->woken));
+	assert_int_equal(nghttp2_session_mem_recv(h2->session, reset, sizeof reset), sizeof reset);
+	assert_true(TAILQ_EMPTY(&h2->woken));
+	event_base_loop(fakehost_base(f->host), EVLOOP_NONBLOCK);
+	assert_int_equal(f->server->stats.watches, 1);
+}
+
 /* Pipelined ranges whose answers do not fit into the socket: the input waits until there is room. */
 static void answers_all_before_the_end(void **state)
 {
@@ -270,6 +287,7 @@ int main(void)
 		TEST(forgets_who_goes_with_output_waiting),
 		TEST(ends_who_is_gone_when_written_to),
 		TEST(stops_with_output_in_the_queue),
+		TEST(forgets_a_stream_that_is_reset_with_output),
 		TEST(answers_all_before_the_end),
 	};
 
