@@ -17,6 +17,7 @@ static const struct {
 	{ "last", "PORT json|grpc WATCHERS SECONDS", 4, mode_last },
 	{ "flood", "PORT json|grpc WATCHERS SECONDS", 4, mode_flood },
 	{ "hold", "PORT json|grpc WATCHERS", 3, mode_hold },
+	{ "until", "PORT", 1, mode_until },
 	{ "first", "PORT BYTES COMMAND...", 3, mode_first },
 };
 

@@ -11,5 +11,7 @@ int mode_last(int argc, char **argv);
 int mode_flood(int argc, char **argv);
 /* PORT json|grpc WATCHERS: says "ready" and keeps the watches until its standard input ends. */
 int mode_hold(int argc, char **argv);
+/* PORT: one JSON watch; for each line N on standard input says "waiting", and end_us=TIME when N more events came. */
+int mode_until(int argc, char **argv);
 /* PORT BYTES COMMAND...: starts a server; how long until it answers a range of BYTES or more? */
 int mode_first(int argc, char **argv);

@@ -4,11 +4,11 @@
 `b` is the Bench of tests/bench/etcd's driver: servers, load, how long and how often.
 """
 
-import statistics
 import time
 
 from . import machine
 from .load import release
+from .pairs import pairs
 from .table import Row, number
 
 WATCHERS = 1000
@@ -16,20 +16,6 @@ IDLE_SECONDS = 11.5     # meshd lets range bodies go after 10 s without a reader
 
 
 # ---- ratios of two servers -------------------------------------------------------------------
-
-def pairs(b, row, one, other, invert=False, unit="", scale=1):
-    """Alternates A,B and B,A; the ratio one/other of each pair (other/one if `invert`)."""
-    a_all, b_all = [], []
-    for i in range(b.pairs):
-        order = [(one, a_all), (other, b_all)]
-        for run, results in order if i % 2 == 0 else order[::-1]:
-            row.busy.append(b.quiet())
-            results.append(run())
-        ratio = a_all[-1] / b_all[-1]
-        row.samples.append(1 / ratio if invert else ratio)
-    row.note = f"{number(statistics.median(a_all) * scale)} / {number(statistics.median(b_all) * scale)} {unit}"
-    return row
-
 
 def json_range(b):
     row = Row("JSON range of 10,000, 1 client: etcd / meshd", 20, 35, True)

@@ -9,7 +9,7 @@ class Row:
 
     def __init__(self, work, floor, aim, more, unit="x"):
         self.work, self.floor, self.aim, self.more, self.unit = work, floor, aim, more, unit
-        self.samples, self.note, self.busy = [], "", []
+        self.samples, self.note, self.busy, self.judged = [], "", [], True
 
     @property
     def median(self):
@@ -22,6 +22,8 @@ class Row:
     def verdict(self):
         if not self.samples:
             return "not run"
+        if not self.judged:
+            return ""
         return "aim" if self.reaches(self.aim) else "floor" if self.reaches(self.floor) else "MISSED"
 
     def cells(self):
