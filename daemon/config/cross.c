@@ -115,6 +115,18 @@ static void check_networks(struct load *l)
 	}
 }
 
+/* nginx cannot have an HTTP and a stream listener on one port. */
+static void check_ports(struct load *l)
+{
+	const struct conf_entry *http = conf_find(l->conf, "capture.http_port");
+	const struct conf_entry *stream = conf_find(l->conf, "capture.stream_port");
+	const struct conf_entry *e = stream != NULL && stream->line > 0 ? stream : http;
+
+	if (http != NULL && stream != NULL && http->num == stream->num)
+		cross_error(l, e, "port %lld is that of both APISIX's HTTP and its TCP listener; give each its own",
+			    (long long)http->num);
+}
+
 /* Two listeners on one address: the second could not be bound. */
 static void check_listeners(struct load *l)
 {
@@ -194,7 +206,8 @@ static void complete_exempt_user(struct load *l)
 void cross_check(struct load *l)
 {
 	static void (*const rules[])(struct load *l) = {
-		check_debounce, check_prefix, check_networks, check_listeners, check_unsupported, complete_exempt_user,
+		check_debounce,	 check_prefix,	    check_networks,	  check_ports,
+		check_listeners, check_unsupported, complete_exempt_user,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules) && l->error == 0; i++)

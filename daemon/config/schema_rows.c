@@ -55,6 +55,8 @@ const struct mesh_opt schema_rows[] = {
 	  .doc = "Steer this machine's traffic into APISIX with nftables." },
 	{ .name = "capture.http_port", .type = MESH_OPT_INT, .min = 1, .max = 65535, .def = "9080",
 	  .doc = "Port of APISIX's plaintext HTTP listener." },
+	{ .name = "capture.stream_port", .type = MESH_OPT_INT, .min = 1, .max = 65535, .def = "9100",
+	  .doc = "Port of APISIX's plain TCP listener (apisix.stream_proxy.tcp)." },
 	{ .name = "capture.exempt_user", .type = MESH_OPT_STRING, .min = 1, .max = 256,
 	  .doc = "User whose own connections are never captured; default: proxy.user." },
 	{ .name = "capture.on_exit", .type = MESH_OPT_ENUM, .choices = "keep|release", .def = "keep",

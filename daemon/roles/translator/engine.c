@@ -39,6 +39,8 @@ struct engine {
 	bool run_routes;			/* it has listener units */
 	bool run_void;				/* the receiver came in its middle, and has only the rest */
 	struct keyset held;			/* deletions that wait for the routes */
+	struct keyset parting;			/* deletions of this run, or that wait for capture */
+	int64_t parting_ms;			/* until when they wait; NEVER: they do not */
 	bool marked, blamed;			/* in this call of the translation, see note_use() */
 	struct engine_stats stats;
 };
@@ -95,6 +97,7 @@ static void on_put(void *arg, const char *key, const uint8_t *value, size_t size
 		return;
 	}
 	keyset_drop(&e->held, key);
+	keyset_drop(&e->parting, key);
 	if (publish_put(e->options.publish, key, value, size) < 0)
 		e->failed = true;
 }
@@ -104,9 +107,23 @@ static void on_del(void *arg, const char *key)
 {
 	struct engine *e = arg;
 	bool hold = (e->running & TRANSLATION_LISTENERS) == 0 && translation_pending(e->translation).listeners > 0;
-	int r = hold ? keyset_set(&e->held, key, NULL, 0, true) : publish_del(e->options.publish, key);
+	int r;
 
+	if (hold)
+		r = keyset_set(&e->held, key, NULL, 0, true);
+	else if (e->options.steering != NULL)
+		r = keyset_set(&e->parting, key, NULL, 0, true);
+	else
+		r = publish_del(e->options.publish, key);
 	if (r < 0)
+		e->failed = true;
+}
+
+static void on_address(void *arg, const char *destination, const struct translation_address *a)
+{
+	struct engine *e = arg;
+
+	if (e->options.steering != NULL && steering_put(e->options.steering, destination, a) < 0)
 		e->failed = true;
 }
 
@@ -123,6 +140,7 @@ static const struct translation_ops translation_ops = {
 	.each = on_each,
 	.put = on_put,
 	.del = on_del,
+	.address = on_address,
 	.findings = on_findings,
 };
 
@@ -136,7 +154,7 @@ int engine_new(const struct engine_options *options, struct engine **ret_engine)
 	if (e == NULL)
 		return -ENOMEM;
 	e->options = *options;
-	e->first_ms = e->last_ms = e->routes_ms = NEVER;
+	e->first_ms = e->last_ms = e->routes_ms = e->parting_ms = NEVER;
 	e->stats.committed_ms = -1;
 	r = translation_new(&options->translation, &translation_ops, e, &e->translation);
 	if (r < 0)
@@ -151,6 +169,7 @@ struct engine *engine_free(struct engine *e)
 		return NULL;
 	translation_free(e->translation);
 	keyset_clear(&e->held);
+	keyset_clear(&e->parting);
 	free(e);
 	return NULL;
 }
@@ -256,7 +275,15 @@ static int64_t routes_from(const struct engine *e)
 	return e->routes_ms == NEVER ? NEVER : e->routes_ms + e->options.route_interval_ms;
 }
 
-int64_t engine_next(const struct engine *e, int64_t now_ms)
+/* When deletions have waited long enough for capture; -1: none do. */
+static int64_t parting_next(const struct engine *e, int64_t now_ms)
+{
+	if (e->parting_ms == NEVER)
+		return -1;
+	return steering_waits(e->options.steering) ? MAX(e->parting_ms, now_ms) : now_ms;
+}
+
+static int64_t work_next(const struct engine *e, int64_t now_ms)
 {
 	int64_t next = joined_until(e);
 
@@ -267,6 +294,15 @@ int64_t engine_next(const struct engine *e, int64_t now_ms)
 	if (!work_at_once(e))
 		next = MAX(next, routes_from(e));
 	return MAX(next, now_ms);
+}
+
+int64_t engine_next(const struct engine *e, int64_t now_ms)
+{
+	int64_t work = work_next(e, now_ms), parting = parting_next(e, now_ms);
+
+	if (work < 0 || parting < 0)
+		return MAX(work, parting);
+	return MIN(work, parting);
 }
 
 /* ---- runs --------------------------------------------------------------------------------- */
@@ -281,6 +317,8 @@ static int run_begin(struct engine *e, int64_t now_ms)
 	if (everything) {
 		publish_restart(e->options.publish);
 		keyset_clear(&e->held);
+		keyset_clear(&e->parting);
+		e->parting_ms = NEVER;
 		if (translation_replay(e->translation) < 0)
 			return -ENOMEM;
 	}
@@ -291,13 +329,56 @@ static int run_begin(struct engine *e, int64_t now_ms)
 	return 0;
 }
 
-static int release_held(struct engine *e)
+/* They wait no longer: all of them go into the commit in the making. */
+static int let_go(struct engine *e, struct keyset *keys)
 {
-	for (struct change *c = e->held.head; c != NULL; c = c->hh.next)
+	for (struct change *c = keys->head; c != NULL; c = c->hh.next)
 		if (publish_del(e->options.publish, c->key) < 0)
 			return -ENOMEM;
-	keyset_clear(&e->held);
+	keyset_clear(keys);
 	return 0;
+}
+
+/* Those of a run that released addresses: when capture has confirmed that, or after a time. */
+static int parting_end(struct engine *e)
+{
+	const struct mesh_finding finding = {
+		.severity = MESH_SEV_WARN,
+		.type = "",
+		.name = "capture",
+		.field = "",
+		.behaviour = "warn",
+		.reason = "did not release destinations in time; routes were deleted while connections may still be "
+			  "steered to them (is the capture worker there? see the log)",
+	};
+	bool late = steering_waits(e->options.steering);
+	int r = let_go(e, &e->parting);
+
+	e->parting_ms = NEVER;
+	if (r == 0)
+		r = publish_commit(e->options.publish, false);
+	if (r == 0)
+		r = findings_set(e->options.findings, FINDINGS_CAPTURE, "release", &finding, late ? 1 : 0);
+	return MIN(r, 0);
+}
+
+/* The commit, with the deletions unless they must wait for addresses of the run. */
+static int run_commit(struct engine *e, int64_t now_ms)
+{
+	struct steering *s = e->options.steering;
+	int r = 0;
+
+	if (s != NULL && (e->run_all || !steering_releases(s)))
+		r = let_go(e, &e->parting);
+	if (r == 0)
+		r = publish_commit(e->options.publish, e->run_all);
+	if (r == 0 && s != NULL)
+		r = steering_run_end(s, e->translation, publish_ticket(e->options.publish), e->run_all);
+	if (keyset_count(&e->parting) == 0)
+		e->parting_ms = NEVER;
+	else if (e->parting_ms == NEVER)
+		e->parting_ms = now_ms + STEERING_WAIT_MS;
+	return r;
 }
 
 /* What is left of it would be half a commit, or a complete set that lacks half; the next run sends everything. */
@@ -315,9 +396,9 @@ static int run_end(struct engine *e, int64_t now_ms)
 
 	if (e->run_void)
 		return run_drop(e);
-	r = listeners ? release_held(e) : 0;
+	r = listeners ? let_go(e, &e->held) : 0;
 	if (r == 0)
-		r = publish_commit(e->options.publish, e->run_all);
+		r = run_commit(e, now_ms);
 	if (listeners && e->run_routes)
 		e->routes_ms = now_ms;
 	if (translation_pending(e->translation).listeners == 0 && translation_pending(e->translation).clusters == 0)
@@ -352,14 +433,28 @@ static int run_slice(struct engine *e, int64_t now_ms)
 
 int engine_step(struct engine *e, int64_t now_ms)
 {
-	int64_t next = engine_next(e, now_ms);
+	int64_t next = work_next(e, now_ms), parting = parting_next(e, now_ms);
 	int r = 0;
 
 	if (e->failed)
 		return -ENOMEM;
+	if (e->running == 0 && parting >= 0 && parting <= now_ms)
+		r = parting_end(e);
+	if (r < 0)
+		return r;
 	if (next < 0 || next > now_ms)
 		return 0;
 	if (e->running == 0)
 		r = run_begin(e, now_ms);
 	return r == 0 ? run_slice(e, now_ms) : r;
+}
+
+int engine_committed(struct engine *e, uint64_t commit)
+{
+	return e->options.steering != NULL ? steering_committed(e->options.steering, e->translation, commit) : 0;
+}
+
+int engine_capture_opened(struct engine *e)
+{
+	return e->options.steering != NULL ? steering_opened(e->options.steering, e->translation) : 0;
 }

@@ -11,6 +11,9 @@
  * Complete sets: nothing is translated before the source has told everything once, in this life or in that
  * of the store; and a complete set, which deletes what is not in it, is not sent while anything warms for
  * the first time.
+ *
+ * With capture, an address is captured after its routes are there and released before they go: deletions wait for
+ * that release, STEERING_WAIT_MS at most (DESIGN 3.10).
  */
 #ifndef MESHD_TRANSLATOR_ENGINE_H
 #define MESHD_TRANSLATOR_ENGINE_H
@@ -22,6 +25,7 @@
 #include "holds.h"
 #include "publish.h"
 #include "quarantine.h"
+#include "steering.h"
 #include "translation.h"
 
 #define ENGINE_SLICE_MS 40	/* after which the loop has its turn */
@@ -35,6 +39,7 @@ struct engine_options {
 	struct findings *findings;		/* all borrowed */
 	struct quarantine *quarantine;
 	struct publish *publish;
+	struct steering *steering;		/* addresses to capture; NULL: capture is off */
 	int64_t (*clock)(void);			/* monotonic milliseconds */
 };
 
@@ -60,6 +65,11 @@ void engine_complete(struct engine *e, bool settled);
 bool engine_settled(const struct engine *e);
 /* The receiver's pipe is a new one (after publish_open()). */
 void engine_opened(struct engine *e);
+
+/* The frontend, or capture, has committed (after publish_committed()). 0 or -ENOMEM. */
+int engine_committed(struct engine *e, uint64_t commit);
+/* Capture's pipe is a new one (after publish_open()). 0 or -ENOMEM. */
+int engine_capture_opened(struct engine *e);
 
 /* Does what is due, for at most a slice. 0 or -ENOMEM. */
 int engine_step(struct engine *e, int64_t now_ms);

@@ -23,6 +23,7 @@ enum findings_by {
 	FINDINGS_WARM,
 	FINDINGS_TRANSLATION,
 	FINDINGS_STORE,
+	FINDINGS_CAPTURE,
 };
 
 #define FINDINGS_SET_MAX 1000	/* more in one set become one line that tells how many */

@@ -23,6 +23,11 @@ static struct change *find(const struct keyset *s, const char *key)
 	return c;
 }
 
+const struct change *keyset_find(const struct keyset *s, const char *key)
+{
+	return find(s, key);
+}
+
 static struct change *change_new(const char *key, const uint8_t *value, size_t size, bool del)
 {
 	size_t key_size = strlen(key) + 1;

@@ -26,6 +26,8 @@ struct keyset {
 
 /* Replaces what the key had. 0 or -ENOMEM. */
 int keyset_set(struct keyset *s, const char *key, const uint8_t *value, size_t size, bool del);
+/* The change of that key, or NULL; borrowed. */
+const struct change *keyset_find(const struct keyset *s, const char *key);
 /* True if the key had a change, which is dropped. */
 bool keyset_drop(struct keyset *s, const char *key);
 void keyset_clear(struct keyset *s);

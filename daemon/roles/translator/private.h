@@ -38,6 +38,10 @@ struct translator {
 	struct accept *accept;
 	struct persist *persist;
 	struct publish *publish;
+	struct identities *identities;
+	struct publish *capture;	/* addresses; NULL, like steering: capture is off */
+	struct steering *steering;
+	bool swept;			/* identities that the store had and nobody wants are released */
 	struct engine *engine;
 	struct asking_list asking;
 	const char **plugins;		/* owned: translator.apisix_plugins */
@@ -65,5 +69,16 @@ void input_pause(struct translator *t, bool pause);
 
 /* ---- commands.c ---- */
 extern const struct ctl_handler translator_commands[];
+
+/* ---- capture.c ---- */
+extern const struct pipe_handler_row capture_handlers[];
+void capture_opened(void *ctx);
+void capture_lost(void *ctx);
+void capture_drained(void *ctx);
+/* Makes identities, and with capture on what goes to it; fills in the options. 0 or -ENOMEM. */
+int capture_make(struct translator *t, const struct conf *conf, struct engine_options *options);
+/* Releases identities that the store had and nobody wants, once everything has been translated. */
+void capture_sweep(struct translator *t);
+void capture_free(struct translator *t);
 
 #endif

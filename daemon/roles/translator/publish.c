@@ -133,6 +133,13 @@ int publish_commit(struct publish *p, bool all)
 
 /* ---- frames ------------------------------------------------------------------------------- */
 
+static void changes_freep(struct change ***changes)
+{
+	for (size_t i = 0; *changes != NULL && (*changes)[i] != NULL; i++)
+		free((*changes)[i]);
+	free(*changes);
+}
+
 /* How many of the next changes fit into a frame: at least one. */
 static size_t frame_count(const struct publish *p)
 {
@@ -148,65 +155,19 @@ static size_t frame_count(const struct publish *p)
 	return n;
 }
 
-/* A frame in the making: its changes have left p->sending, because sending may end in publish_lost(). */
-struct frame {
-	struct change **changes;	/* all owned */
-	Mesh__ObjectItem *items;
-	Mesh__ObjectItem **puts;
-	char **dels;
-	size_t n;
-	Mesh__Objects msg;
-};
-
-static void frame_deinit(struct frame *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		free(f->changes[i]);
-	free(f->changes);
-	free(f->items);
-	free(f->puts);
-	free(f->dels);
-}
-
-static void frame_add(struct frame *f, struct change *c)
-{
-	Mesh__ObjectItem *item = &f->items[f->msg.n_put];
-
-	f->changes[f->n++] = c;
-	if (c->del) {
-		f->dels[f->msg.n_del++] = c->key;
-		return;
-	}
-	mesh__object_item__init(item);
-	item->key = c->key;
-	item->value = (ProtobufCBinaryData){ .data = c->value, .len = c->size };
-	f->puts[f->msg.n_put++] = item;
-}
-
-static int frame_take(struct publish *p, size_t n, struct frame *f)
-{
-	mesh__objects__init(&f->msg);
-	f->changes = calloc(n + 1, sizeof *f->changes);
-	f->items = calloc(n + 1, sizeof *f->items);
-	f->puts = calloc(n + 1, sizeof *f->puts);
-	f->dels = calloc(n + 1, sizeof *f->dels);
-	if (f->changes == NULL || f->items == NULL || f->puts == NULL || f->dels == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		frame_add(f, p->sending[p->next++]);
-	f->msg.put = f->puts;
-	f->msg.del = f->dels;
-	f->msg.commit = p->sent;
-	f->msg.last = !p->sending_all && p->next == p->n_sending;
-	return 0;
-}
-
+/* Its changes leave p->sending first, because sending may end in publish_lost(). */
 static int frame_send(struct publish *p)
 {
-	_cleanup_(frame_deinit) struct frame f = { 0 };
-	int r = frame_take(p, frame_count(p), &f);
+	size_t n = frame_count(p);
+	_cleanup_(changes_freep) struct change **changes = calloc(n + 1, sizeof *changes);
+	struct publish_frame frame = { .changes = changes, .n = n, .commit = p->sent };
 
-	return r == 0 ? p->port.send(p->port.arg, MSG_OBJECTS, &f.msg.base) : r;
+	if (changes == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		changes[i] = p->sending[p->next++];
+	frame.last = !p->sending_all && p->next == p->n_sending;
+	return p->port.frame != NULL ? p->port.frame(&p->port, &frame) : publish_objects(&p->port, &frame);
 }
 
 static int send_begin(struct publish *p)
@@ -256,6 +217,11 @@ void publish_committed(struct publish *p, uint64_t commit, int64_t revision)
 		return;
 	p->committed = commit;
 	p->revision = revision;
+}
+
+uint64_t publish_ticket(const struct publish *p)
+{
+	return p->sent + (p->sealed_any ? 1 : 0);
 }
 
 struct publish_stats publish_stats(const struct publish *p)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects on their way to one receiver (the frontend; later, with addresses, capture).
+ * What one receiver is to have, on its way there: objects to the frontend, addresses to capture.
  *
  * What changes is collected by key, and the newest state wins: first while a commit is being made,
  * then while the pipe is over its high-water mark, where commits merge.  So the memory that a slow
- * receiver costs is bounded by the objects there are, never by how often they change.
+ * receiver costs is bounded by what there is, never by how often they change.
  *
  * A pipe that is new gets a complete set (BEGIN..END) as soon as the engine has one; without a
  * pipe nothing is kept, because a complete set will follow.
@@ -21,6 +21,16 @@
 #include "message.h"
 
 struct publish;
+struct publish_port;
+struct change;
+
+/* A part of a commit: changes sorted by key, borrowed. */
+struct publish_frame {
+	struct change *const *changes;
+	size_t n;
+	uint64_t commit;
+	bool last;
+};
 
 /* Where frames go: a pipe, or a test. */
 struct publish_port {
@@ -29,7 +39,14 @@ struct publish_port {
 	/* Bytes that wait to be written. */
 	size_t (*pending)(void *arg);
 	void *arg;
+	/* What a frame looks like: one of the two below; NULL: publish_objects. */
+	int (*frame)(const struct publish_port *port, const struct publish_frame *f);
 };
+
+/* Key "routes/NAME", value its bytes: OBJECTS. 0 or negative errno. */
+int publish_objects(const struct publish_port *port, const struct publish_frame *f);
+/* Key a destination (destination.h), value its target as one byte, then its identity: ADDRESSES. 0 or negative errno. */
+int publish_addresses(const struct publish_port *port, const struct publish_frame *f);
 
 int publish_new(const struct publish_port *port, struct publish **ret_publish);
 struct publish *publish_free(struct publish *p);
@@ -61,6 +78,9 @@ int publish_flush(struct publish *p);
 
 /* COMMITTED came. */
 void publish_committed(struct publish *p, uint64_t commit, int64_t revision);
+
+/* When this number is committed, everything that was given to publish_commit() until now is. */
+uint64_t publish_ticket(const struct publish *p);
 
 struct publish_stats {
 	uint64_t sent, committed;	/* numbers of the newest commits; their difference is the lag */

@@ -6,8 +6,7 @@
  * translated and published, what is left is written, and one timer is set for what comes next.  So a
  * complete update is committed in the loop turn in which it ended.
  *
- * Capture will be a second receiver: its own struct publish over ADDRESSES, fed by the same engine,
- * so that a slow one never holds the other.
+ * Capture is a second receiver, see capture.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -92,6 +91,7 @@ void translator_turn(struct translator *t)
 	}
 	if (engine_settled(t->engine))
 		persist_set_complete(t->persist);
+	capture_sweep(t);
 	input_pause(t, engine_running(t->engine));
 	if (save_at(t, now) >= 0 && save_at(t, now) <= now)
 		persist_step(t->persist, now);
@@ -170,6 +170,8 @@ static void handle_committed(void *ctx, const ProtobufCMessage *body, int fd)
 	struct translator *t = ctx;
 
 	publish_committed(t->publish, m->commit, m->revision);
+	if (engine_committed(t->engine, m->commit) < 0)
+		translator_fail(t, -ENOMEM, "telling capture");
 }
 
 static const struct pipe_handler_row frontend_handlers[] = {
@@ -190,6 +192,7 @@ static void translator_deinit(void *ctx)
 	persist_free(t->persist);
 	engine_free(t->engine);
 	publish_free(t->publish);
+	capture_free(t);
 	accept_free(t->accept);
 	holds_free(t->holds);
 	quarantine_free(t->quarantine);
@@ -226,13 +229,14 @@ static int make_engine(struct translator *t, const struct conf *conf)
 		.debounce_ms = conf_num(conf, "translator.debounce", 20),
 		.max_debounce_ms = conf_num(conf, "translator.max_debounce", 500),
 		.route_interval_ms = conf_num(conf, "translator.route_interval", 1000),
-		.translation = { .capture = conf_bool(conf, "capture.enabled", false) },
 		.findings = t->findings,
 		.quarantine = t->quarantine,
 		.clock = loop_now_ms,
 	};
 	int r = read_plugins(t, conf);
 
+	if (r == 0)
+		r = capture_make(t, conf, &options);
 	if (r == 0)
 		r = publish_new(&port, &t->publish);
 	if (r < 0)
@@ -253,6 +257,7 @@ static int make_persist(struct translator *t, const struct conf *conf, uint8_t *
 		.accept = t->accept,
 		.quarantine = t->quarantine,
 		.findings = t->findings,
+		.identities = t->identities,
 	};
 
 	return persist_new(&options, &t->persist);
@@ -352,6 +357,13 @@ static const struct worker_peer translator_peers[] = {
 		.on_open = frontend_opened,
 		.on_drained = frontend_drained,
 		.on_lost = frontend_lost,
+	},
+	{
+		.role = ROLE_CAPTURE,
+		.handlers = capture_handlers,
+		.on_open = capture_opened,
+		.on_drained = capture_drained,
+		.on_lost = capture_lost,
 	},
 	{ .handlers = NULL },
 };

@@ -50,6 +50,7 @@ struct translation {
 	void *arg;
 	struct keyset marks[2];		/* clusters, listeners */
 	struct keyset objects;
+	struct keyset addresses;	/* by listener */
 };
 
 int translation_new(const struct translation_options *options, const struct translation_ops *ops, void *arg,
@@ -71,6 +72,7 @@ struct translation *translation_free(struct translation *t)
 	keyset_clear(&t->marks[0]);
 	keyset_clear(&t->marks[1]);
 	keyset_clear(&t->objects);
+	keyset_clear(&t->addresses);
 	free(t);
 	return NULL;
 }
@@ -121,6 +123,40 @@ int translation_changed(struct translation *t, enum rt type, const char *name)
 	return t->ops->each(t->arg, RT_LISTENER, mark_if_named, &m);
 }
 
+/* A listener whose body has "at D;" has the destination D; told when it changes. */
+static void tell_address(struct translation *t, const char *name, const struct resource *r)
+{
+	struct keyset *known = &t->addresses;
+	const struct change *old = keyset_find(known, name);
+	char text[2048] = "", *at, *end;
+
+	if (r != NULL)
+		text_of(r, text, sizeof text);
+	at = strstr(text, "at ");
+	end = at != NULL ? strchr(at, ';') : NULL;
+	if (end != NULL)
+		*end = '\0';
+	if (old != NULL && (at == NULL || strcmp((char *)old->value, at + 3) != 0)) {
+		t->ops->address(t->arg, (char *)old->value, NULL);
+		keyset_drop(known, name);
+	}
+	if (at == NULL || t->ops->address == NULL || keyset_find(known, name) != NULL)
+		return;
+	assert_int_equal(keyset_set(known, name, (uint8_t *)at + 3, strlen(at + 3) + 1, false), 0);
+	t->ops->address(t->arg, at + 3,
+			&(struct translation_address){ at + 3, "127.64.0.9", ADDRESS_STREAM });
+}
+
+int translation_addresses(const struct translation *t, int (*fn)(const struct translation_address *a, void *arg),
+			  void *arg)
+{
+	int r = 0;
+
+	for (struct change *c = t->addresses.head; c != NULL && r == 0; c = c->hh.next)
+		r = fn(&(struct translation_address){ (char *)c->value, "127.64.0.9", ADDRESS_STREAM }, arg);
+	return r;
+}
+
 struct translation_pending translation_pending(const struct translation *t)
 {
 	return (struct translation_pending){
@@ -164,6 +200,8 @@ static void unit(struct translation *t, enum rt type, const char *name)
 	fake_units++;
 	snprintf(key, sizeof key, "%s/%s", type == RT_CLUSTER ? "upstreams" : "routes", name);
 	old = object_find(t, key);
+	if (type == RT_LISTENER)
+		tell_address(t, name, r);
 	if (r == NULL) {
 		if (old != NULL)
 			t->ops->del(t->arg, key);

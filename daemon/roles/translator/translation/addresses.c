@@ -92,6 +92,11 @@ void addresses_put(struct translation *t, const struct unit *unit, const char *d
 		t->failed = true;
 		return;
 	}
+	if (old != NULL && old->target == a->target && strcmp(old->identity, a->identity) == 0) {
+		old->owner = unit;
+		free(a);
+		return;
+	}
 	a->owner = unit;
 	if (old != NULL)
 		drop(&t->graph, old);
@@ -111,12 +116,11 @@ void addresses_deinit(struct graph *g)
 		drop(g, a);
 }
 
-int translation_addresses(const struct translation *t,
-			  int (*fn)(const struct translation_address *a, void *arg), void *arg)
+int addresses_each(const struct graph *g, int (*fn)(const struct translation_address *a, void *arg), void *arg)
 {
 	int r = 0;
 
-	for (const struct address *a = t->graph.addresses; a != NULL && r == 0; a = a->hh.next) {
+	for (const struct address *a = g->addresses; a != NULL && r == 0; a = a->hh.next) {
 		const struct translation_address told = { a->destination, a->identity, a->target };
 
 		r = fn(&told, arg);

@@ -16,6 +16,8 @@ bool is_address(const char *key);
 /* A unit has or no longer has (object NULL) the destination; tells ops.address. */
 void addresses_put(struct translation *t, const struct unit *unit, const char *destination,
 		   const struct object *object);
+/* Any order; fn non-zero ends the walk. */
+int addresses_each(const struct graph *g, int (*fn)(const struct translation_address *a, void *arg), void *arg);
 void addresses_deinit(struct graph *g);
 
 #endif

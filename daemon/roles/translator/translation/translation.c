@@ -294,3 +294,9 @@ int translation_objects(const struct translation *t, translation_object_fn fn, v
 	free(list);
 	return r;
 }
+
+int translation_addresses(const struct translation *t, int (*fn)(const struct translation_address *a, void *arg),
+			  void *arg)
+{
+	return addresses_each(&t->graph, fn, arg);
+}
