@@ -10,10 +10,25 @@
 
 #include "reader.h"
 
+/* Of all that the translation may use, also what APISIX does not run by itself. */
+static const char *const plugins[] = {
+	"basic-auth",	   "brotli",	    "client-control", "consumer-restriction", "cors",
+	"fault-injection", "file-logger",   "forward-auth",   "grpc-web",	      "gzip",
+	"ip-restriction",  "jwt-auth",	    "key-auth",	      "limit-conn",	      "limit-count",
+	"limit-req",	   "multi-auth",    "opentelemetry",  "proxy-mirror",	      "proxy-rewrite",
+	"openid-connect",  "http-logger",   "prometheus",     "real-ip",	      "redirect",
+	"request-id",	   "response-rewrite", "skywalking",  "tcp-logger",	      "traffic-split",
+	"uri-blocker",	   "workflow",	    "zipkin",	      NULL,
+};
+
 void mesh_open(struct mesh *m, const struct translation_options *options)
 {
+	struct translation_options all = options != NULL ? *options : (struct translation_options){ 0 };
+
+	if (all.apisix_plugins == NULL)
+		all.apisix_plugins = plugins;
 	*m = (struct mesh){ 0 };
-	assert_int_equal(offline_new(options, &m->offline), 0);
+	assert_int_equal(offline_new(&all, &m->offline), 0);
 }
 
 void mesh_close(struct mesh *m)

@@ -23,6 +23,7 @@ struct mesh {
 	json_t *findings; /* list */
 };
 
+/* options may be NULL; without a list of plugins all that the translation may use are enabled. */
 void mesh_open(struct mesh *m, const struct translation_options *options);
 void mesh_close(struct mesh *m);
 /* A list of resources, each with its "@type". */

@@ -211,7 +211,7 @@ static void test_plugins_must_be_enabled(void **unused)
 
 	assert_non_null(strstr(route, "\"http_status\":503"));
 	assert_null(strstr(route, "upstream_id"));
-	assert_non_null(strstr(said, "'proxy-rewrite', which is not enabled"));
+	assert_non_null(strstr(said, "plugins.proxy-rewrite is a plugin that is not enabled"));
 	free(route);
 	free(said);
 	/* Not even the refusal can be said by a plugin: an upstream without nodes says it. */

@@ -9,10 +9,11 @@
 #include "identity.h"
 #include "mesh.h"
 
+/* Enough of DER around it to be taken for a certificate or a key; a mark has four characters. */
 #define LINE "MIIBszCCAVmgAwIBAgIUFakeFakeFakeFakeFakeFakeFakeFake0123456789abcdef"
-#define PEM(kind, mark) "\"-----BEGIN " kind "-----\\n" mark LINE LINE "\\n-----END " kind "-----\\n\""
-#define CERT(mark) PEM("CERTIFICATE", mark)
-#define KEY(mark) PEM("PRIVATE KEY", mark)
+#define PEM(kind, text) "\"-----BEGIN " kind "-----\\n" text "\\n-----END " kind "-----\\n\""
+#define CERT(mark) PEM("CERTIFICATE", "MIIAdDCCAGoA" mark LINE LINE "MAADAgAA")
+#define KEY(mark) PEM("PRIVATE KEY", "MIIAcQIBAASCAGoA" mark LINE LINE)
 #define TYPE(name) "\"@type\": type.googleapis.com/envoy." name
 #define TLS_TYPE(name) TYPE("extensions.transport_sockets.tls.v3." name)
 
@@ -67,13 +68,13 @@ static void test_server(void **state)
 	json_t *ssl;
 
 	(void)state;
-	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t, '*.b.t']", "", OF_SECRETS("s")) SECRET("s", "one")
+	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t, '*.b.t']", "", OF_SECRETS("s")) SECRET("s", "one1")
 		  CLUSTER("a", ""));
 	ssl = only_ssl(&m);
 	assert_non_null(ssl);
 	assert_string_equal(text_of(ssl, "type"), "server");
 	assert_json(json_object_get(ssl, "snis"), "[\"a.t\",\"*.b.t\"]");
-	assert_non_null(strstr(text_of(ssl, "cert"), "one" LINE));
+	assert_non_null(strstr(text_of(ssl, "cert"), "one1" LINE));
 	assert_non_null(strstr(text_of(ssl, "key"), "PRIVATE KEY"));
 	assert_null(json_object_get(ssl, "client"));
 	assert_null(json_object_get(ssl, "ssl_protocols"));
@@ -81,7 +82,7 @@ static void test_server(void **state)
 	mesh_close(&m);
 	/* No names: all, in the form that really matches all. */
 	mesh_make(&m, LISTENER("l", "443", "", "", OF_SECRETS("s") ", tls_params: {tls_minimum_protocol_version: TLSv1_3}")
-		  SECRET("s", "one") CLUSTER("a", ""));
+		  SECRET("s", "one1") CLUSTER("a", ""));
 	assert_string_equal(text_of(only_ssl(&m), "sni"), "*");
 	assert_json(json_object_get(only_ssl(&m), "ssl_protocols"), "[\"TLSv1.3\"]");
 	mesh_close(&m);
@@ -93,12 +94,12 @@ static void test_rotation(void **state)
 	struct mesh m;
 
 	(void)state;
-	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", "", OF_SECRETS("s")) SECRET("s", "one")
-		  CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c"))) CLUSTER("b", UPSTREAM_TLS(OF_SECRETS("c"))) SECRET("c", "two"));
+	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", "", OF_SECRETS("s")) SECRET("s", "one1")
+		  CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c"))) CLUSTER("b", UPSTREAM_TLS(OF_SECRETS("c"))) SECRET("c", "two2"));
 	assert_int_equal(mesh_count(&m, "ssls", ""), 0); /* they have no names */
 	(void)offline_counts(m.offline);
 	mesh_remove(&m, RT_SECRET, "c");
-	mesh_add(&m, SECRET("c", "new"));
+	mesh_add(&m, SECRET("c", "new1"));
 	mesh_run(&m);
 	counts = offline_counts(m.offline);
 	assert_int_equal(counts.puts, 1);
@@ -117,12 +118,12 @@ static void test_nothing_to_show(void **state)
 	assert_finding(&m, "skip", "typed_config", "no certificate can be had");
 	mesh_close(&m);
 	mesh_make(&m, LISTENER("l", "443", "", "", "tls_certificates: [{certificate_chain: {filename: /etc/cert}, "
-			       "private_key: {inline_string: " KEY("k") "}}]") CLUSTER("a", ""));
+			       "private_key: {inline_string: " KEY("kkkk") "}}]") CLUSTER("a", ""));
 	assert_null(only_ssl(&m));
 	assert_finding(&m, "skip", "tls_certificates[0].certificate_chain", "file '/etc/cert' is not read");
 	mesh_close(&m);
 	mesh_make(&m, LISTENER("l", "443", "", "", "tls_certificates: [{certificate_chain: {inline_string: short}, "
-			       "private_key: {inline_string: " KEY("k") "}}]") CLUSTER("a", ""));
+			       "private_key: {inline_string: " KEY("kkkk") "}}]") CLUSTER("a", ""));
 	assert_finding(&m, "skip", "tls_certificates[0].certificate_chain", "is not PEM");
 	mesh_close(&m);
 }
@@ -133,14 +134,14 @@ static void test_clients(void **state)
 	struct mesh m;
 
 	(void)state;
-	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", DEMANDS, OF_SECRETS("s") ROOTED("r")) SECRET("s", "one")
+	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", DEMANDS, OF_SECRETS("s") ROOTED("r")) SECRET("s", "one1")
 		  ROOTS("r") CLUSTER("a", ""));
 	assert_non_null(strstr(text_of(json_object_get(only_ssl(&m), "client"), "ca"), "root" LINE));
 	assert_json(json_object_get(only_ssl(&m), "ssl_protocols"), "[\"TLSv1.3\"]");
 	assert_non_null(json_object_get(mesh_object(&m, "routes", "l/v/all"), "upstream_id"));
 	mesh_close(&m);
 	/* Optional: asked for, not insisted on. */
-	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", "", OF_SECRETS("s") ROOTED("r")) SECRET("s", "one")
+	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", "", OF_SECRETS("s") ROOTED("r")) SECRET("s", "one1")
 		  ROOTS("r") CLUSTER("a", ""));
 	assert_json(json_object_get(json_object_get(only_ssl(&m), "client"), "skip_mtls_uri_regex"), "[\".*\"]");
 	mesh_close(&m);
@@ -160,15 +161,15 @@ static void assert_closed(const char *text, const char *why)
 static void test_closed(void **state)
 {
 	(void)state;
-	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s")) SECRET("s", "one") CLUSTER("a", ""), "no roots");
-	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s") ROOTED("r")) SECRET("s", "one") CLUSTER("a", ""),
+	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s")) SECRET("s", "one1") CLUSTER("a", ""), "no roots");
+	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s") ROOTED("r")) SECRET("s", "one1") CLUSTER("a", ""),
 		      "is not there");
 	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s") ", combined_validation_context: "
 			       "{default_validation_context: {match_typed_subject_alt_names: [{san_type: URI, matcher: "
 			       "{exact: spiffe://x/y}}]}, validation_context_sds_secret_config: " SDS("r") "}")
-		      SECRET("s", "one") ROOTS("r") CLUSTER("a", ""), "names in client certificates");
+		      SECRET("s", "one1") ROOTS("r") CLUSTER("a", ""), "names in client certificates");
 	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s") ROOTED("r") ", alpn_protocols: [istio-peer-exchange, "
-			       "istio]") SECRET("s", "one") ROOTS("r") CLUSTER("a", ""), "only by way of capture");
+			       "istio]") SECRET("s", "one1") ROOTS("r") CLUSTER("a", ""), "only by way of capture");
 }
 
 /* All TLS ports share their certificates: the first listener by name has a name. */
@@ -178,14 +179,14 @@ static void test_conflicts(void **state)
 
 	(void)state;
 	mesh_make(&m, LISTENER("l1", "443", "server_names: [a.t]", "", OF_SECRETS("s"))
-		  LISTENER("l2", "444", "server_names: [a.t]", "", OF_SECRETS("t")) SECRET("s", "one") SECRET("t", "two")
+		  LISTENER("l2", "444", "server_names: [a.t]", "", OF_SECRETS("t")) SECRET("s", "one1") SECRET("t", "two2")
 		  CLUSTER("a", ""));
-	assert_non_null(strstr(text_of(only_ssl(&m), "cert"), "one" LINE));
+	assert_non_null(strstr(text_of(only_ssl(&m), "cert"), "one1" LINE));
 	assert_finding(&m, "warn", "typed_config", "are those of listener 'l1'");
 	mesh_close(&m);
 	/* The same under both names: nothing is lost, so nothing is said. */
 	mesh_make(&m, LISTENER("l1", "443", "server_names: [a.t]", "", OF_SECRETS("s"))
-		  LISTENER("l2", "444", "server_names: [a.t]", "", OF_SECRETS("s")) SECRET("s", "one") CLUSTER("a", ""));
+		  LISTENER("l2", "444", "server_names: [a.t]", "", OF_SECRETS("s")) SECRET("s", "one1") CLUSTER("a", ""));
 	assert_non_null(only_ssl(&m));
 	assert_false(mesh_finding(&m, "warn", "typed_config", "are those of listener"));
 	mesh_close(&m);
@@ -198,8 +199,8 @@ static void test_upstream(void **state)
 
 	(void)state;
 	mesh_make(&m, CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c") ROOTED("r") ", alpn_protocols: [istio]"))
-		  CLUSTER("b", UPSTREAM_TLS("tls_certificates: [{certificate_chain: {inline_string: " CERT("own") "}, "
-					    "private_key: {inline_string: " KEY("own") "}}]")) SECRET("c", "two") ROOTS("r"));
+		  CLUSTER("b", UPSTREAM_TLS("tls_certificates: [{certificate_chain: {inline_string: " CERT("own1") "}, "
+					    "private_key: {inline_string: " KEY("own1") "}}]")) SECRET("c", "two2") ROOTS("r"));
 	up = mesh_object(&m, "upstreams", "a");
 	assert_string_equal(text_of(up, "scheme"), "https");
 	assert_non_null(strstr(text_of(json_object_get(up, "tls"), "client_cert_id"), "c-"));
@@ -211,7 +212,7 @@ static void test_upstream(void **state)
 	mesh_close(&m);
 	mesh_make(&m, CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c"))));
 	assert_finding(&m, "warn", "", "upstreams that need this certificate");
-	mesh_add(&m, SECRET("c", "two"));
+	mesh_add(&m, SECRET("c", "two2"));
 	mesh_run(&m);
 	assert_non_null(only_ssl(&m));
 	assert_string_equal(text_of(only_ssl(&m), "type"), "client");
@@ -251,7 +252,7 @@ static void test_mesh_tls(void **state)
 	mesh_open(&m, &options);
 	mesh_add(&m, LISTENER("l", "8080", "transport_protocol: tls, application_protocols: [istio]", DEMANDS,
 			      OF_SECRETS("s") ROOTED("r") ", alpn_protocols: [istio]")
-		 SECRET("s", "one") ROOTS("r") CLUSTER("a", ""));
+		 SECRET("s", "one1") ROOTS("r") CLUSTER("a", ""));
 	mesh_run(&m);
 	assert_string_equal(text_of(only_ssl(&m), "sni"), "*");
 	assert_non_null(json_object_get(only_ssl(&m), "client"));

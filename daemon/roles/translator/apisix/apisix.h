@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cleanup.h"
+#include "buf.h"
 
 struct apisix;
 
@@ -41,6 +41,15 @@ struct apisix_error {
  */
 int apisix_check(struct apisix *a, const char *kind, const char *id, const uint8_t *json, size_t size,
 		 struct apisix_error *ret_error);
+
+/*
+ * What stands in for an object that is refused, so that nothing passes that should not: a route keeps
+ * its match and answers 503 (403 where its plugins say who may pass; those may give up conditions,
+ * rather than be open), an upstream keeps its id and has no nodes.  Appended to `out`; the status, 0
+ * for an upstream, in *ret_status.  1: nothing can stand in, leave it out.
+ */
+int apisix_stand_in(struct apisix *a, const char *kind, const char *id, const uint8_t *json, size_t size,
+		    struct buf *out, unsigned *ret_status);
 
 /* Is the plugin enabled for HTTP routes (stream: for stream routes)? */
 int apisix_plugin_enabled(const struct apisix *a, const char *name, int stream);

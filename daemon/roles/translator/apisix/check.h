@@ -51,6 +51,9 @@ bool plugin_is_enabled(const struct apisix *a, const char *name, size_t len, enu
 /* Has it credentials of consumers? */
 bool plugin_is_auth(const struct apisix *a, const char *name, size_t len);
 
+/* Does it say who may pass? */
+bool plugin_guards(const struct apisix *a, const char *name, size_t len);
+
 /* kinds.c: NULL: APISIX reads no such objects. */
 const struct schema *kind_schema(const char *kind, const char *id);
 

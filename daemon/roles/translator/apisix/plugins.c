@@ -60,6 +60,7 @@ static int rows_add(struct apisix *a, bool defaults)
 			slot->row = row;
 			slot->http = defaults && row->by_default;
 			slot->stream = row->by_default_stream;
+			slot->guards = lists[i] == plugins_auth;
 		}
 	}
 	return 0;
@@ -113,6 +114,11 @@ bool plugin_is_auth(const struct apisix *a, const char *name, size_t len)
 	const struct plugin_row *row = slot_find(a, name, len)->row;
 
 	return row != NULL && row->consumer != NULL;
+}
+
+bool plugin_guards(const struct apisix *a, const char *name, size_t len)
+{
+	return slot_find(a, name, len)->guards;
 }
 
 int apisix_plugin_enabled(const struct apisix *a, const char *name, int stream)

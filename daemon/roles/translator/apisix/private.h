@@ -15,6 +15,7 @@ struct slot {
 	char *name;			/* owned */
 	const struct plugin_row *row;	/* NULL: only the operator knows this plugin */
 	bool http, stream;		/* enabled */
+	bool guards;			/* says who may pass */
 };
 
 struct apisix {

@@ -23,6 +23,7 @@
 #include "uses.h"
 
 struct coverage;
+struct apisix;
 struct claim;
 
 /* What a route must know of a cluster. */
@@ -54,6 +55,7 @@ struct strs {
 struct job {
 	const struct translation_options *options;
 	const struct coverage *coverage;
+	const struct apisix *apisix;	/* what is enabled there */
 	const struct job_ops *ops;
 	void *arg;
 	struct arena *arena;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "apisix.h"
 #include "json.h"
 
 void rule_plugin(struct job *job, struct rule *rule, const char *name, const char *json)
@@ -130,11 +131,7 @@ void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum
 
 bool rule_offered(const struct job *job, const char *name)
 {
-	const char *const *enabled = job->options->apisix_plugins;
-
-	while (enabled != NULL && *enabled != NULL && strcmp(*enabled, name) != 0)
-		enabled++;
-	return enabled == NULL || *enabled != NULL;
+	return apisix_plugin_enabled(job->apisix, name, false);
 }
 
 void rule_plugin_offered(struct job *job, struct rule *rule, const char *name, const char *json,
@@ -145,22 +142,6 @@ void rule_plugin_offered(struct job *job, struct rule *rule, const char *name, c
 	else
 		job_note(job, at, B_WARN, "needs APISIX's plugin '%s', which is not enabled there; %s",
 			 name, lost);
-}
-
-void rule_check(struct job *job, struct rule *rule, const struct path *at)
-{
-	for (size_t i = 0; i < rule->n_plugins; i++) {
-		if (rule_offered(job, rule->plugins[i].name))
-			continue;
-		rule_refuse(job, rule, at, B_SLOT,
-			    "needs APISIX's plugin '%s', which is not enabled there; answers 503",
-			    rule->plugins[i].name);
-		break;
-	}
-	if (!rule_offered(job, "fault-injection") && rule_has_plugin(rule, "fault-injection")) {
-		rule->n_plugins = 0;
-		rule->no_upstream = true;
-	}
 }
 
 /* $x and ${x} are replaced unless a backslash stands before; other dollars stay. */

@@ -85,14 +85,11 @@ void rule_abort(struct job *job, struct rule *rule, unsigned status, const char 
 void rule_refuse(struct job *job, struct rule *rule, const struct path *at, enum behaviour b, const char *fmt, ...)
 	_printf_(5, 6);
 
-/* Is the plugin enabled in APISIX? For what may be left out; rule_check() looks after the rest. */
+/* Is the plugin enabled in APISIX? For what may be left out; vet() looks after the rest. */
 bool rule_offered(const struct job *job, const char *name);
 /* rule_plugin() where the plugin is enabled; else notes that it is needed, and what comes of that (`lost`). */
 void rule_plugin_offered(struct job *job, struct rule *rule, const char *name, const char *json,
 			 const struct path *at, const char *lost);
-/* A plugin that is not enabled in APISIX is silently not run (TRANSLATION.md 0.21): 503 instead. */
-void rule_check(struct job *job, struct rule *rule, const struct path *at);
-
 /* Text in which APISIX replaces $variables, so that it comes out as it is (TRANSLATION.md 0.22). */
 const char *text_escape(struct job *job, const char *text);
 

@@ -30,7 +30,8 @@ int translation_new(const struct translation_options *options, const struct tran
 	arena_init(&t->arena, 0);
 	arena_init(&t->facts_arena, 0);
 	t->coverage = coverage_new();
-	if (t->coverage == NULL || graph_init(&t->graph) < 0)
+	if (t->coverage == NULL || graph_init(&t->graph) < 0 ||
+	    apisix_new(options->apisix_plugins, &t->apisix) < 0)
 		return -ENOMEM;
 	if (options->capture && options->identities == NULL) {
 		if (identities_new_plain(&t->own_identities) < 0)
@@ -47,6 +48,7 @@ struct translation *translation_free(struct translation *t)
 	if (t == NULL)
 		return NULL;
 	coverage_free(t->coverage);
+	apisix_free(t->apisix);
 	graph_deinit(&t->graph);
 	identities_free(t->own_identities);
 	arena_deinit(&t->arena);

@@ -43,7 +43,7 @@ struct translation_options {
 	bool capture;			/* routes carry address identities (DESIGN 5); off: hosts alone decide */
 	struct identities *identities;	/* borrowed; NULL: the default networks, remembered nowhere */
 	struct translation_ports ports;	/* all zero: the defaults */
-	/* Enabled in APISIX, NULL at the end; borrowed as long as the translation lives. NULL: all that it uses. */
+	/* Enabled in APISIX, NULL at the end; borrowed while translation_new() runs. NULL: APISIX 3.18's defaults. */
 	const char *const *apisix_plugins;
 	bool no_closure;		/* only for the test which shows that without it the order is lost */
 };

@@ -15,6 +15,7 @@
 #include "reach.h"
 #include "routes.h"
 #include "scope.h"
+#include "vet.h"
 #include "tls.h"
 
 static struct resource *op_find(void *arg, enum rt type, const char *name)
@@ -50,6 +51,7 @@ static struct job job_of(struct translation *t, struct arena *arena, struct out 
 	return (struct job){
 		.options = &t->options,
 		.coverage = t->coverage,
+		.apisix = t->apisix,
 		.ops = &job_ops,
 		.arg = t,
 		.arena = arena,
@@ -377,6 +379,7 @@ static int translate(struct translation *t, struct unit *unit, struct out *out)
 	else
 		write_cluster(t, &job, unit);
 	out_finish(out);
+	vet(t->apisix, &unit->out, out);
 	arena_reset(&t->arena);
 	return job.failed ? -ENOMEM : out_error(out);
 }

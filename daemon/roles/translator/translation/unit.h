@@ -5,6 +5,7 @@
 #ifndef MESHD_TRANSLATION_UNIT_H
 #define MESHD_TRANSLATION_UNIT_H
 
+#include "apisix.h"
 #include "coverage.h"
 #include "graph.h"
 
@@ -13,6 +14,7 @@ struct translation {
 	struct translation_ops ops;
 	void *arg;
 	struct coverage *coverage;	/* owned */
+	struct apisix *apisix;		/* owned; what APISIX takes */
 	struct graph graph;
 	struct arena arena;		/* of the unit that is being done */
 	struct arena facts_arena;	/* of a cluster that is looked at meanwhile */

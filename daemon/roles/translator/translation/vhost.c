@@ -194,7 +194,6 @@ static bool route_rule(struct job *job, const struct scope *scope, size_t index,
 		rule_abort(job, rule, 503, "");
 	else
 		act(job, scope, &levels, &uses, rule);
-	rule_check(job, rule, &at);
 	return true;
 }
 
@@ -221,7 +220,6 @@ static void rules_add_guarded(struct job *job, const struct scope *scope, const 
 		struct rule guard;
 
 		rule_of_guard(job, rule, i, &guard);
-		rule_check(job, &guard, rule->at);
 		rules_add(job, scope, route, rules, &guard);
 	}
 	rules_add(job, scope, route, rules, rule);
@@ -243,7 +241,6 @@ static void fixed_rule(struct job *job, const struct scope *scope, const xds_vho
 		job->failed = true;
 	}
 	rule_abort(job, rule, status, "");
-	rule_check(job, rule, at);
 }
 
 /* require_tls: all plaintext requests are sent to https first. */
@@ -266,7 +263,6 @@ static bool tls_rule(struct job *job, const struct scope *scope, const xds_vhost
 		    "{\"ret_code\":301,\"uri\":\"https://$host$real_request_uri\"}");
 	rule->no_upstream = true;
 	strs_add(job, &rule->vars, "[\"scheme\",\"==\",\"http\"]");
-	rule_check(job, rule, &here);
 	return true;
 }
 
