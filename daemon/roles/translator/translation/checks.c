@@ -339,7 +339,8 @@ const char *checks_json(struct job *job, const struct upstream *up, const struct
 	struct out scratch;
 	bool active, passive;
 
-	if (up->cluster == NULL)
+	if (up->cluster == NULL ||
+	    (up->cluster->n_health_checks == 0 && up->cluster->outlier_detection == NULL))
 		return NULL;
 	if (up->quiet)
 		job_hush(job, &scratch, &quiet);

@@ -66,7 +66,8 @@ static void notes(struct job *job, const outlier_detection *d, const struct outl
 	if (partly(d->enforcing_consecutive_5xx) || partly(d->enforcing_consecutive_gateway_failure) ||
 	    partly(d->enforcing_consecutive_local_origin_failure))
 		job_note(job, at, B_WARN, "outliers are always left out, not in a share of cases");
-	if (!o->gateway && uint32_of(d->enforcing_consecutive_gateway_failure, 0) > 0)
+	if (!o->gateway && uint32_of(d->enforcing_consecutive_gateway_failure, 0) > 0 &&
+	    uint32_of(d->consecutive_gateway_failure, CONSECUTIVE) < o->http)
 		job_note(job, at, B_WARN,
 			 "APISIX counts one list of statuses: 500 to 599 %u times in a row, not 502 to 504 "
 			 "on their own",
