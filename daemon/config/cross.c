@@ -175,7 +175,6 @@ static void check_unsupported(struct load *l)
 		{ "admin.listen", "serving metrics and health" },
 		{ "translator.overlay[0]", "an overlay" },
 		{ "translator.max_drop", "a limit of what one update may remove" },
-		{ "translator.features", "choosing what becomes of a feature" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

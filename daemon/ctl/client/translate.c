@@ -14,6 +14,7 @@
 
 #include <offline.h> /* of the translation, not the one beside this file */
 
+#include "feature.h"
 #include "json.h"
 #include "lines.h"
 #include "load.h"
@@ -25,14 +26,15 @@
 struct job {
 	const char *prefix;
 	bool each, capture, report, addresses;
+	unsigned skip; /* features that are left out */
 	bool failed; /* something could not be read */
 };
 
 static int usage(const char *what, const char *arg)
 {
 	fprintf(stderr, "meshctl: translate: %s%s\n", what, arg);
-	fputs("usage: meshctl translate [--each] [--capture] [--report|--addresses] [--prefix PREFIX] "
-	      "FILE|DIR…\n", stderr);
+	fputs("usage: meshctl translate [--each] [--capture] [--feature NAME=VALUE]… "
+	      "[--report|--addresses] [--prefix PREFIX] FILE|DIR…\n", stderr);
 	return EXIT_USAGE;
 }
 
@@ -110,7 +112,8 @@ static int print_mesh(const struct job *job, struct content *const *contents, si
 	_cleanup_(offline_freep) struct offline *o = NULL;
 	_cleanup_(set_deinit) struct set set = SET_INIT;
 	_cleanup_(buf_deinit) struct buf out = BUF_INIT;
-	const struct translation_options options = { .capture = job->capture };
+	const struct translation_options options = { .capture = job->capture,
+							 .skip = job->skip };
 	int r = offline_new(&options, &o);
 
 	if (r == 0)
@@ -247,6 +250,7 @@ int translate_main(int argc, char **argv)
 		{ "report", no_argument, NULL, 'r' },
 		{ "addresses", no_argument, NULL, 'a' },
 		{ "prefix", required_argument, NULL, 'p' },
+		{ "feature", required_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct job job = { .prefix = "/apisix" };
@@ -264,6 +268,9 @@ int translate_main(int argc, char **argv)
 		job.addresses = job.addresses || c == 'a';
 		if (c == 'p')
 			job.prefix = optarg;
+		if (c == 'f' && feature_set(optarg, &job.skip) != 0)
+			return usage("a feature is NAME=closed or NAME=skip, with a name of "
+				     "translator.features: ", optarg);
 	}
 	if (!is_prefix(job.prefix))
 		return usage("a prefix begins with a slash and does not end with one: ",

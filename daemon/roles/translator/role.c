@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "feature.h"
 #include "log.h"
 #include "private.h"
 #include "send.h"
@@ -222,6 +223,17 @@ static int read_plugins(struct translator *t, const struct conf *conf)
 	return 0;
 }
 
+/* Features that the operator does without. */
+static unsigned read_skipped(const struct conf *conf)
+{
+	unsigned skipped = 0;
+
+	for (unsigned f = 0; feature_name(f) != NULL; f++)
+		if (strcmp(conf_strf(conf, "closed", "translator.features.%s", feature_name(f)), "skip") == 0)
+			skipped |= 1u << f;
+	return skipped;
+}
+
 static int make_engine(struct translator *t, const struct conf *conf)
 {
 	const struct publish_port port = { .send = frontend_send, .pending = frontend_pending, .arg = t };
@@ -243,6 +255,7 @@ static int make_engine(struct translator *t, const struct conf *conf)
 		return r;
 	options.publish = t->publish;
 	options.translation.apisix_plugins = t->plugins;
+	options.translation.skip = read_skipped(conf);
 	return engine_new(&options, &t->engine);
 }
 

@@ -10,7 +10,8 @@
 
 #define AUTHZ(rest) FILTER("ext_authz.v3.ExtAuthz", ", " rest)
 #define SERVICE(rest)                                                                              \
-	"http_service: {server_uri: {uri: \"http://authz.test/\", cluster: z, timeout: 0.25s}" rest "}"
+	"http_service: {server_uri: {uri: \"http://authz.test/\", cluster: z, timeout: "           \
+	"0.25s}" rest "}"
 #define PER_ROUTE(rest) SETTING("ext_authz.v3.ExtAuthzPerRoute", ", " rest)
 
 static const char nodes[] =
@@ -55,31 +56,45 @@ static void assert_plugin(struct hcm_text parts, const char *cluster, const char
 static void test_the_plugin(void **unused)
 {
 	assert_plugin((struct hcm_text){ .filters = AUTHZ(SERVICE("")) }, "",
-		      "{\"client_headers\":[\"content-type\",\"location\",\"set-cookie\",\"www-authenticate\"],"
-		      "\"extra_headers\":{\"Host\":\"$http_host\"},\"request_headers\":[\"authorization\"],"
+		      "{\"client_headers\":[\"content-type\",\"location\",\"set-cookie\",\"www-"
+		      "authenticate\"],"
+		      "\"extra_headers\":{\"Host\":\"$http_host\"},\"request_headers\":["
+		      "\"authorization\"],"
 		      "\"status_on_error\":403,\"timeout\":250,\"uri\":\"http://10.0.0.9:9000\"}");
 	assert_plugin(
 		(struct hcm_text){
 			.filters = AUTHZ(SERVICE(
-				", path_prefix: /check, authorization_request: {headers_to_add: [{key: x-own, value: \"a$b\"}, "
-				"{key: X-Own, value: c}], allowed_headers: {patterns: [{exact: X-B}]}}, authorization_response: "
-				"{allowed_upstream_headers: {patterns: [{exact: x-user}]}, allowed_client_headers: "
-				"{patterns: [{exact: x-why}]}}") ", failure_mode_allow: true, status_on_error: {code: 500}, "
-				"allowed_headers: {patterns: [{exact: x-a}, {exact: x-b}]}, with_request_body: "
-				"{max_request_bytes: 1000}"),
+				", path_prefix: /check, authorization_request: {headers_to_add: "
+				"[{key: x-own, value: \"a$b\"}, "
+				"{key: X-Own, value: c}], allowed_headers: {patterns: [{exact: "
+				"X-B}]}}, authorization_response: "
+				"{allowed_upstream_headers: {patterns: [{exact: x-user}]}, "
+				"allowed_client_headers: "
+				"{patterns: [{exact: x-why}]}}") ", failure_mode_allow: true, "
+								 "status_on_error: {code: 500}, "
+								 "allowed_headers: {patterns: "
+								 "[{exact: x-a}, {exact: x-b}]}, "
+								 "with_request_body: "
+								 "{max_request_bytes: 1000}"),
 			.routes = "[{name: x, match: {prefix: /}, route: {cluster: a}" PER_ROUTE(
 				"check_settings: {context_extensions: {k: v, host: no}}") "}]" },
 		"",
-		"{\"allow_degradation\":true,\"client_headers\":[\"location\",\"www-authenticate\",\"x-why\"],"
-		"\"extra_headers\":{\"Host\":\"$http_host\",\"k\":\"v\",\"X-Own\":\"c\"},\"max_req_body_size\":1000,"
-		"\"request_method\":\"POST\",\"request_headers\":[\"authorization\",\"x-a\",\"x-b\"],"
+		"{\"allow_degradation\":true,\"client_headers\":[\"location\",\"www-authenticate\","
+		"\"x-why\"],"
+		"\"extra_headers\":{\"Host\":\"$http_host\",\"k\":\"v\",\"X-Own\":\"c\"},\"max_req_"
+		"body_size\":1000,"
+		"\"request_method\":\"POST\",\"request_headers\":[\"authorization\",\"x-a\",\"x-"
+		"b\"],"
 		"\"status_on_error\":500,\"timeout\":250,\"upstream_headers\":[\"x-user\"],"
 		"\"uri\":\"http://10.0.0.9:9000/check\"}");
 	/* A certificate is for a name. */
-	assert_plugin((struct hcm_text){ .filters = AUTHZ(SERVICE("")) }, TLS,
-		      "{\"client_headers\":[\"content-type\",\"location\",\"set-cookie\",\"www-authenticate\"],"
-		      "\"extra_headers\":{\"Host\":\"$http_host\"},\"request_headers\":[\"authorization\"],"
-		      "\"status_on_error\":403,\"timeout\":250,\"uri\":\"https://authz.test:9000\"}");
+	assert_plugin(
+		(struct hcm_text){ .filters = AUTHZ(SERVICE("")) }, TLS,
+		"{\"client_headers\":[\"content-type\",\"location\",\"set-cookie\",\"www-"
+		"authenticate\"],"
+		"\"extra_headers\":{\"Host\":\"$http_host\"},\"request_headers\":["
+		"\"authorization\"],"
+		"\"status_on_error\":403,\"timeout\":250,\"uri\":\"https://authz.test:9000\"}");
 }
 
 static void test_what_cannot_be_said_is_closed(void **unused)
@@ -89,16 +104,26 @@ static void test_what_cannot_be_said_is_closed(void **unused)
 	} cases[] = {
 		{ "grpc_service: {}", NULL, "gRPC" },
 		{ "stat_prefix: x", NULL, "gRPC" },
-		{ SERVICE(", authorization_request: {allowed_headers: {patterns: [{prefix: x-}]}}"), NULL, "whole names" },
-		{ SERVICE("") ", allowed_headers: {patterns: [{exact: a}, {suffix: x}]}", NULL, "whole names" },
-		{ SERVICE("") ", failure_mode_allow: true, allowed_headers: {patterns: [{prefix: x}]}", NULL, "whole names" },
+		{ SERVICE(", authorization_request: {allowed_headers: {patterns: [{prefix: x-}]}}"),
+		  NULL, "whole names" },
+		{ SERVICE("") ", allowed_headers: {patterns: [{exact: a}, {suffix: x}]}", NULL,
+		  "whole names" },
+		{ SERVICE("") ", failure_mode_allow: true, allowed_headers: {patterns: [{prefix: "
+			      "x}]}",
+		  NULL, "whole names" },
 		{ "http_service: {server_uri: {uri: \"http://x\"}}", NULL, "no cluster" },
-		{ "http_service: {server_uri: {uri: \"http://x\", cluster: nowhere}}", NULL, "no endpoint" },
-		{ SERVICE("") ", filter_enabled: {default_value: {}}, deny_at_disable: {default_value: true}", NULL, "deny_at_disable" },
-		{ SERVICE(""), "[{name: x, match: {prefix: /}, direct_response: {status: 200}}]", "answers by itself" },
-		{ SERVICE(""), "[{name: x, match: {prefix: /}, redirect: {host_redirect: h}}]", "answers by itself" },
+		{ "http_service: {server_uri: {uri: \"http://x\", cluster: nowhere}}", NULL,
+		  "no endpoint" },
+		{ SERVICE("") ", filter_enabled: {default_value: {}}, deny_at_disable: "
+			      "{default_value: true}",
+		  NULL, "deny_at_disable" },
+		{ SERVICE(""), "[{name: x, match: {prefix: /}, direct_response: {status: 200}}]",
+		  "answers by itself" },
+		{ SERVICE(""), "[{name: x, match: {prefix: /}, redirect: {host_redirect: h}}]",
+		  "answers by itself" },
 		{ SERVICE(""),
-		  "[{name: x, match: {prefix: /}, route: {cluster: a}, request_headers_to_remove: [Authorization]}]",
+		  "[{name: x, match: {prefix: /}, route: {cluster: a}, request_headers_to_remove: "
+		  "[Authorization]}]",
 		  "changes what the service is to see" },
 	};
 
@@ -120,8 +145,10 @@ static void test_nobody_is_asked(void **unused)
 	static const struct {
 		const char *filter, *vhost, *behaviour, *reason;
 	} cases[] = {
-		{ AUTHZ("grpc_service: {}, failure_mode_allow: true"), NULL, "warn", "failure_mode_allow" },
-		{ AUTHZ("grpc_service: {}, filter_enabled: {default_value: {}}"), NULL, "info", "never asked" },
+		{ AUTHZ("grpc_service: {}, failure_mode_allow: true"), NULL, "warn",
+		  "failure_mode_allow" },
+		{ AUTHZ("grpc_service: {}, filter_enabled: {default_value: {}}"), NULL, "info",
+		  "never asked" },
 		{ AUTHZ("grpc_service: {}"), PER_ROUTE("disabled: true"), NULL, NULL },
 		{ AUTHZ(SERVICE("")), PER_ROUTE("disabled: true"), NULL, NULL },
 	};
@@ -129,7 +156,8 @@ static void test_nobody_is_asked(void **unused)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct mesh m;
 
-		make(&m, (struct hcm_text){ .filters = cases[i].filter, .vhost = cases[i].vhost }, "");
+		make(&m, (struct hcm_text){ .filters = cases[i].filter, .vhost = cases[i].vhost },
+		     "");
 		assert_null(plugin_of(&m, "x", "forward-auth"));
 		assert_int_equal(abort_status(plugins_of(&m, "x")), 0);
 		if (cases[i].reason != NULL)

@@ -76,7 +76,9 @@ static void test_guards_close(void **unused)
 	assert_true(closed(RBAC_DENY, ""));
 	assert_true(closed(HTTP("rbac.v3.RBAC", ", rules: {}"), ""));
 	assert_true(closed(
-		HTTP("jwt_authn.v3.JwtAuthentication", ", rules: [{match: {prefix: /}, requires: {provider_name: p}}]"), ""));
+		HTTP("jwt_authn.v3.JwtAuthentication",
+		     ", rules: [{match: {prefix: /}, requires: {provider_name: p}}]"),
+		""));
 	assert_true(closed(HTTP("ext_authz.v3.ExtAuthz", ", grpc_service: {}"), ""));
 	assert_true(closed(HTTP("basic_auth.v3.BasicAuth", ""), ""));
 	assert_true(closed(HTTP("csrf.v3.CsrfPolicy", ""), ""));

@@ -9,6 +9,7 @@
 
 #include "any.h"
 #include "coverage.h"
+#include "feature.h"
 #include "plan.h"
 #include "walk.h"
 
@@ -195,7 +196,7 @@ static void read_other(struct reader *r, const Envoy__Config__Listener__V3__Filt
 			walk_any(r->job, filter->typed_config, at);
 		return;
 	}
-	if (!filter_guards(r->job, filter->typed_config, at))
+	if (feature_leaves_out(r->job, type, at) || !filter_guards(r->job, filter->typed_config, at))
 		return;
 	job_note(r->job, at, row->behaviour, "%s", row->reason);
 	r->closed = row->name;

@@ -20,8 +20,8 @@ static bool redirected(const struct reader *r)
 		const pb_any *any = r->listener->listener_filters[i]->typed_config;
 
 		if (any != NULL &&
-		    strcmp(any_type(r->job, any),
-			   TYPE_URL "envoy.extensions.filters.listener.original_dst.v3.OriginalDst") == 0)
+		    strcmp(any_type(r->job, any), TYPE_URL
+			   "envoy.extensions.filters.listener.original_dst.v3.OriginalDst") == 0)
 			return true;
 	}
 	return false;

@@ -45,6 +45,7 @@ struct translation_options {
 	struct translation_ports ports;	/* all zero: the defaults */
 	/* Enabled in APISIX, NULL at the end; borrowed while translation_new() runs. NULL: APISIX 3.18's defaults. */
 	const char *const *apisix_plugins;
+	unsigned skip;			/* features that are left out: bits of feature.h */
 	bool no_closure;		/* only for the test which shows that without it the order is lost */
 };
 

@@ -56,7 +56,8 @@ static const char *opposite(struct job *job, const char *expr)
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		for (size_t k = 0; k < 2; k++)
 			if (strncmp(expr, words[i][k], strlen(words[i][k])) == 0)
-				return job_concat(job, words[i][!k], expr + strlen(words[i][k]), NULL);
+				return job_concat(job, words[i][!k], expr + strlen(words[i][k]),
+						  NULL);
 	if (rest == NULL)
 		return expr;
 	if (strncmp(rest, ",\"!\",", 5) == 0)
@@ -92,7 +93,8 @@ static const char *regex_refuses(struct job *job, const char *regex)
  */
 struct access access_regex(struct job *job, const struct access_regex *re)
 {
-	const char *regex = re->negated ? regex_full(job, re->regex) : regex_refuses(job, re->regex);
+	const char *regex =
+		re->negated ? regex_full(job, re->regex) : regex_refuses(job, re->regex);
 	struct accesses parts = { 0 };
 
 	accesses_add(job, &parts, access_not(job, access_expr(expr_op(job, re->var, "~~", regex))));

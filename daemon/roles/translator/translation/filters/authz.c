@@ -35,16 +35,18 @@ static const check_settings *settings_of(const struct filter_use *use)
 {
 	const authz_route *route = (const authz_route *)use->setting;
 
-	return route != NULL && route->override_case == AUTHZ(EXT_AUTHZ_PER_ROUTE__OVERRIDE_CHECK_SETTINGS) ?
-		       route->check_settings :
-		       NULL;
+	return route != NULL && route->override_case ==
+					AUTHZ(EXT_AUTHZ_PER_ROUTE__OVERRIDE_CHECK_SETTINGS)
+		       ? route->check_settings
+		       : NULL;
 }
 
 static bool disabled(const struct filter_use *use)
 {
 	const authz_route *route = (const authz_route *)use->setting;
 
-	return route != NULL && route->override_case == AUTHZ(EXT_AUTHZ_PER_ROUTE__OVERRIDE_DISABLED) &&
+	return route != NULL &&
+	       route->override_case == AUTHZ(EXT_AUTHZ_PER_ROUTE__OVERRIDE_DISABLED) &&
 	       route->disabled;
 }
 
@@ -62,7 +64,8 @@ static bool never_asked(const authz_config *config)
 static bool exact_list(const text_list *list)
 {
 	for (size_t i = 0; list != NULL && i < list->n_patterns; i++)
-		if (list->patterns[i]->match_pattern_case != XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_EXACT))
+		if (list->patterns[i]->match_pattern_case !=
+		    XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_EXACT))
 			return false;
 	return true;
 }
@@ -76,7 +79,8 @@ static const char *lost(const authz_config *config)
 		return "APISIX asks no gRPC service";
 	if (never_asked(config))
 		return "deny_at_disable refuses what the filter does not ask for";
-	if (service->server_uri == NULL || service->server_uri->cluster == NULL || service->server_uri->cluster[0] == '\0')
+	if (service->server_uri == NULL || service->server_uri->cluster == NULL ||
+	    service->server_uri->cluster[0] == '\0')
 		return "http_service names no cluster";
 	if (!exact_list(config->allowed_headers) ||
 	    (service->authorization_request != NULL &&
@@ -89,7 +93,8 @@ static const char *lost(const authz_config *config)
 static const char *verdict(const struct filter_use *use, bool *ret_asked)
 {
 	const authz_config *config = config_of(use);
-	bool denies = config->deny_at_disable != NULL && bool_of(config->deny_at_disable->default_value, false);
+	bool denies = config->deny_at_disable != NULL &&
+		      bool_of(config->deny_at_disable->default_value, false);
 	const char *why;
 
 	*ret_asked = false;
@@ -127,7 +132,8 @@ static void names_add(struct job *job, struct strs *names, const char *given)
 static void names_add_all(struct job *job, struct strs *names, const text_list *list)
 {
 	for (size_t i = 0; list != NULL && i < list->n_patterns; i++)
-		if (list->patterns[i]->match_pattern_case == XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_EXACT) &&
+		if (list->patterns[i]->match_pattern_case ==
+			    XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_EXACT) &&
 		    list->patterns[i]->exact[0] != '\0' && list->patterns[i]->exact[0] != ':')
 			names_add(job, names, list->patterns[i]->exact);
 }
@@ -140,7 +146,8 @@ static struct strs request_names(struct job *job, const authz_config *config)
 	names_add(job, &names, "authorization");
 	names_add_all(job, &names, config->allowed_headers);
 	if (config->http_service->authorization_request != NULL)
-		names_add_all(job, &names, config->http_service->authorization_request->allowed_headers);
+		names_add_all(job, &names,
+			      config->http_service->authorization_request->allowed_headers);
 	return names;
 }
 
@@ -156,14 +163,15 @@ static void write_names(struct json *j, const char *key, const struct strs *name
 }
 
 /* Headers of the service's answer for the client when it refuses. */
-static void write_client_headers(struct job *job, struct json *j, const http_service *service, const struct path *at)
+static void write_client_headers(struct job *job, struct json *j, const http_service *service,
+				 const struct path *at)
 {
 	static const char *const always[] = { "location", "www-authenticate" };
 	static const char *const usual[] = { "content-type", "set-cookie" };
 	struct path here = PATH_AT(at, "allowed_client_headers");
-	const text_list *list = service->authorization_response != NULL ?
-					service->authorization_response->allowed_client_headers :
-					NULL;
+	const text_list *list = service->authorization_response != NULL
+					? service->authorization_response->allowed_client_headers
+					: NULL;
 	struct strs names = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
@@ -173,15 +181,19 @@ static void write_client_headers(struct job *job, struct json *j, const http_ser
 	names_add_all(job, &names, list);
 	if (list == NULL)
 		job_note(job, at, B_INFO,
-			 "of a refusal the client gets these headers: content-type, location, set-cookie, "
+			 "of a refusal the client gets these headers: content-type, location, "
+			 "set-cookie, "
 			 "www-authenticate");
 	else if (!exact_list(list))
-		job_note(job, &here, B_WARN, "headers are handed on by their whole names only; the others are left out");
+		job_note(
+			job, &here, B_WARN,
+			"headers are handed on by their whole names only; the others are left out");
 	write_names(j, "client_headers", &names);
 }
 
 /* Headers of its answer for the node. Those that are not there are taken from the client's request, too. */
-static void write_upstream_headers(struct job *job, struct json *j, const http_service *service, const struct path *at)
+static void write_upstream_headers(struct job *job, struct json *j, const http_service *service,
+				   const struct path *at)
 {
 	const Envoy__Extensions__Filters__Http__ExtAuthz__V3__AuthorizationResponse *r =
 		service->authorization_response;
@@ -193,11 +205,14 @@ static void write_upstream_headers(struct job *job, struct json *j, const http_s
 	} lists[] = {
 		{ "allowed_upstream_headers", r != NULL ? r->allowed_upstream_headers : NULL, true,
 		  "headers are handed on by their whole names only; the others are left out" },
-		{ "allowed_upstream_headers_to_append", r != NULL ? r->allowed_upstream_headers_to_append : NULL, true,
+		{ "allowed_upstream_headers_to_append",
+		  r != NULL ? r->allowed_upstream_headers_to_append : NULL, true,
 		  "the service's headers take the place of the client's" },
-		{ "allowed_client_headers_on_success", r != NULL ? r->allowed_client_headers_on_success : NULL, false,
+		{ "allowed_client_headers_on_success",
+		  r != NULL ? r->allowed_client_headers_on_success : NULL, false,
 		  "the client gets no headers of the service when it lets a request pass" },
-		{ "dynamic_metadata_from_headers", r != NULL ? r->dynamic_metadata_from_headers : NULL, false,
+		{ "dynamic_metadata_from_headers",
+		  r != NULL ? r->dynamic_metadata_from_headers : NULL, false,
 		  "metadata does not exist in APISIX; what asks for it is refused" },
 	};
 	struct strs names = { 0 };
@@ -233,9 +248,11 @@ static bool extra_add(struct job *job, struct extras *extras, const char *name, 
 	while (i < extras->n && strcasecmp(extras->list[i].name, name) < 0)
 		i++;
 	if (i == extras->n || strcasecmp(extras->list[i].name, name) != 0) {
-		if (!job_grow(job, (void **)&extras->list, extras->n, &extras->cap, sizeof *extras->list))
+		if (!job_grow(job, (void **)&extras->list, extras->n, &extras->cap,
+			      sizeof *extras->list))
 			return true;
-		memmove(&extras->list[i + 1], &extras->list[i], (extras->n - i) * sizeof *extras->list);
+		memmove(&extras->list[i + 1], &extras->list[i],
+			(extras->n - i) * sizeof *extras->list);
 		extras->n++;
 	}
 	extras->list[i] = (struct extra){ name, value };
@@ -270,7 +287,8 @@ static void write_extra_headers(struct job *job, struct json *j, const struct fi
 	json_obj_close(j);
 }
 
-static void write_body(struct job *job, struct json *j, const struct filter_use *use, const struct path *at)
+static void write_body(struct job *job, struct json *j, const struct filter_use *use,
+		       const struct path *at)
 {
 	const buffer_settings *body = config_of(use)->with_request_body;
 	const check_settings *own = settings_of(use);
@@ -280,11 +298,13 @@ static void write_body(struct job *job, struct json *j, const struct filter_use 
 		body = own->with_request_body;
 	if (body == NULL || (own != NULL && own->disable_request_body_buffering))
 		return;
-	json_key_uint(j, "max_req_body_size", body->max_request_bytes > 0 ? body->max_request_bytes : 1);
+	json_key_uint(j, "max_req_body_size",
+		      body->max_request_bytes > 0 ? body->max_request_bytes : 1);
 	json_key_str(j, "request_method", "POST");
 	if (body->allow_partial_message)
 		job_note(job, &here, B_WARN,
-			 "a part of a body is not sent to the service: longer ones are refused with 413");
+			 "a part of a body is not sent to the service: longer ones are refused "
+			 "with 413");
 }
 
 /* Where the service is asked. A certificate is for the name that the URI has. */
@@ -303,10 +323,10 @@ static const char *service_uri(struct job *job, const struct filter_use *use, co
 		job_note(job, at, B_WARN, "the service is asked with HTTP/1.1");
 	host = host != NULL ? host + 3 : "";
 	if (nodes->tls && host[0] != '\0' && host[0] != '/')
-		return job_printf(job, "https://%.*s:%u%s", (int)strcspn(host, ":/?#"), host, node->port,
-				  service->path_prefix);
-	return job_printf(job, "%s://%s:%u%s", nodes->tls ? "https" : "http", node->host, node->port,
-			  service->path_prefix);
+		return job_printf(job, "https://%.*s:%u%s", (int)strcspn(host, ":/?#"), host,
+				  node->port, service->path_prefix);
+	return job_printf(job, "%s://%s:%u%s", nodes->tls ? "https" : "http", node->host,
+			  node->port, service->path_prefix);
 }
 
 static uint64_t timeout_ms(const http_service *service)
@@ -319,9 +339,9 @@ static uint64_t timeout_ms(const http_service *service)
 static uint64_t error_status(const authz_config *config)
 {
 	return config->status_on_error != NULL && config->status_on_error->code >= 200 &&
-			       config->status_on_error->code <= 599 ?
-		       (uint64_t)config->status_on_error->code :
-		       403;
+			       config->status_on_error->code <= 599
+		       ? (uint64_t)config->status_on_error->code
+		       : 403;
 }
 
 static const char *plugin_json(struct job *job, const struct filter_use *use, const char *uri,
@@ -371,7 +391,8 @@ static bool refuses(struct job *job, const struct filter_use *use)
 }
 
 /* Does the route change what the service is to see, before it is asked? Filters before this one do so in Envoy, too. */
-static bool changed(const struct filter_use *use, const struct rewrite *rewrite, const struct strs *names)
+static bool changed(const struct filter_use *use, const struct rewrite *rewrite,
+		    const struct strs *names)
 {
 	for (size_t i = 0; i < rewrite->request.n; i++) {
 		const struct header_change *change = &rewrite->request.list[i];
@@ -385,7 +406,8 @@ static bool changed(const struct filter_use *use, const struct rewrite *rewrite,
 	return rewrite->method != NULL;
 }
 
-static const char *route_lost(const struct filter_use *use, const struct rule *rule, const struct strs *names)
+static const char *route_lost(const struct filter_use *use, const struct rule *rule,
+			      const struct strs *names)
 {
 	if (rule->upstream_id == NULL || rule->answers)
 		return "APISIX answers before it asks the service where a route answers by itself";
@@ -399,11 +421,14 @@ static const char *route_lost(const struct filter_use *use, const struct rule *r
 static void note_differences(struct job *job, const struct filter_use *use)
 {
 	job_note(job, use->filter->at, B_WARN,
-		 "the service is asked at one address by GET or POST at path_prefix; it must read the request's "
-		 "method and path from X-Forwarded-Method and X-Forwarded-Uri, and any 2xx lets pass");
+		 "the service is asked at one address by GET or POST at path_prefix; it must read "
+		 "the request's "
+		 "method and path from X-Forwarded-Method and X-Forwarded-Uri, and any 2xx lets "
+		 "pass");
 	if (config_of(use)->failure_mode_allow)
 		job_note(job, use->filter->at, B_WARN,
-			 "only a service that does not answer lets requests pass; a 5xx of it is handed to the client");
+			 "only a service that does not answer lets requests pass; a 5xx of it is "
+			 "handed to the client");
 }
 
 static enum filter_result apply(struct job *job, const struct filter_use *use, struct rule *rule)
@@ -416,7 +441,8 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	if (!asked) {
 		if (!disabled(use) && config_of(use)->failure_mode_allow)
 			job_note(job, use->filter->at, B_WARN,
-				 "external authorization is not asked: failure_mode_allow lets requests pass without it");
+				 "external authorization is not asked: failure_mode_allow lets "
+				 "requests pass without it");
 		return FILTER_DONE;
 	}
 	names = request_names(job, config_of(use));
@@ -444,14 +470,17 @@ static void check(struct job *job, const struct filter *filter, const struct sco
 			 "cannot be read; it may refuse requests, so its routes answer 403");
 	else if (never_asked(config))
 		job_note(job, &enabled, B_INFO, "is 0 %%: the service is never asked");
-	else if (config->filter_enabled != NULL && config->filter_enabled->default_value->numerator <
-							   fraction_base(config->filter_enabled->default_value))
-		job_note(job, &enabled, B_WARN, "a share of requests cannot be told; all are asked for");
+	else if (config->filter_enabled != NULL &&
+		 config->filter_enabled->default_value->numerator <
+			 fraction_base(config->filter_enabled->default_value))
+		job_note(job, &enabled, B_WARN,
+			 "a share of requests cannot be told; all are asked for");
 }
 
 const struct filter_kind filter_authz = {
 	.type = &envoy__extensions__filters__http__ext_authz__v3__ext_authz__descriptor,
-	.per_route = &envoy__extensions__filters__http__ext_authz__v3__ext_authz_per_route__descriptor,
+	.per_route =
+		&envoy__extensions__filters__http__ext_authz__v3__ext_authz_per_route__descriptor,
 	.security = true,
 	.check = check,
 	.closes = closes,

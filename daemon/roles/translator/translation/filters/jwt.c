@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "expr.h"
+#include "feature.h"
 #include "json.h"
 #include "kinds.h"
 #include "match.h"
@@ -22,7 +23,8 @@ static bool bearer_header(const jwt_provider *p)
 {
 	if (p->n_from_headers == 0)
 		return p->n_from_params + p->n_from_cookies == 0;
-	return p->n_from_headers == 1 && strcasecmp(p->from_headers[0]->name, "authorization") == 0 &&
+	return p->n_from_headers == 1 &&
+	       strcasecmp(p->from_headers[0]->name, "authorization") == 0 &&
 	       strcmp(p->from_headers[0]->value_prefix, "Bearer ") == 0;
 }
 
@@ -44,9 +46,9 @@ static const char *provider_lost(const jwt_provider *p)
 	if (p->subjects != NULL &&
 	    p->subjects->match_pattern_case != XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_EXACT))
 		return "APISIX compares subjects with whole texts only";
-	return p->subjects != NULL && p->subjects->ignore_case ?
-		       "APISIX compares subjects with whole texts only" :
-		       NULL;
+	return p->subjects != NULL && p->subjects->ignore_case
+		       ? "APISIX compares subjects with whole texts only"
+		       : NULL;
 }
 
 /* ---- the plugin ------------------------------------------------------------------------------- */
@@ -80,14 +82,16 @@ static void write_audiences(struct json *j, const struct jwt_need *need)
 }
 
 /* A JSON schema of the claims. `nbf` is never looked at there, so a token that has it is refused. */
-static void write_claims(struct json *j, const struct jwt_need *need)
+static void write_claims(struct job *job, struct json *j, const struct jwt_need *need)
 {
 	const jwt_provider *p = need->provider;
 
 	json_key(j, "claim_schema");
 	json_obj_open(j);
-	json_key(j, "not");
-	json_raw(j, "{\"required\":[\"nbf\"]}", strlen("{\"required\":[\"nbf\"]}"));
+	if (!feature_skipped(job->options, FEATURE_JWT_NBF)) {
+		json_key(j, "not");
+		json_raw(j, "{\"required\":[\"nbf\"]}", strlen("{\"required\":[\"nbf\"]}"));
+	}
 	json_key(j, "properties");
 	json_obj_open(j);
 	if (need->n_audiences > 0)
@@ -138,12 +142,13 @@ static const char *plugin_json(struct job *job, const struct jwt_need *need, con
 
 	json_obj_open(&j);
 	json_key_bool(&j, "bearer_only", true);
-	write_claims(&j, need);
+	write_claims(job, &j, need);
 	write_issuer(&j, p);
 	/* Both must be there and are not used: nobody is asked. The path of a log-out can never be one. */
 	json_key_str(&j, "client_id", "meshd");
 	json_key_str(&j, "discovery", "http://127.0.0.1:1/not-used");
-	json_key_uint(&j, "iat_slack", p->clock_skew_seconds > 0 ? p->clock_skew_seconds : CLOCK_SKEW);
+	json_key_uint(&j, "iat_slack",
+		      p->clock_skew_seconds > 0 ? p->clock_skew_seconds : CLOCK_SKEW);
 	json_key_str(&j, "logout_path", "");
 	json_key_str(&j, "public_key", pem);
 	for (size_t i = 0; i < ARRAY_SIZE(off); i++)
@@ -156,7 +161,8 @@ static const char *plugin_json(struct job *job, const struct jwt_need *need, con
 /* ---- the filter ------------------------------------------------------------------------------- */
 
 /* Why the requirement cannot be said, or NULL. */
-static const char *need_lost(struct job *job, const struct jwt_need *need, const struct path **ret_at)
+static const char *need_lost(struct job *job, const struct jwt_need *need,
+			     const struct path **ret_at)
 {
 	const char *algorithm, *why;
 
@@ -196,8 +202,9 @@ static void strip_claims(struct job *job, const jwt_provider *p, const struct pa
 
 	if (p->forward_payload_header[0] != '\0') {
 		mutate_remove(job, p->forward_payload_header, &payload, false, rewrite);
-		job_note(job, &payload, B_WARN,
-			 "APISIX does not write the payload into a header of this name; it is taken away");
+		job_note(
+			job, &payload, B_WARN,
+			"APISIX does not write the payload into a header of this name; it is taken away");
 	}
 	for (size_t i = 0; i < p->n_claim_to_headers; i++) {
 		struct path here = PATH_INDEX(at, "claim_to_headers", i);
@@ -219,8 +226,9 @@ static void request(struct job *job, const struct filter_use *use, struct rewrit
 	if (need.provider->forward)
 		return;
 	if (need.missing)
-		job_note(job, &forward, B_WARN,
-			 "the token is passed on: it cannot be told from other credentials where it may be missing");
+		job_note(
+			job, &forward, B_WARN,
+			"the token is passed on: it cannot be told from other credentials where it may be missing");
 	else
 		mutate_remove(job, "authorization", &forward, false, rewrite);
 }
@@ -233,10 +241,15 @@ static void note_differences(struct job *job, const struct jwt_need *need)
 		job_note(job, &params, B_WARN,
 			 "tokens are only found in the Authorization header; a request that has it "
 			 "elsewhere counts as one without");
-	job_note(job, need->provider_at, B_INFO,
-		 "APISIX takes X-Access-Token, X-Userinfo, X-ID-Token and X-Refresh-Token away from requests");
-	job_note(job, need->provider_at, B_WARN,
-		 "APISIX does not look at 'nbf', so tokens that have it are refused");
+	job_note(
+		job, need->provider_at, B_INFO,
+		"APISIX takes X-Access-Token, X-Userinfo, X-ID-Token and X-Refresh-Token away from requests");
+	job_note(
+		job, need->provider_at, B_WARN,
+		feature_skipped(job->options, FEATURE_JWT_NBF)
+			? "APISIX does not look at 'nbf': a token is taken before its time"
+			: "APISIX does not look at 'nbf', so tokens that have it are refused (unless "
+			  "translator.features.jwt_nbf is skip)");
 }
 
 /* Without a token the same happens, but for the plugin. */
@@ -266,14 +279,17 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	const char *pem, *algorithm, *why;
 
 	if (need.kind == JWT_LOOK)
-		job_note(job, need.at, B_WARN, "tokens are not verified, since nobody is refused for them");
+		job_note(job, need.at, B_WARN,
+			 "tokens are not verified, since nobody is refused for them");
 	if (need.kind != JWT_NEED)
 		return FILTER_DONE;
 	if (rule->answers || rule_has_plugin(rule, "openid-connect")) {
-		job_note(job, need.provider_at, B_CLOSED,
-			 rule->answers ? "APISIX answers before it looks at the token; a route that "
-					 "answers by itself answers 403" :
-					 "APISIX verifies one token of a request, not several; the route answers 403");
+		job_note(
+			job, need.provider_at, B_CLOSED,
+			rule->answers
+				? "APISIX answers before it looks at the token; a route that "
+				  "answers by itself answers 403"
+				: "APISIX verifies one token of a request, not several; the route answers 403");
 		return FILTER_CLOSED;
 	}
 	pem = jwt_public_key(job, need.provider, &algorithm, &why);
@@ -296,7 +312,8 @@ static void check(struct job *job, const struct filter *filter, const struct sco
 	if (config == NULL)
 		job_note(job, filter->at, B_CLOSED,
 			 "cannot be read; it may refuse requests, so its routes answer 403");
-	else if (config->n_rules == 0 && config->n_requirement_map == 0 && config->filter_state_rules == NULL)
+	else if (config->n_rules == 0 && config->n_requirement_map == 0 &&
+		 config->filter_state_rules == NULL)
 		job_note(job, filter->at, B_INFO, "requires no token of anybody and is left out");
 }
 

@@ -11,7 +11,7 @@
 #include "jwt.h"
 
 #define JWKS_MAX ((size_t)256 * 1024)
-#define INTEGER_MAX ((size_t)2048)	/* bytes: 16384 bits */
+#define INTEGER_MAX ((size_t)2048) /* bytes: 16384 bits */
 
 /* ---- DER: enough for a public key ------------------------------------------------------------ */
 
@@ -140,21 +140,23 @@ static const char *key_pem(struct job *job, const struct doc_node *key, const ch
 static const char *set_pem(struct job *job, const struct doc *doc, const char **ret_algorithm,
 			   const char **ret_why)
 {
-	const struct doc_node *keys = doc_count(doc) == 1 ? doc_map_get(doc_root(doc, 0), "keys") : NULL;
+	const struct doc_node *keys =
+		doc_count(doc) == 1 ? doc_map_get(doc_root(doc, 0), "keys") : NULL;
 
 	if (keys == NULL || doc_kind(keys) != DOC_SEQ) {
 		*ret_why = "local_jwks holds no key set";
 		return NULL;
 	}
 	if (doc_len(keys) != 1) {
-		*ret_why = "APISIX takes one key for a route, and local_jwks does not hold just one";
+		*ret_why =
+			"APISIX takes one key for a route, and local_jwks does not hold just one";
 		return NULL;
 	}
 	return key_pem(job, doc_item(keys, 0), ret_algorithm, ret_why);
 }
 
-const char *jwt_public_key(struct job *job, const jwt_provider *provider, const char **ret_algorithm,
-			   const char **ret_why)
+const char *jwt_public_key(struct job *job, const jwt_provider *provider,
+			   const char **ret_algorithm, const char **ret_why)
 {
 	static const struct doc_limits limits = { .bytes = JWKS_MAX, .nodes = 10000, .depth = 10 };
 	const xds_data_source *source = provider->local_jwks;
@@ -163,9 +165,11 @@ const char *jwt_public_key(struct job *job, const jwt_provider *provider, const 
 	const char *text;
 	size_t len;
 
-	*ret_why = "APISIX looks keys up by a discovery document, not at an address of their own; put "
-		   "them into local_jwks";
-	if (provider->jwks_source_specifier_case != JWT(JWT_PROVIDER__JWKS_SOURCE_SPECIFIER_LOCAL_JWKS))
+	*ret_why =
+		"APISIX looks keys up by a discovery document, not at an address of their own; put "
+		"them into local_jwks";
+	if (provider->jwks_source_specifier_case !=
+	    JWT(JWT_PROVIDER__JWKS_SOURCE_SPECIFIER_LOCAL_JWKS))
 		return NULL;
 	*ret_why = "keys in files and in the environment are not read";
 	if (source->specifier_case == XDS_CORE(DATA_SOURCE__SPECIFIER_INLINE_STRING)) {

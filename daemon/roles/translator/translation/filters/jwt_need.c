@@ -14,16 +14,19 @@ static struct jwt_need closed(struct job *job, const struct path *at, const char
 	return (struct jwt_need){ .kind = JWT_CLOSED, .why = why, .at = path_keep(job, at) };
 }
 
-static struct jwt_need need_provider(struct job *job, const struct filter_use *use, const char *name,
-				     char *const *audiences, size_t n_audiences, const struct path *at)
+static struct jwt_need need_provider(struct job *job, const struct filter_use *use,
+				     const char *name, char *const *audiences, size_t n_audiences,
+				     const struct path *at)
 {
 	const jwt_config *config = (const jwt_config *)use->filter->config;
 	struct jwt_need need = { .kind = JWT_NEED };
 
 	for (size_t i = 0; i < config->n_providers; i++) {
-		struct path here = PATH_KEY(use->filter->at, "providers", config->providers[i]->key);
+		struct path here =
+			PATH_KEY(use->filter->at, "providers", config->providers[i]->key);
 
-		if (strcmp(config->providers[i]->key, name) != 0 || config->providers[i]->value == NULL)
+		if (strcmp(config->providers[i]->key, name) != 0 ||
+		    config->providers[i]->value == NULL)
 			continue;
 		need.provider = config->providers[i]->value;
 		need.provider_at = path_keep(job, &here);
@@ -49,7 +52,8 @@ static struct jwt_need need_any(struct job *job, const struct filter_use *use,
 		struct path here = PATH_INDEX(at, "requirements", i);
 		struct jwt_need one;
 
-		if (list[i]->requires_type_case == JWT(JWT_REQUIREMENT__REQUIRES_TYPE_ALLOW_MISSING)) {
+		if (list[i]->requires_type_case ==
+		    JWT(JWT_REQUIREMENT__REQUIRES_TYPE_ALLOW_MISSING)) {
 			missing = true;
 			continue;
 		}
@@ -57,7 +61,9 @@ static struct jwt_need need_any(struct job *job, const struct filter_use *use,
 		if (one.kind != JWT_NEED)
 			return one;
 		if (found.kind == JWT_NEED)
-			return closed(job, at, "APISIX verifies tokens of one provider for a route, not of several");
+			return closed(
+				job, at,
+				"APISIX verifies tokens of one provider for a route, not of several");
 		found = one;
 	}
 	if (found.kind != JWT_NEED)
@@ -81,10 +87,12 @@ static struct jwt_need need_read(struct job *job, const struct filter_use *use,
 				     r->provider_and_audiences->audiences,
 				     r->provider_and_audiences->n_audiences, at);
 	case JWT(JWT_REQUIREMENT__REQUIRES_TYPE_REQUIRES_ANY):
-		return need_any(job, use, r->requires_any->requirements, r->requires_any->n_requirements, depth, &any);
+		return need_any(job, use, r->requires_any->requirements,
+				r->requires_any->n_requirements, depth, &any);
 	case JWT(JWT_REQUIREMENT__REQUIRES_TYPE_REQUIRES_ALL):
 		if (r->requires_all->n_requirements != 1)
-			return closed(job, &all, "APISIX verifies one token of a request, not several");
+			return closed(job, &all,
+				      "APISIX verifies one token of a request, not several");
 		return need_read(job, use, r->requires_all->requirements[0], depth + 1, &all);
 	case JWT(JWT_REQUIREMENT__REQUIRES_TYPE_ALLOW_MISSING_OR_FAILED):
 	case JWT(JWT_REQUIREMENT__REQUIRES_TYPE_EXTRACT_ONLY_WITHOUT_VALIDATION):
@@ -104,7 +112,8 @@ static struct jwt_need need_named(struct job *job, const struct filter_use *use,
 	const jwt_config *config = (const jwt_config *)use->filter->config;
 
 	for (size_t i = 0; i < config->n_requirement_map; i++) {
-		struct path here = PATH_KEY(use->filter->at, "requirement_map", config->requirement_map[i]->key);
+		struct path here = PATH_KEY(use->filter->at, "requirement_map",
+					    config->requirement_map[i]->key);
 
 		if (strcmp(config->requirement_map[i]->key, name) == 0 &&
 		    config->requirement_map[i]->value != NULL)
@@ -143,7 +152,8 @@ static struct jwt_need need_by_rules(struct job *job, const struct filter_use *u
 
 	for (size_t i = 0; i < config->n_rules; i++) {
 		struct path here = PATH_INDEX(use->filter->at, "rules", i);
-		enum jwt_cover cover = jwt_covers(config->rules[i]->match, use->levels.route->match);
+		enum jwt_cover cover =
+			jwt_covers(config->rules[i]->match, use->levels.route->match);
 
 		if (cover == JWT_COVERS_NONE)
 			continue;
@@ -159,9 +169,10 @@ static struct jwt_need need_by_rules(struct job *job, const struct filter_use *u
 		need = (struct jwt_need){ .kind = JWT_PASS };
 	}
 	if (partial_at != NULL && (partial.kind == JWT_CLOSED || !same(&need, &partial)))
-		return closed(job, partial_at,
-			      "takes some requests of a route and not others, and requires something "
-			      "else of them");
+		return closed(
+			job, partial_at,
+			"takes some requests of a route and not others, and requires something "
+			"else of them");
 	return need;
 }
 

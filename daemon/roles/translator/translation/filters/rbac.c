@@ -71,8 +71,8 @@ static void make(struct job *job, const struct filter_use *use, const http_rbac 
 static const struct made *made(struct job *job, const struct filter_use *use)
 {
 	const http_rbac_route *setting = (const http_rbac_route *)use->setting;
-	const http_rbac *rbac = setting != NULL ? setting->rbac :
-						  (const http_rbac *)use->filter->config;
+	const http_rbac *rbac =
+		setting != NULL ? setting->rbac : (const http_rbac *)use->filter->config;
 	struct path inside = PATH_AT(use->setting_at, "rbac");
 	struct made *m = *use->filter->memo;
 
@@ -143,11 +143,13 @@ static bool too_late(struct job *job, const struct filter_use *use, const struct
 static void add_workflow(struct job *job, const char *expr, struct rule *rule)
 {
 	const char *own = rule_plugin_of(rule, "workflow");
-	const char *before = own != NULL ? job_str(job, own, strlen(own) - strlen("]}")) : "{\"rules\":[";
+	const char *before =
+		own != NULL ? job_str(job, own, strlen(own) - strlen("]}")) : "{\"rules\":[";
 
 	rule_plugin(job, rule, "workflow",
 		    job_concat(job, before, own != NULL ? "," : "",
-			       "{\"actions\":[[\"return\",{\"code\":403}]],\"case\":[", expr, "]}]}", NULL));
+			       "{\"actions\":[[\"return\",{\"code\":403}]],\"case\":[", expr,
+			       "]}]}", NULL));
 }
 
 /* There may be several filters of this kind. */
@@ -161,7 +163,8 @@ static const char *guard_key(struct job *job, const struct filter_use *use)
 	return before == 0 ? "rbac" : job_printf(job, "rbac %zu", before + 1);
 }
 
-void rbac_guard(struct job *job, const char *key, const char *expr, const char *body, struct rule *rule)
+void rbac_guard(struct job *job, const char *key, const char *expr, const char *body,
+		struct rule *rule)
 {
 	struct guard guard = { .key = key, .status = 403, .body = body, .refuses = true };
 
@@ -180,9 +183,10 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 		return FILTER_LAST;
 	}
 	if (rule->rewrite != NULL && changed(job, m, rule->rewrite, use->n_changed)) {
-		job_note(job, use->setting_at != NULL ? use->setting_at : use->filter->at, B_CLOSED,
-			 "looks at a header that a filter before it changes, which APISIX cannot do in "
-			 "this order; the route answers 403");
+		job_note(
+			job, use->setting_at != NULL ? use->setting_at : use->filter->at, B_CLOSED,
+			"looks at a header that a filter before it changes, which APISIX cannot do in "
+			"this order; the route answers 403");
 		return FILTER_CLOSED;
 	}
 	if (too_late(job, use, m, rule))

@@ -34,8 +34,7 @@ static bool range_holds(const xds_cidr *range, const char *address)
 	unsigned char a[sizeof(struct in6_addr)], b[sizeof(struct in6_addr)];
 	unsigned bits = uint32_of(range->prefix_len, 0), size = address_bytes(address, a);
 
-	if (size != address_bytes(range->address_prefix, b) ||
-	    memcmp(a, b, bits / 8) != 0)
+	if (size != address_bytes(range->address_prefix, b) || memcmp(a, b, bits / 8) != 0)
 		return false;
 	return bits % 8 == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8)) == 0;
 }
@@ -136,11 +135,13 @@ struct access rbac_client(struct rbac_reader *r, const xds_cidr *range, bool neg
 	if (hcm == NULL)
 		return rbac_peer(r, range, negated, at);
 	if (hcm->xff_num_trusted_hops > 0 || hcm->n_original_ip_detection_extensions > 0)
-		return rbac_unknown(r, at, "how the client's address is found cannot be said in APISIX");
+		return rbac_unknown(r, at,
+				    "how the client's address is found cannot be said in APISIX");
 	if (bool_of(hcm->use_remote_address, false))
 		return rbac_peer(r, range, negated, at);
 	r->client = true;
-	job_note(r->job, at, B_WARN,
-		 "a request with several addresses in X-Forwarded-For is refused where they matter");
+	job_note(
+		r->job, at, B_WARN,
+		"a request with several addresses in X-Forwarded-For is refused where they matter");
 	return forwarded(r, range, negated);
 }

@@ -14,8 +14,7 @@ static void remember(struct rbac_reader *r, const struct path *at, const char *w
 {
 	if (job_grow(r->job, (void **)&r->unknowns, r->n_unknowns, &r->cap_unknowns,
 		     sizeof *r->unknowns))
-		r->unknowns[r->n_unknowns++] =
-			(struct rbac_unknown){ path_keep(r->job, at), why };
+		r->unknowns[r->n_unknowns++] = (struct rbac_unknown){ path_keep(r->job, at), why };
 }
 
 struct access rbac_unknown(struct rbac_reader *r, const struct path *at, const char *fmt, ...)
@@ -42,7 +41,8 @@ static const struct {
 	{ "forwarded", false, "APISIX writes this header before it can be looked at" },
 	{ "x-forwarded-client-cert", false,
 	  "the client could write this header, which Envoy writes or takes away" },
-	{ "x-envoy-", true, "the client could write this header, which Envoy writes or takes away" },
+	{ "x-envoy-", true,
+	  "the client could write this header, which Envoy writes or takes away" },
 };
 
 /* NULL: nginx sees the header as Envoy does. */
@@ -71,9 +71,9 @@ static const char *header_regex(const xds_header_matcher *m)
 		return m->safe_regex_match->regex;
 	case XDS_ROUTE(HEADER_MATCHER__HEADER_MATCH_SPECIFIER_STRING_MATCH):
 		return m->string_match->match_pattern_case ==
-				       XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_SAFE_REGEX) ?
-			       m->string_match->safe_regex->regex :
-			       NULL;
+				       XDS_MATCHER(STRING_MATCHER__MATCH_PATTERN_SAFE_REGEX)
+			       ? m->string_match->safe_regex->regex
+			       : NULL;
 	default:
 		return NULL;
 	}
@@ -217,7 +217,7 @@ struct access rbac_server_name(struct rbac_reader *r, const xds_string_matcher *
 		return rbac_unknown(r, &here, "routes are not told the SNI of these connections");
 	accesses_add(r->job, &parts, text_leaf(r, "ssl_server_name", m, negated, &here));
 	accesses_add(r->job, &parts,
-		     access_expr(empty != negated ? expr_absent(r->job, "ssl_server_name") :
-						    expr_present(r->job, "ssl_server_name")));
+		     access_expr(empty != negated ? expr_absent(r->job, "ssl_server_name")
+						  : expr_present(r->job, "ssl_server_name")));
 	return empty != negated ? access_any(r->job, &parts) : access_all(r->job, &parts);
 }

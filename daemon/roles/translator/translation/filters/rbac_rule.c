@@ -69,10 +69,12 @@ static struct access principals(struct rbac_reader *r, rbac_principal *const *li
 }
 
 /* A part without a kind that is known here: a newer one, or none. */
-static struct access strange(struct rbac_reader *r, const ProtobufCMessage *m, const struct path *at)
+static struct access strange(struct rbac_reader *r, const ProtobufCMessage *m,
+			     const struct path *at)
 {
 	if (m->n_unknown_fields > 0)
-		return rbac_unknown(r, at, "has a condition that meshd does not know (field number %u)",
+		return rbac_unknown(r, at,
+				    "has a condition that meshd does not know (field number %u)",
 				    m->unknown_fields[0].tag);
 	return rbac_unknown(r, at, "has no condition");
 }
@@ -85,9 +87,11 @@ static struct access permission(struct rbac_reader *r, const rbac_permission *p,
 
 	switch (p->rule_case) {
 	case RBAC(PERMISSION__RULE_AND_RULES):
-		return permissions(r, p->and_rules->rules, p->and_rules->n_rules, true, negated, "rules", &all);
+		return permissions(r, p->and_rules->rules, p->and_rules->n_rules, true, negated,
+				   "rules", &all);
 	case RBAC(PERMISSION__RULE_OR_RULES):
-		return permissions(r, p->or_rules->rules, p->or_rules->n_rules, false, negated, "rules", &any);
+		return permissions(r, p->or_rules->rules, p->or_rules->n_rules, false, negated,
+				   "rules", &any);
 	case RBAC(PERMISSION__RULE_ANY):
 		return access_const(!negated);
 	case RBAC(PERMISSION__RULE_HEADER):
@@ -95,9 +99,11 @@ static struct access permission(struct rbac_reader *r, const rbac_permission *p,
 	case RBAC(PERMISSION__RULE_DESTINATION_IP):
 		return rbac_destination(r, p->destination_ip, negated, at);
 	case RBAC(PERMISSION__RULE_DESTINATION_PORT):
-		return rbac_port(r, p->destination_port, (int64_t)p->destination_port + 1, negated, at);
+		return rbac_port(r, p->destination_port, (int64_t)p->destination_port + 1, negated,
+				 at);
 	case RBAC(PERMISSION__RULE_DESTINATION_PORT_RANGE):
-		return rbac_port(r, p->destination_port_range->start, p->destination_port_range->end, negated, at);
+		return rbac_port(r, p->destination_port_range->start,
+				 p->destination_port_range->end, negated, at);
 	case RBAC(PERMISSION__RULE_NOT_RULE):
 		return permission(r, p->not_rule, !negated, &not_rule);
 	case RBAC(PERMISSION__RULE_REQUESTED_SERVER_NAME):
@@ -126,8 +132,9 @@ static struct access authenticated(struct rbac_reader *r,
 	if (!r->connection->tls)
 		return access_const(negated);
 	if (a->principal_name != NULL || a->base.n_unknown_fields > 0)
-		return rbac_unknown(r, &here,
-				    "identities in client certificates (SPIFFE) cannot be read by APISIX");
+		return rbac_unknown(
+			r, &here,
+			"identities in client certificates (SPIFFE) cannot be read by APISIX");
 	/* Anybody with TLS. Whether a request came by TLS is only known where nginx itself ended it. */
 	if (!negated)
 		return access_const(true);
@@ -139,11 +146,13 @@ static struct access authenticated(struct rbac_reader *r,
 static struct access principal(struct rbac_reader *r, const rbac_principal *p, bool negated,
 			       const struct path *at)
 {
-	struct path all = PATH_AT(at, "and_ids"), any = PATH_AT(at, "or_ids"), not_id = PATH_AT(at, "not_id");
+	struct path all = PATH_AT(at, "and_ids"), any = PATH_AT(at, "or_ids"),
+		    not_id = PATH_AT(at, "not_id");
 
 	switch (p->identifier_case) {
 	case RBAC(PRINCIPAL__IDENTIFIER_AND_IDS):
-		return principals(r, p->and_ids->ids, p->and_ids->n_ids, true, negated, "ids", &all);
+		return principals(r, p->and_ids->ids, p->and_ids->n_ids, true, negated, "ids",
+				  &all);
 	case RBAC(PRINCIPAL__IDENTIFIER_OR_IDS):
 		return principals(r, p->or_ids->ids, p->or_ids->n_ids, false, negated, "ids", &any);
 	case RBAC(PRINCIPAL__IDENTIFIER_ANY):
@@ -175,16 +184,20 @@ static struct access principal(struct rbac_reader *r, const rbac_principal *p, b
 }
 
 /* Does the policy match; negated: does it not? */
-static struct access policy(struct rbac_reader *r, const rbac_policy *p, bool negated, const struct path *at)
+static struct access policy(struct rbac_reader *r, const rbac_policy *p, bool negated,
+			    const struct path *at)
 {
-	struct path condition = PATH_AT(at, "condition"), checked = PATH_AT(at, "checked_condition");
+	struct path condition = PATH_AT(at, "condition"),
+		    checked = PATH_AT(at, "checked_condition");
 	struct accesses parts = { 0 };
 	size_t before = r->n_unknowns;
 
 	accesses_add(r->job, &parts,
-		     permissions(r, p->permissions, p->n_permissions, false, negated, "permissions", at));
-	accesses_add(r->job, &parts,
-		     principals(r, p->principals, p->n_principals, false, negated, "principals", at));
+		     permissions(r, p->permissions, p->n_permissions, false, negated, "permissions",
+				 at));
+	accesses_add(
+		r->job, &parts,
+		principals(r, p->principals, p->n_principals, false, negated, "principals", at));
 	if (p->condition != NULL || p->checked_condition != NULL)
 		accesses_add(r->job, &parts,
 			     rbac_unknown(r, p->condition != NULL ? &condition : &checked,
@@ -200,7 +213,8 @@ static int compare_policies(const void *a, const void *b)
 }
 
 /* DENY refuses what any policy matches, ALLOW what none does. In the order of their names: the wire has none. */
-static struct access policies(struct rbac_reader *r, const rbac_rules *rules, bool denies, const struct path *at)
+static struct access policies(struct rbac_reader *r, const rbac_rules *rules, bool denies,
+			      const struct path *at)
 {
 	policies_entry **list = job_alloc(r->job, rules->n_policies, sizeof(*list));
 	struct accesses parts = { 0 };
@@ -238,9 +252,10 @@ struct access rbac_refuses(struct rbac_reader *r, const rbac_rules *rules, const
 	note_unknowns(r);
 	if (a.kind != ACCESS_SOME || strlen(a.expr) <= EXPR_MAX)
 		return a;
-	job_note(r->job, at, B_CLOSED,
-		 "the rules are too long to be asked for every request (%zu bytes in APISIX's words, "
-		 "%zu at most); what they govern answers 403",
-		 strlen(a.expr), EXPR_MAX);
+	job_note(
+		r->job, at, B_CLOSED,
+		"the rules are too long to be asked for every request (%zu bytes in APISIX's words, "
+		"%zu at most); what they govern answers 403",
+		strlen(a.expr), EXPR_MAX);
 	return access_const(true);
 }

@@ -8,6 +8,7 @@
 
 #include "any.h"
 #include "coverage.h"
+#include "feature.h"
 #include "envoy/extensions_common_matching_v3.pb-c.h"
 #include "filter.h"
 #include "registry.h"
@@ -90,7 +91,9 @@ static void filter_open(struct job *job, struct filters *filters, const xds_http
 
 	if (filter_matched(job, filters, &filter, at))
 		return;
-	if (filter.kind != NULL) {
+	if (feature_leaves_out(job, inside.type, at)) {
+		return;
+	} else if (filter.kind != NULL) {
 		if (row != NULL && row->class == TYPE_USED)
 			walk_any(job, any, at);
 		if (filter.config != NULL || filter.kind->security)
@@ -158,6 +161,8 @@ static void missing(struct job *job, struct filters *filters, const xds_http_fil
 
 		if (row == NULL || !type_guards(source->type_urls[i]))
 			continue;
+		if (feature_leaves_out(job, source->type_urls[i], at))
+			return;
 		filter.type = row->name;
 		job_note(job, at, B_CLOSED,
 			 "extension '%s' is not there; it may be a '%s', which refuses requests, so "

@@ -9,6 +9,7 @@
 
 #include <xxhash.h>
 
+#include "feature.h"
 #include "ids.h"
 #include "plan.h"
 #include "tls.h"
@@ -41,6 +42,12 @@ static const char *mesh_protocol(const xds_tls *tls)
 
 static void close_chain(struct reader *r, const struct path *at, const char *why)
 {
+	if (feature_skipped(r->job->options, FEATURE_CLIENT_CERTIFICATES)) {
+		job_note(r->job, at, B_WARN,
+			 "%s; clients are let through all the same: translator.features.client_certificates is skip",
+			 why);
+		return;
+	}
 	job_note(r->job, at, B_CLOSED, "%s; nothing of this filter chain is let through", why);
 	r->closed = "client certificates";
 }
