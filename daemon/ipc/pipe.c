@@ -186,6 +186,19 @@ void pipe_resume(struct pipe *p)
 	loop_timer_set(&p->later, 0);
 }
 
+void pipe_trim(struct pipe *p)
+{
+	if (p->depth > 0)
+		return;
+	arena_deinit(&p->arena);
+	if (p->in_pos == p->in.len) {
+		buf_deinit(&p->in);
+		p->in_pos = 0;
+	}
+	if (p->out.len == 0)
+		buf_deinit(&p->out);
+}
+
 int pipe_pair(int ret_fds[2])
 {
 	int fds[2];

@@ -74,6 +74,9 @@ void pipe_resume(struct pipe *p);
 /* Writes what it can without waiting: used before an orderly exit. */
 void pipe_flush(struct pipe *p);
 
+/* Gives back what large messages have left in its buffers. Not from a handler of this pipe. */
+void pipe_trim(struct pipe *p);
+
 /* A connected stream pair, CLOEXEC. 0 or negative errno. */
 int pipe_pair(int ret_fds[2]);
 

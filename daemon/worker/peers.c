@@ -132,6 +132,13 @@ void worker_peers_start(struct worker *w)
 			slot_start(&w->slots[i]);
 }
 
+void worker_peers_trim(struct worker *w)
+{
+	for (unsigned i = 0; i < _ROLE_MAX; i++)
+		if (w->slots[i].pipe != NULL)
+			pipe_trim(w->slots[i].pipe);
+}
+
 struct pipe *worker_pipe(struct worker *w, enum role_id peer)
 {
 	return (unsigned)peer < _ROLE_MAX && w->slots[peer].open ? w->slots[peer].pipe : NULL;

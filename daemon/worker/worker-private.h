@@ -6,6 +6,7 @@
 #define MESHD_WORKER_PRIVATE_H
 
 #include "loop.h"
+#include "trim.h"
 #include "worker.h"
 
 #define WORKER_LISTEN_MAX 64
@@ -32,6 +33,7 @@ struct worker {
 	void *ctx;				/* the role's */
 	bool started, exiting;
 	int status;
+	struct trim trim;
 	struct worker_slot slots[_ROLE_MAX];
 	struct worker_listen listens[WORKER_LISTEN_MAX];
 	size_t n_listens;
@@ -45,5 +47,7 @@ void worker_peers_deinit(struct worker *w);
 void worker_peer_new(struct worker *w, uint32_t peer, uint64_t generation, int fd);
 /* Opens what came before the role was started. */
 void worker_peers_start(struct worker *w);
+/* Their empty buffers go. */
+void worker_peers_trim(struct worker *w);
 
 #endif

@@ -8,6 +8,7 @@
 #include "worker.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -243,12 +244,22 @@ static const struct pipe_handler_row control_rows[] = {
 	{ 0 },
 };
 
+static void give_back_memory(struct worker *w)
+{
+	if (!trim_due(&w->trim, loop_now_ms(), trim_used_us()))
+		return;
+	worker_peers_trim(w);
+	malloc_trim(0);
+	trim_done(&w->trim, loop_now_ms(), trim_used_us());
+}
+
 static void handle_ping(void *ctx, const ProtobufCMessage *body, int fd)
 {
 	struct worker *w = ctx;
 
 	if (w->beat != NULL)
 		(void)msg_send_PONG(w->beat, (const Mesh__Beat *)body, -1);
+	give_back_memory(w);
 }
 
 static const struct pipe_handler_row beat_rows[] = {
@@ -324,6 +335,7 @@ int worker_main(const struct worker_ops *ops)
 	struct worker w = { .ops = ops };
 	int r;
 
+	trim_done(&w.trim, loop_now_ms(), 0);
 	log_init(role_name(ops->role));
 	ignore_signals();
 	fd_set_cloexec(WORKER_CONTROL_FD, true);

@@ -127,7 +127,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	c->timed = false;
 	if (c->state == CONN_OPEN && c->ops != NULL)
 		c->ops->timeout(c);
 	else

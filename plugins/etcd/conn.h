@@ -54,7 +54,7 @@ struct conn {
 	enum peer_verdict peer;
 	bool tls, handshaken;       /* the bufferevent is one of OpenSSL; its handshake is over */
 	bool proven;                /* a request of this client was allowed */
-	bool timed;                 /* the timer runs */
+	bool timed;                 /* the timer may run */
 	bool queued, waiting, own;  /* see conn_write.c: in the queue; for the socket; own output */
 	int fd;                     /* the bufferevent's */
 };

@@ -10,6 +10,8 @@
 
 LOG_MODULE("frontend");
 
+#define SCRATCH_KEEP 256	/* events */
+
 _Static_assert(offsetof(struct blob, data) == offsetof(struct mesh_blob, data) &&
 	       offsetof(struct blob, size) == offsetof(struct mesh_blob, size),
 	       "a blob is handed to plugins as a mesh_blob");
@@ -165,6 +167,15 @@ const struct mesh_txn *host_txn(struct frontend *f, const struct txn *t, struct 
 	return ret_txn;
 }
 
+void host_txn_done(struct frontend *f)
+{
+	if (f->scratch_room <= SCRATCH_KEEP)
+		return;
+	free(f->scratch);
+	f->scratch = NULL;
+	f->scratch_room = 0;
+}
+
 struct history_walk {
 	struct frontend *frontend;
 	mesh_txn_fn fn;
@@ -184,10 +195,13 @@ static int history_step(const struct txn *t, void *arg)
 static int host_history(struct mesh_host *host, int64_t start, mesh_txn_fn fn, void *arg)
 {
 	struct history_walk walk = { .frontend = frontend_of(host), .fn = fn, .arg = arg };
+	int r;
 
 	if (start < 0)
 		return MESH_COMPACTED;
-	return outcome(ks_replay(store_keys(walk.frontend->store), (uint64_t)start, history_step, &walk));
+	r = outcome(ks_replay(store_keys(walk.frontend->store), (uint64_t)start, history_step, &walk));
+	host_txn_done(walk.frontend);
+	return r;
 }
 
 static bool host_owned(struct mesh_host *host, const uint8_t *key, size_t size)

@@ -96,6 +96,8 @@ int sink_placeholders(struct frontend *f);
 const struct mesh_host_ops *frontend_host_ops(void);
 /* The transaction in the plugin's form; valid until the next call. NULL: no memory. */
 const struct mesh_txn *host_txn(struct frontend *f, const struct txn *t, struct mesh_txn *ret_txn);
+/* The room of a large one goes. */
+void host_txn_done(struct frontend *f);
 
 /* The public form of a key, borrowed. */
 struct mesh_kv host_kv(const struct kv *kv);

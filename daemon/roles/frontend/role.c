@@ -96,6 +96,7 @@ static void on_commit(void *ctx, const struct txn *t)
 		return;
 	}
 	f->plugin->desc->frontend->committed(f->ctx, &public);
+	host_txn_done(f);
 }
 
 static int open_store(struct frontend *f, struct store_report *report)

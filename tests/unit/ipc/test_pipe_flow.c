@@ -228,6 +228,30 @@ static void test_last_words(void **state)
 	pair_deinit(&p);
 }
 
+/* Between messages, with half of one read, and with one that waits: nothing is lost. */
+static void test_trim(void **state)
+{
+	struct pair p;
+
+	open_pair(&p, ROLE_SOURCE, ROLE_TRANSLATOR);
+	for (unsigned i = 1; i <= 2; i++) {
+		send_resources(p.a.pipe, 20u << 20, i);
+		assert_true(pipe_pending(p.a.pipe) > 0);
+		pipe_trim(p.a.pipe);
+		for (unsigned turn = 0; turn < 3; turn++)
+			event_base_loop(p.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		assert_int_equal(p.b.frames, 2 * i - 2);
+		pipe_trim(p.b.pipe);
+		pair_run(&p, p.b.frames == 2 * i - 1);
+		pipe_trim(p.a.pipe);
+		pipe_trim(p.b.pipe);
+		send_resources(p.a.pipe, 10, i);
+		pair_run(&p, p.b.frames == 2 * i);
+		assert_int_equal(p.b.closed, 0);
+	}
+	pair_deinit(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_free_in_handler),
 		cmocka_unit_test(test_send_after_close),
 		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_trim),
 	};
 
 	return cmocka_run_group_tests_name("ipc/pipe flow", tests, NULL, NULL);
