@@ -127,6 +127,11 @@ int publish_commit(struct publish *p, bool all)
 		p->needs_all = false;
 	}
 	p->sealed_any = true;
+	if (keyset_count(&p->sealed) == 0 && !p->sealed_all) {	/* as almost always */
+		p->sealed = p->staged;
+		p->staged = (struct keyset){ 0 };
+		return publish_flush(p);
+	}
 	r = keyset_merge(&p->sealed, &p->staged, p->sealed_all);
 	return r < 0 ? r : publish_flush(p);
 }

@@ -190,15 +190,30 @@ int unit_mark(struct graph *g, struct unit *unit)
 		work->cap = cap;
 	}
 	work->list[work->n++] = unit;
+	g->unsorted = true;
 	unit->dirty = true;
 	g->dirty[unit->kind]++;
 	return 0;
+}
+
+int unit_mark_unscanned(struct graph *g, struct unit *unit)
+{
+	unit->unscanned = g->unscanned = true;
+	return unit_mark(g, unit);
+}
+
+int unit_mark_urgent(struct graph *g, struct unit *unit)
+{
+	g->urgent += !unit->urgent;
+	unit->urgent = true;
+	return unit_mark(g, unit);
 }
 
 void unit_clear(struct graph *g, struct unit *unit)
 {
 	if (unit->dirty)
 		g->dirty[unit->kind]--;
+	g->urgent -= unit->urgent;
 	unit->dirty = false;
 	unit->urgent = false;
 	unit->forget = false;
@@ -208,10 +223,8 @@ int units_mark(struct graph *g, const struct unit_list *units, bool unscanned)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < units->n && r == 0; i++) {
-		units->list[i]->unscanned |= unscanned;
-		r = unit_mark(g, units->list[i]);
-	}
+	for (size_t i = 0; i < units->n && r == 0; i++)
+		r = unscanned ? unit_mark_unscanned(g, units->list[i]) : unit_mark(g, units->list[i]);
 	return r;
 }
 

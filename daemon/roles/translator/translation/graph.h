@@ -81,6 +81,9 @@ struct graph {
 	struct identities *identities;	/* borrowed; NULL: capture is off */
 	struct unit *shared[_UNIT_MAX];	/* owned; by kind: those that belong to the mesh, else NULL */
 	struct unit_list work;		/* dirty units */
+	bool unsorted;			/* some of them were appended since they were sorted */
+	bool unscanned;			/* some of them may be */
+	size_t urgent;			/* how many of them are */
 	struct node **touched;		/* owned */
 	size_t n_touched, cap_touched;
 	size_t dirty[_UNIT_MAX];		/* by kind */
@@ -100,6 +103,10 @@ int graph_touch(struct graph *g, struct node *node);
 void graph_collect(struct graph *g, struct node *node);
 
 int unit_mark(struct graph *g, struct unit *unit);
+/* Marks it, to be scanned before any work is done. */
+int unit_mark_unscanned(struct graph *g, struct unit *unit);
+/* Marks it, to be done in the same run. */
+int unit_mark_urgent(struct graph *g, struct unit *unit);
 void unit_clear(struct graph *g, struct unit *unit);
 int units_mark(struct graph *g, const struct unit_list *units, bool unscanned);
 int unit_list_add(struct unit_list *list, struct unit *unit);	/* once */

@@ -116,8 +116,7 @@ int translation_changed(struct translation *t, enum rt type, const char *name)
 	unit = graph_unit(g, node);
 	if (unit == NULL)
 		return -ENOMEM;
-	unit->unscanned = true;
-	r = unit_mark(g, unit);
+	r = unit_mark_unscanned(g, unit);
 	/* The host-less list reads listeners too. */
 	return r == 0 && type == RT_LISTENER ? units_mark(g, &node->users, false) : r;
 }
@@ -153,33 +152,45 @@ static int scan_all(struct translation *t)
 	int r = 0;
 
 	/* Scanning marks further units, which are appended and need no scan of their own. */
-	for (size_t i = 0; i < t->graph.work.n && r == 0; i++)
+	for (size_t i = 0; t->graph.unscanned && i < t->graph.work.n && r == 0; i++)
 		if (t->graph.work.list[i]->unscanned)
 			r = unit_scan(t, t->graph.work.list[i]);
+	if (r == 0)
+		t->graph.unscanned = false;
 	return r;
 }
 
-/* Takes out of the list of work what is no longer dirty. */
-static void work_tidy(struct graph *g)
+/* A run may be one of thousands over the same work: what is sorted stays so. */
+static void work_sort(struct graph *g)
 {
+	if (g->unsorted && g->work.n > 1)
+		qsort(g->work.list, g->work.n, sizeof(*g->work.list), compare_units);
+	g->unsorted = false;
+}
+
+/* Takes out of the first `seen` of the list of work what is no longer dirty. */
+static void work_tidy(struct graph *g, size_t seen)
+{
+	struct unit_list *work = &g->work;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < g->work.n; i++)
-		if (g->work.list[i]->dirty)
-			g->work.list[kept++] = g->work.list[i];
-	g->work.n = kept;
+	for (size_t i = 0; i < seen; i++)
+		if (work->list[i]->dirty)
+			work->list[kept++] = work->list[i];
+	if (kept < seen)
+		memmove(work->list + kept, work->list + seen, (work->n - seen) * sizeof(*work->list));
+	work->n -= seen - kept;
 }
 
 static int do_pass(struct translation *t, unsigned kinds, size_t *budget)
 {
-	struct unit_list *work = &t->graph.work;
-	size_t n = work->n;
+	struct graph *g = &t->graph;
+	size_t n = g->work.n, i;
 	int r = 0;
 
-	if (n > 1)
-		qsort(work->list, n, sizeof(*work->list), compare_units);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		struct unit *unit = work->list[i];
+	work_sort(g);
+	for (i = 0; i < n && r == 0 && (*budget > 0 || g->urgent > 0); i++) {
+		struct unit *unit = g->work.list[i];
 
 		if (!unit->dirty || !wanted_now(unit, kinds))
 			continue;
@@ -188,17 +199,16 @@ static int do_pass(struct translation *t, unsigned kinds, size_t *budget)
 		r = unit_do(t, unit);
 		*budget -= *budget > 0;
 	}
-	work_tidy(&t->graph);
+	work_tidy(g, i);
 	return r;
 }
 
-static bool work_left(const struct translation *t, unsigned kinds, bool urgent)
+static bool work_left(const struct translation *t, unsigned kinds)
 {
-	for (size_t i = 0; i < t->graph.work.n; i++)
-		if (urgent ? t->graph.work.list[i]->urgent :
-			     wanted_now(t->graph.work.list[i], kinds))
-			return true;
-	return false;
+	struct translation_pending pending = translation_pending(t);
+
+	return ((kinds & TRANSLATION_LISTENERS) != 0 && pending.listeners > 0) ||
+	       ((kinds & TRANSLATION_CLUSTERS) != 0 && pending.clusters > 0) || t->graph.urgent > 0;
 }
 
 int translation_run(struct translation *t, unsigned kinds, size_t max_units)
@@ -210,7 +220,7 @@ int translation_run(struct translation *t, unsigned kinds, size_t max_units)
 	if (r == 0 && t->graph.identities != NULL)
 		r = identities_settle(t->graph.identities);
 	/* Listeners come first in a pass and mark clusters, which the next pass does. */
-	while (r == 0 && ((budget > 0 && work_left(t, kinds, false)) || work_left(t, kinds, true)))
+	while (r == 0 && ((budget > 0 && work_left(t, kinds)) || t->graph.urgent > 0))
 		r = do_pass(t, kinds, &budget);
 	if (r == 0)
 		r = report_touched(t);
@@ -218,7 +228,7 @@ int translation_run(struct translation *t, unsigned kinds, size_t max_units)
 		r = -ENOMEM;
 	if (r < 0)
 		return r;
-	return work_left(t, kinds, false) ? 1 : 0;
+	return work_left(t, kinds) ? 1 : 0;
 }
 
 int translation_replay(struct translation *t)

@@ -448,8 +448,7 @@ static int edges(struct translation *t, struct unit *unit, const struct out *out
 			  wanted_remove(node, out->refs[i].variant);
 		if (r <= 0)
 			continue;
-		cluster->urgent = true;
-		r = unit_mark(g, cluster);
+		r = unit_mark_urgent(g, cluster);
 	}
 	return r < 0 ? r : 0;
 }
@@ -480,6 +479,44 @@ static int reporters(struct translation *t, struct unit *unit, const struct out 
 	return r;
 }
 
+/* Both lists are sorted. */
+static bool same_edges(const struct out *a, const struct out *b)
+{
+	if (a->n_deps != b->n_deps || a->n_refs != b->n_refs)
+		return false;
+	for (size_t i = 0; i < a->n_deps; i++)
+		if (dep_compare(&a->deps[i], &b->deps[i]) != 0)
+			return false;
+	for (size_t i = 0; i < a->n_refs; i++)
+		if (ref_compare(&a->refs[i], &b->refs[i]) != 0)
+			return false;
+	return true;
+}
+
+/* New edges before the old ones go, so that what both have never looks unused. */
+static int edges_replace(struct translation *t, struct unit *unit, const struct out *out)
+{
+	const struct out deps = { .deps = out->deps, .n_deps = out->n_deps };
+	int r;
+
+	if (same_edges(out, &unit->out))
+		return 0;
+	r = edges(t, unit, out, true);
+	if (r == 0)
+		r = edges(t, unit, &unit->out, false);
+	/* What both had is gone now. */
+	return r == 0 ? edges(t, unit, &deps, true) : r;
+}
+
+static int reporters_replace(struct translation *t, struct unit *unit, const struct out *out)
+{
+	int r = reporters(t, unit, out, true);
+
+	if (r == 0)
+		r = reporters(t, unit, &unit->out, false);
+	return r == 0 ? reporters(t, unit, out, true) : r;
+}
+
 int unit_do(struct translation *t, struct unit *unit)
 {
 	struct out out = { 0 };
@@ -489,19 +526,10 @@ int unit_do(struct translation *t, struct unit *unit)
 		out_deinit(&out);
 		return r;
 	}
-	/* New edges before the old ones go, so that what both have never looks unused. */
-	r = edges(t, unit, &out, true);
+	r = edges_replace(t, unit, &out);
 	if (r == 0)
-		r = reporters(t, unit, &out, true);
+		r = reporters_replace(t, unit, &out);
 	difference(t, unit, &out);
-	if (r == 0)
-		r = edges(t, unit, &unit->out, false);
-	if (r == 0)
-		r = reporters(t, unit, &unit->out, false);
-	if (r == 0 &&
-	    (edges(t, unit, &(struct out){ .deps = out.deps, .n_deps = out.n_deps }, true) < 0 ||
-	     reporters(t, unit, &out, true) < 0))
-		r = -ENOMEM;
 	out_deinit(&unit->out);
 	out_pack(&out);
 	unit->out = out;
