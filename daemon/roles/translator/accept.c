@@ -186,7 +186,7 @@ static int stage_item(struct accept *a, const Mesh__ResourceItem *in)
 		item->state = STAGED_BEAT;
 		return 0;
 	}
-	h = holds_find(a->hs, s->type, name);
+	item->hold = h = holds_find(a->hs, s->type, name);
 	if (h != NULL && h->accepted != NULL && same_bytes(h->accepted, in))
 		return stage_held(item, h->accepted, in);
 	return stage_new(a, item, in);
@@ -317,7 +317,8 @@ static int apply_item(struct accept *a, const struct staged *item, struct accept
 
 	if (item->r == NULL && item->state != STAGED_BEAT)
 		return apply_refused(a, item);
-	if (holds_get(a->hs, a->staging.type, item->name, &h) < 0)
+	h = a->staging.reaped == a->hs->reaped ? item->hold : NULL;
+	if (h == NULL && holds_get(a->hs, a->staging.type, item->name, &h) < 0)
 		return -ENOMEM;
 	if (h->seen == a->epoch)
 		return apply_twice(a, item, h);
@@ -467,6 +468,7 @@ int accept_frame(struct accept *a, const Mesh__Resources *frame, struct accept_r
 			log_warn("update %llu was not finished before update %llu: nothing of it is used",
 				 (unsigned long long)a->staging.update, (unsigned long long)frame->update);
 		r = staging_open(&a->staging, frame);
+		a->staging.reaped = a->hs->reaped;
 	}
 	if (r == 0)
 		r = stage_frame(a, frame);

@@ -19,6 +19,10 @@
 #define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(set) ((set)->list = NULL)
 #include <uthash.h>
+#include <xxhash.h>
+
+#undef HASH_FUNCTION
+#define HASH_FUNCTION(text, len, hash_value) ((hash_value) = (unsigned)XXH3_64bits(text, len))
 
 LOG_MODULE("findings");
 
@@ -32,6 +36,7 @@ struct set {
 struct findings {
 	struct set *sets;
 	size_t counts[3];
+	size_t sets_by[_FINDINGS_MAX];
 };
 
 static const char *const severities[] = {
@@ -57,6 +62,7 @@ struct findings *findings_new(void)
 
 static void set_count(struct findings *f, const struct set *s, bool add)
 {
+	f->sets_by[s->key[0] - 'a'] += add ? 1 : (size_t)-1;
 	for (size_t i = 0; i < s->n; i++)
 		f->counts[severity_index(s->list[i].severity)] += add ? 1 : (size_t)-1;
 }
@@ -255,18 +261,21 @@ static int set_replace(struct findings *f, const char *key, const struct mesh_fi
 }
 
 /* Reporter and type are one letter each, so that keys need no escaping. */
-static int keyed(struct findings *f, char by, char type, const char *name, const struct mesh_finding *list,
+static int keyed(struct findings *f, enum findings_by by, char type, const char *name, const struct mesh_finding *list,
 		 size_t n)
 {
 	size_t len = strlen(name);
 	char small[256], *key = small;
 	int r;
 
+	/* Clearing is asked for with every resource of every update; as a rule there is nothing of its kind. */
+	if (n == 0 && f->sets_by[by] == 0)
+		return 0;
 	if (len + 3 > sizeof small)
 		key = malloc(len + 3);
 	if (key == NULL)
 		return -ENOMEM;
-	key[0] = by;
+	key[0] = (char)('a' + by);
 	key[1] = type;
 	memcpy(key + 2, name, len + 1);
 	r = set_replace(f, key, list, n);
@@ -278,13 +287,13 @@ static int keyed(struct findings *f, char by, char type, const char *name, const
 int findings_set(struct findings *f, enum findings_by by, const char *key, const struct mesh_finding *list,
 		 size_t n)
 {
-	return keyed(f, (char)('a' + by), '-', key, list, n);
+	return keyed(f, by, '-', key, list, n);
 }
 
 int findings_set_for(struct findings *f, enum findings_by by, enum rt type, const char *name,
 		     const struct mesh_finding *list, size_t n)
 {
-	return keyed(f, (char)('a' + by), (char)('A' + type), name, list, n);
+	return keyed(f, by, (char)('A' + type), name, list, n);
 }
 
 void findings_drop(struct findings *f, enum findings_by by)

@@ -24,6 +24,7 @@ enum findings_by {
 	FINDINGS_TRANSLATION,
 	FINDINGS_STORE,
 	FINDINGS_CAPTURE,
+	_FINDINGS_MAX,
 };
 
 #define FINDINGS_SET_MAX 1000	/* more in one set become one line that tells how many */

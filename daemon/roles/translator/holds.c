@@ -38,6 +38,7 @@ int holds_new(const struct holds_ops *ops, void *arg, struct findings *findings,
 
 static void hold_free(struct holds *hs, struct hold *h)
 {
+	hs->reaped++;
 	HASH_DELETE(hh, hs->heads[h->type], h);
 	resource_unref(h->accepted);
 	resource_unref(h->active);

@@ -71,6 +71,7 @@ struct holds {
 	struct warm *warms;		/* list */
 	struct hold **touched;
 	size_t n_touched, cap_touched;
+	uint64_t reaped;		/* how many entries have been freed */
 	struct findings *findings;	/* borrowed */
 	const struct holds_ops *ops;
 	void *arg;

@@ -19,6 +19,7 @@ enum staged_state {
 struct staged {
 	struct resource *r;	/* one reference; NULL with STAGED_BEAT and where there was no memory for the name */
 	char *name;		/* owned */
+	struct hold *hold;	/* borrowed, while holds.reaped is what it was (staging.reaped); NULL: not found */
 	char *why;		/* owned; STAGED_REFUSED */
 	enum staged_state state;
 	size_t first_need, n_needs;
@@ -44,6 +45,7 @@ struct staging {
 	size_t n_removed, cap_removed;
 	struct staged_need *needs;	/* owned */
 	size_t n_needs, cap_needs;
+	uint64_t reaped;	/* holds.reaped when the first item came */
 	struct buf names;
 	bool failed;		/* out of memory inside a callback */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A source plugin for benches, built from the installed header alone.  It delivers prepared resources
- * from memory: all of them at the start, and the endpoints of all clusters again, as one snapshot, when
+ * from memory: all of them at the start, and the endpoints of all clusters again, as one response, when
  * it is told through a connection to tests/bench/lib/delivery.py:
  *
  *     all    every assignment has changed
@@ -62,7 +62,7 @@ static int deliver_batch(struct bench *b)
 	size_t all = kind_items(b, b->now, &items), n = all - b->at < BATCH ? all - b->at : BATCH;
 	struct mesh_update update = {
 		.type_url = type_urls[b->now], .version = "", .resources = list, .n_resources = n,
-		.flags = MESH_UPDATE_SNAPSHOT | (b->at == 0 ? MESH_UPDATE_FIRST : 0) |
+		.flags = (b->now != ASSIGNMENTS ? MESH_UPDATE_SNAPSHOT : 0) | (b->at == 0 ? MESH_UPDATE_FIRST : 0) |
 			(b->at + n == all ? MESH_UPDATE_LAST : 0),
 	};
 

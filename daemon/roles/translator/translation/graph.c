@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "addresses.h"
+
+#undef HASH_FUNCTION
+#define HASH_FUNCTION(key, len, hash_value) ((hash_value) = (unsigned)XXH3_64bits(key, len))
 
 int graph_init(struct graph *g)
 {
