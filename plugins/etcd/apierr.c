@@ -29,6 +29,8 @@ static const struct {
 	[ERR_STORE] = { GRPC_UNAVAILABLE, "etcdserver: the store cannot be read" },
 	[ERR_TOO_MUCH_PENDING] = { GRPC_RESOURCE_EXHAUSTED,
 				   "etcdserver: too much unread or unfinished data on this connection" },
+	[ERR_TOO_MUCH_UNREAD] = { GRPC_RESOURCE_EXHAUSTED,
+				  "etcdserver: clients leave too much unread" },
 	[ERR_VALUE_GIVEN] = { GRPC_INVALID_ARGUMENT, "etcdserver: value is provided" },
 	[ERR_LEASE_GIVEN] = { GRPC_INVALID_ARGUMENT, "etcdserver: lease is provided" },
 	[ERR_NO_KEY] = { GRPC_INVALID_ARGUMENT, "etcdserver: key not found" },

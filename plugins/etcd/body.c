@@ -7,6 +7,13 @@
 #include <errno.h>
 #include <event2/buffer.h>
 
+static size_t alive;
+
+size_t body_alive(void)
+{
+	return alive;
+}
+
 struct body *body_take(struct buf *b)
 {
 	struct body *body = buf_error(b) == 0 ? calloc(1, sizeof *body) : NULL;
@@ -21,12 +28,14 @@ struct body *body_take(struct buf *b)
 		free(body);
 		return NULL;
 	}
+	alive += body->size;
 	return body;
 }
 
 struct body *body_unref(struct body *body)
 {
 	if (body != NULL && --body->refs == 0) {
+		alive -= body->size;
 		free(body->data);
 		free(body);
 	}

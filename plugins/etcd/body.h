@@ -34,6 +34,9 @@ static inline struct body *body_ref(struct body *body)
 struct body *body_unref(struct body *body);
 DEFINE_FREEP(struct body *, body_unref);
 
+/* Bytes in all bodies there are. */
+size_t body_alive(void);
+
 /* Adds bytes [offset, offset + size) of the body to out, referenced until they are written. Returns 0
  * or -ENOMEM. */
 int body_lend(struct body *body, struct evbuffer *out, size_t offset, size_t size);

@@ -89,3 +89,13 @@ void cache_put(struct cache *c, const struct form *form, struct bytes key, struc
 				     .end_size = end.size, .body = body_ref(body) };
 	restart_idle(c);
 }
+
+size_t cache_idle(const struct cache *c)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < CACHE_SLOTS; i++)
+		if (c->slots[i].body != NULL && c->slots[i].body->refs == 1)
+			size += c->slots[i].body->size;
+	return size;
+}

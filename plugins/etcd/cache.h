@@ -42,6 +42,9 @@ struct body *cache_find(struct cache *c, const struct form *form, struct bytes k
 void cache_put(struct cache *c, const struct form *form, struct bytes key, struct bytes end,
 	       struct body *body);
 
+/* Bytes of bodies that nothing else holds. */
+size_t cache_idle(const struct cache *c);
+
 /* The store has changed, or nobody asks any more. */
 void cache_clear(struct cache *c);
 

@@ -77,7 +77,8 @@ struct conn *conn_free(struct conn *c)
 		return NULL;
 	drop_protocol(c);
 	LIST_REMOVE(c, link);
-	conn_write_cancel(c);
+	conn_write_drop(c);
+	budget_close(c);
 	conn_prove(c);
 	c->server->stats.connections--;
 	event_del(&c->timer);
@@ -283,7 +284,7 @@ static int start(struct conn *c)
 	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
 	bufferevent_set_max_single_write(c->bev, WRITE_ONCE_MAX);
 	bufferevent_set_timeouts(c->bev, NULL, &stuck);
-	if (conn_write_init(c) < 0)
+	if (budget_open(c) < 0 || conn_write_init(c) < 0)
 		return -1;
 	return bufferevent_enable(c->bev, EV_READ);
 }

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "buf.h"
+#include "budget.h"
 #include "peer.h"
 
 struct body;
@@ -29,6 +30,7 @@ struct conn_ops {
 	void (*input)(struct conn *c);                /* there are bytes in conn_input() */
 	void (*refill)(struct conn *c);               /* little output waits: is there more? */
 	void (*timeout)(struct conn *c);              /* the time of conn_set_timeout() is over */
+	size_t (*unread)(const struct conn *c);       /* instead of conn_pending(); may be NULL */
 	void (*goodbye)(struct conn *c);              /* the server stops: conn_put() last words */
 	void (*free)(void *ctx);                      /* accepts NULL */
 };
@@ -54,6 +56,7 @@ struct conn {
 	enum peer_verdict peer;
 	bool tls, handshaken;       /* the bufferevent is one of OpenSSL; its handshake is over */
 	bool proven;                /* a request of this client was allowed */
+	struct budget_share share;
 	bool timed;                 /* the timer may run */
 	bool queued, waiting, own;  /* see conn_write.c: in the queue; for the socket; own output */
 	int fd;                     /* the bufferevent's */
@@ -124,7 +127,7 @@ void conn_write_now(struct conn *c);
  * some, the connection ends. */
 int conn_write_init(struct conn *c);
 void conn_write_waited(struct conn *c);
-void conn_write_cancel(struct conn *c);
+void conn_write_drop(struct conn *c);
 /* In conn.c, for conn_write.c alone: a socket has taken some. */
 void conn_written(struct conn *c);
 

@@ -41,7 +41,7 @@ void conn_write_later(struct conn *c)
 	TAILQ_INSERT_TAIL(&q->conns, c, in_queue);
 }
 
-void conn_write_cancel(struct conn *c)
+static void leave_queue(struct conn *c)
 {
 	if (c->queued)
 		TAILQ_REMOVE(&c->server->writes.conns, c, in_queue);
@@ -53,6 +53,16 @@ void conn_write_cancel(struct conn *c)
 static struct evbuffer *output(const struct conn *c)
 {
 	return bufferevent_get_output(c->bev);
+}
+
+/* libevent frees the buffer in a later turn, when there may be no plugin any more to give bodies back to. */
+void conn_write_drop(struct conn *c)
+{
+	struct evbuffer *out = output(c);
+
+	leave_queue(c);
+	evbuffer_unfreeze(out, 1);
+	evbuffer_drain(out, evbuffer_get_length(out));
 }
 
 /* The connection's own buffer, for more. */
@@ -71,13 +81,14 @@ static int take_fresh(struct conn *c, size_t start)
 	int r = buf_error(&q->fresh);
 
 	q->turn = NULL;
-	if (r == 0 && start < q->fresh.len &&
-	    evbuffer_add(own_buffer(c), q->fresh.data + start, q->fresh.len - start) < 0)
-		r = -ENOMEM;
+	if (r == 0 && start < q->fresh.len) {
+		budget_copy(c, q->fresh.len - start);
+		r = evbuffer_add(own_buffer(c), q->fresh.data + start, q->fresh.len - start);
+	}
 	if (q->fresh.cap > FRESH_MAX)
 		buf_deinit(&q->fresh);
 	buf_reset(&q->fresh);
-	return r;
+	return r < 0 ? -ENOMEM : 0;
 }
 
 int conn_put(struct conn *c, const void *data, size_t size)
@@ -86,6 +97,7 @@ int conn_put(struct conn *c, const void *data, size_t size)
 
 	if (q->turn == c)
 		return buf_append(&q->fresh, data, size);
+	budget_copy(c, size);
 	return evbuffer_add(own_buffer(c), data, size) < 0 ? -ENOMEM : 0;
 }
 
@@ -192,7 +204,7 @@ static void on_turn_end(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while ((c = TAILQ_FIRST(&q->conns)) != NULL) {
 		write_one(c);
-		conn_write_cancel(c);
+		leave_queue(c);
 	}
 }
 

@@ -185,10 +185,14 @@ static const char *api_path(const char *path, size_t len)
 
 static void handle_api(struct gateway *gw, const struct reply *r, const struct rpc *rpc)
 {
+	struct apierr err;
+
 	if (rpc == NULL)
 		reply_text(r, 404, TYPE_TEXT, NOSNIFF, "Not Found\n");
 	else if (strcmp(gw->http.method, "POST") != 0)
 		reply_text(r, 405, TYPE_TEXT, NOSNIFF, "Method Not Allowed\n");
+	else if (budget_admit(gw->conn->server, &err) < 0)
+		reply_error(r, &err);
 	else if (rpc->stream)
 		handle_stream(gw, r, rpc);
 	else if (rpc->call != NULL)
@@ -231,6 +235,7 @@ static void handle_request(struct gateway *gw)
 		reply_head(&r, 200, "", "", 0);
 	else if (!handle_page(gw, &r, path, len))
 		handle_private(gw, &r, path, len);
+	(void)budget_check(gw->conn->server);
 	if (gw->watch == NULL && !r.persistent)
 		conn_end(gw->conn);
 	http1_reset(&gw->http);

@@ -334,6 +334,11 @@ static int h2_open(struct conn *c, void **ret_ctx)
 	return 0;
 }
 
+static size_t h2_unread(const struct conn *c)
+{
+	return h2_pending(c->ctx);
+}
+
 static void h2_free(void *ctx)
 {
 	struct h2 *h2 = ctx;
@@ -352,6 +357,7 @@ const struct conn_ops h2_ops = {
 	.input = h2_input,
 	.refill = h2_refill,
 	.timeout = h2_timeout,
+	.unread = h2_unread,
 	.goodbye = goodbye,
 	.free = h2_free,
 };

@@ -54,6 +54,7 @@ static void drop_first_piece(struct h2_stream *st)
 	struct h2_piece *p = STAILQ_FIRST(&st->out);
 
 	STAILQ_REMOVE_HEAD(&st->out, link);
+	budget_release(st->h2->conn->server, sizeof *p + p->head_size);
 	body_unref(p->body);
 	free(p);
 }
@@ -208,6 +209,7 @@ static void push(struct h2_stream *st, const struct buf *head, struct body *body
 	if (head_size > 0)
 		memcpy(p->head, head->data, head_size);
 	p->body = body != NULL ? body_ref(body) : NULL;
+	budget_hold(st->h2->conn->server, sizeof *p + head_size);
 	STAILQ_INSERT_TAIL(&st->out, p, link);
 	st->out_size += head_size + (body != NULL ? body->size : 0);
 	st->h2->out_size += head_size + (body != NULL ? body->size : 0);
@@ -380,7 +382,9 @@ static int answer_call(struct h2_stream *st, const union request *req, struct ap
 
 	if (h2_pending(st->h2) > PENDING_FACTOR * s->options.watch_buffer)
 		return apierr_set(err, ERR_TOO_MUCH_PENDING);
-	r = st->rpc->call(s, req, &form_grpc, &body, err);
+	r = budget_admit(s, err);
+	if (r == 0)
+		r = st->rpc->call(s, req, &form_grpc, &body, err);
 	if (r < 0)
 		return r;
 	push(st, NULL, body);
@@ -393,8 +397,12 @@ static int answer_call(struct h2_stream *st, const union request *req, struct ap
 
 static int answer_watch(struct h2_stream *st, const union request *req, struct apierr *err)
 {
-	if (h2_pending(st->h2) > st->h2->conn->server->options.watch_buffer)
+	struct server *s = st->h2->conn->server;
+
+	if (h2_pending(st->h2) > s->options.watch_buffer)
 		return apierr_set(err, ERR_TOO_MUCH_PENDING);
+	if (budget_admit(s, err) < 0)
+		return -EPROTO;
 	return watch_stream_request(st->watch, &req->watch);
 }
 
@@ -413,6 +421,7 @@ static void handle_message(struct h2_stream *st, const uint8_t *data, size_t len
 		apierr_set(&err, ERR_NO_MEMORY);
 	if (r < 0)
 		finish(st, &err);
+	(void)budget_check(st->h2->conn->server);
 }
 
 /* What the five bytes in front of a message allow. Returns 0 or -EPROTO with *err. */

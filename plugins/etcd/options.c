@@ -40,6 +40,9 @@ const struct mesh_opt etcd_options[] = {
 	  .doc = "Largest request body." },
 	{ .name = "watch_buffer", .type = MESH_OPT_SIZE, .min = 65536, .max = 1073741824,
 	  .def = "64MB", .doc = "Unread bytes after which a watch is cancelled." },
+	{ .name = "max_unread", .type = MESH_OPT_SIZE, .min = 1048576, .max = 68719476736,
+	  .def = "512MB", .doc = "Memory for what all clients together leave unread; beyond it, those "
+				 "that leave most are disconnected." },
 	{ .name = NULL },
 };
 
@@ -55,6 +58,7 @@ void options_read(struct options *o, struct mesh_host *host)
 	o->max_watches = (size_t)ops->conf_num(conf, "max_watches", 0);
 	o->max_body = (size_t)ops->conf_num(conf, "max_body", 0);
 	o->watch_buffer = (size_t)ops->conf_num(conf, "watch_buffer", 0);
+	o->max_unread = (size_t)ops->conf_num(conf, "max_unread", 0);
 }
 
 static void check_prefix(const struct mesh_host_ops *ops, const struct mesh_conf *conf,

@@ -62,6 +62,7 @@ static void etcd_stats(void *ctx, void (*emit)(void *arg, const char *name, uint
 		{ "requests", st->requests },
 		{ "requests_denied", st->denied },
 		{ "requests_malformed", st->bad_requests },
+		{ "connections_unread", st->unread_closed },
 		{ "watches", st->watches },
 		{ "watches_cancelled", st->watches_cancelled },
 		{ "events_sent", st->events },

@@ -40,6 +40,7 @@ int server_new(struct mesh_host *host, struct server **ret_server)
 	ids_init(&s->ids, s->options.prefix);
 	LIST_INIT(&s->conns);
 	write_queue_init(&s->writes, s->base);
+	budget_init(&s->budget, s);
 	watch_hub_init(&s->hub, s);
 	peers_init(&s->peers);
 	r = cache_init(&s->cache, s->base);
@@ -107,6 +108,7 @@ struct server *server_free(struct server *s)
 	write_queue_deinit(&s->writes);
 	cache_deinit(&s->cache);
 	watch_hub_deinit(&s->hub);
+	budget_deinit(&s->budget);
 	auth_deinit(&s->auth);
 	tls_deinit(&s->tls);
 	peers_deinit(&s->peers);

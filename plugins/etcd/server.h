@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "auth.h"
+#include "budget.h"
 #include "cache.h"
 #include "conn.h"
 #include "form.h"
@@ -29,12 +30,13 @@ struct options {
 	size_t max_watches;
 	size_t max_body;          /* bytes of one request */
 	size_t watch_buffer;      /* bytes that may wait for one connection */
+	size_t max_unread;        /* and for all */
 };
 
 /* Rising numbers for `meshctl status`; `connections` and `watches` also fall. */
 struct stats {
 	uint64_t connections, accepted, refused, requests, denied, bad_requests;
-	uint64_t watches, watches_cancelled, events;
+	uint64_t watches, watches_cancelled, events, unread_closed;
 };
 
 LIST_HEAD(conn_list, conn);
@@ -48,6 +50,7 @@ struct server {
 	size_t n_listeners;
 	struct conn_list conns;         /* owned */
 	struct write_queue writes;
+	struct budget budget;
 	size_t n_strangers;             /* connections of which no request was allowed yet */
 	struct watch_hub hub;
 	struct cache cache;

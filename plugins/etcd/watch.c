@@ -281,7 +281,11 @@ static int watcher_replay(struct watcher *w, int64_t revision)
 	int r;
 
 	splitter_init(&replay.out, ws->sink->form, w->group->fragment);
-	r = host->ops->store_history(host, w->from, on_history, &replay);
+	/* One request may create many watches of all the history. */
+	if (ws->sink->pending(ws) > ws->server->options.watch_buffer)
+		r = MESH_COMPACTED;
+	else
+		r = host->ops->store_history(host, w->from, on_history, &replay);
 	if (r == 0)
 		r = send_replay(w, &replay, revision);
 	splitter_deinit(&replay.out);
@@ -499,4 +503,5 @@ void watch_hub_commit(struct watch_hub *hub, const struct mesh_txn *txn)
 		next = LIST_NEXT(g, link);
 		commit_to_group(g, txn);
 	}
+	(void)budget_check(hub->server);
 }

@@ -222,6 +222,41 @@ def test_a_large_commit_reaches_all_and_a_stuck_watcher_costs_little(daemons, wo
         assert chunk, data[-200:]
         data += chunk
     assert b'"compact_revision":"' in data[-4096:]
+    watch.close()
+    # Seven still have not read: that is no reason to end in another way.
+    assert daemon.stop() == 0 and "ended by" not in daemon.log()
+    for sock in stuck:
+        sock.close()
+
+
+READERS = 80
+
+
+def test_readers_that_stand_still_are_bounded_together(daemons, work):
+    """Each has an answer of its own and stays below the bound of one connection; the answers are 700 MB."""
+    folder = work / "large.d"
+    folder.mkdir(mode=0o755)
+    write_large_mesh(folder)
+    daemon = daemons(paths=[folder])
+    daemon.config["frontend"]["options"].update(max_unread="32MB", max_connections=256)
+    daemon.write_config()
+    daemon.start()
+    wait_for(lambda: len(daemon.objects()) >= 2 * MANY, "the large mesh", 120)
+    watch = daemon.etcd.watch()
+    pid = daemon.workers()["frontend"]["pid"]
+    before, stuck, asked = resident(pid), [], daemon.counters("frontend")["requests"]
+    for i in range(READERS):
+        body = json.dumps({"key": b64("/apisix/"), "range_end": b64("/apisix0"), "limit": 10 * MANY + i})
+        stuck.append(connect(daemon.port))
+        stuck[-1].sendall(f"POST /v3/kv/range HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        wait_for(lambda n=asked + len(stuck): daemon.counters("frontend")["requests"] >= n, "the request to be taken")
+    wait_for(lambda: daemon.counters("frontend")["connections_unread"] >= READERS - 16, "those that stand still to be let go")
+    grown = resident(pid) - before  # what a sanitizer keeps of freed memory included
+    assert grown < 400 << 20, f"{grown >> 20} MB"
+    write_endpoints(folder, "10.0.1.1")
+    wait_for(lambda: len(watch.messages) > 1, "the change", 120)
+    assert len(daemon.objects()) >= 2 * MANY and daemon.workers()["frontend"]["pid"] == pid
+    daemon.wait_log("more than max_unread")
     for sock in stuck:
         sock.close()
     watch.close()
