@@ -11,6 +11,7 @@
 #include "coverage.h"
 #include "feature.h"
 #include "plan.h"
+#include "skim.h"
 #include "walk.h"
 
 static enum port_mode port_mode_of(const xds_hcm *hcm, const xds_route_config *config)
@@ -21,6 +22,21 @@ static enum port_mode port_mode_of(const xds_hcm *hcm, const xds_route_config *c
 	     hcm->strip_any_host_port))
 		return PORT_IGNORED;
 	return hcm->strip_matching_host_port ? PORT_OWN : PORT_KEPT;
+}
+
+/* Decodes as much of it as will be looked at. */
+static const ProtobufCMessage *decode_routes(struct reader *r, const struct resource *resource, const struct path *at)
+{
+	const ProtobufCMessageDescriptor *desc = &envoy__config__route__v3__route_configuration__descriptor;
+	const uint8_t *body = resource->body;
+	size_t size = resource->size;
+	uint8_t *skimmed = r->ops->no_routes ? arena_alloc(r->job->arena, size) : NULL;
+
+	if (skimmed != NULL) {
+		size = skim_routes(body, size, skimmed);
+		body = skimmed;
+	}
+	return job_decode(r->job, desc, body, size, at);
 }
 
 /* The route configuration: inline, or the resource that is named. NULL: there is none; noted. */
@@ -50,8 +66,7 @@ static const xds_route_config *route_config(struct reader *r, const xds_hcm *hcm
 		return NULL;
 	}
 	*ret_at = (struct path)PATH_ROOT(RT_ROUTE, resource->name);
-	m = job_decode(r->job, &envoy__config__route__v3__route_configuration__descriptor,
-		       resource->body, resource->size, ret_at);
+	m = decode_routes(r, resource, ret_at);
 	if (m != NULL && r->notes)
 		walk(r->job, m, ret_at);
 	return (const xds_route_config *)m;

@@ -11,6 +11,7 @@
 
 #define NAME_MAX_BYTES 256
 #define URI_MAX 4096
+#define ROUTE_USUAL 512	/* bytes of most routes */
 
 void emit_name(struct json *j, const char *name)
 {
@@ -164,6 +165,7 @@ void emit_route(struct job *job, const struct rule *rule, const struct route_pla
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
 
+	buf_reserve(&b, ROUTE_USUAL);
 	json_obj_open(&j);
 	json_key_str(&j, "id", place->id);
 	emit_name(&j, rule->name);

@@ -11,6 +11,8 @@
 
 #include <xxhash.h>
 
+#define TEXTS_USUAL 224	/* bytes of the key and the origins of most objects */
+
 static bool grow(void **list, size_t n, size_t *cap, size_t size)
 {
 	size_t want = *cap > 0 ? *cap * 2 : 4;
@@ -34,6 +36,7 @@ static bool object_fill(struct object *object, const char *kind, const char *id,
 	size_t head = n_origins * sizeof *object->origins;
 	char *block;
 
+	buf_reserve(&text, head + TEXTS_USUAL);
 	buf_extend(&text, head);
 	buf_puts(&text, kind);
 	buf_putc(&text, '/');

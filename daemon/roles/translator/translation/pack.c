@@ -15,6 +15,7 @@ struct packer {
 	uint8_t *at;			/* NULL: only the size is wanted */
 	size_t size;
 	const char *recent[RECENT];	/* in the block, or the originals while there is none */
+	size_t recent_len[RECENT];
 	unsigned next;
 };
 
@@ -23,14 +24,15 @@ static const char *pack_text(struct packer *p, const char *text)
 	size_t len = strlen(text) + 1;
 
 	for (unsigned i = 0; i < RECENT; i++)
-		if (p->recent[i] != NULL && strcmp(p->recent[i], text) == 0)
+		if (p->recent_len[i] == len && memcmp(p->recent[i], text, len) == 0)
 			return p->recent[i];
 	if (p->at != NULL) {
 		text = memcpy(p->at, text, len);
 		p->at += len;
 	}
 	p->size += len;
-	p->recent[p->next++ % RECENT] = text;
+	p->recent[p->next % RECENT] = text;
+	p->recent_len[p->next++ % RECENT] = len;
 	return text;
 }
 

@@ -86,6 +86,7 @@ struct reach;
 struct tls_chain;
 
 struct listener_ops {
+	bool no_routes;	/* virtual hosts come without their routes */
 	void (*tls)(struct job *job, const struct tls_chain *chain, void *arg);	/* before what the chain serves */
 	void (*http)(struct job *job, const struct scope *scope, void *arg);
 	void (*stream)(struct job *job, const struct stream_chain *chain, void *arg);
