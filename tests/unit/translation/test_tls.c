@@ -138,6 +138,7 @@ static void test_clients(void **state)
 		  ROOTS("r") CLUSTER("a", ""));
 	assert_non_null(strstr(text_of(json_object_get(only_ssl(&m), "client"), "ca"), "root" LINE));
 	assert_json(json_object_get(only_ssl(&m), "ssl_protocols"), "[\"TLSv1.3\"]");
+	assert_finding(&m, "warn", "typed_config", "clients with certificates must speak TLS 1.3");
 	assert_non_null(json_object_get(mesh_object(&m, "routes", "l/v/all"), "upstream_id"));
 	mesh_close(&m);
 	/* Optional: asked for, not insisted on. */
@@ -256,6 +257,8 @@ static void test_mesh_tls(void **state)
 	mesh_run(&m);
 	assert_string_equal(text_of(only_ssl(&m), "sni"), "*");
 	assert_non_null(json_object_get(only_ssl(&m), "client"));
+	/* An Envoy that calls offers TLS 1.2 and no more by default. */
+	assert_null(json_object_get(only_ssl(&m), "ssl_protocols"));
 	stream = mesh_object(&m, "stream_routes", "l");
 	identity = text_of(stream, "server_addr");
 	assert_int_equal(json_integer_value(json_object_get(stream, "server_port")), 9102);

@@ -223,12 +223,18 @@ static void note_names(struct job *job, const struct tls_chain *chain)
 
 /*
  * With TLS 1.2 a ticket from a name without client certificates opens one that wants them (INBOUND.md 2), so
- * only 1.3 is offered there, unless the mesh says that it must be older.
+ * only 1.3 is offered there, unless the mesh says that it must be older.  Not while capture is on: the stream
+ * side ends TLS then, without tickets, and an Envoy that calls offers no more than 1.2 unless it is told to.
  */
-static bool guards(const struct tls_chain *chain)
+static bool guards(struct job *job, const struct tls_chain *chain)
 {
-	return !chain->optional && chain->trust.ca != NULL &&
-	       (chain->max == 0 || chain->max >= XDS_TLS(TLS_PARAMETERS__TLS_PROTOCOL__TLSv1_3));
+	if (job->options->capture || chain->optional || chain->trust.ca == NULL ||
+	    (chain->max != 0 && chain->max < XDS_TLS(TLS_PARAMETERS__TLS_PROTOCOL__TLSv1_3)))
+		return false;
+	job_note(job, chain->at, B_WARN,
+		 "clients with certificates must speak TLS 1.3, as with 1.2 a ticket of another name would let in "
+		 "those without; an Envoy offers 1.3 only where its tls_maximum_protocol_version says so");
+	return true;
 }
 
 void tls_write(struct job *job, const struct tls_chain *chain)
@@ -254,7 +260,7 @@ void tls_write(struct job *job, const struct tls_chain *chain)
 				 .pairs = &pairs,
 				 .trust = &chain->trust,
 				 .optional = chain->optional,
-				 .no_tickets = guards(chain),
+				 .no_tickets = guards(job, chain),
 				 .min = chain->min,
 				 .max = chain->max,
 			 },
