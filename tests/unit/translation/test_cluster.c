@@ -52,7 +52,7 @@ static void test_types(void **unused)
 	assert_finding(&m, "skip", "cluster_type", "503");
 	mesh_close(&m);
 	mesh_make(&m, CLUSTER(", type: ORIGINAL_DST"));
-	assert_finding(&m, "info", "type", "not captured");
+	assert_finding(&m, "info", "type", "where the client was going");
 	mesh_close(&m);
 	mesh_make(&m, CLUSTER(", type: EDS, eds_cluster_config: {service_name: s}"));
 	assert_finding(&m, "warn", "eds_cluster_config", "'s' are not there");

@@ -61,7 +61,7 @@ void action_route(struct job *job, const struct scope *scope, const xds_vhost *v
 {
 	const xds_route_action *action = route->route;
 	struct path here = PATH_AT(at, "route");
-	struct variant wanted = VARIANT_DEFAULT;
+	struct variant wanted = { .original = scope->original };
 
 	if (!rewrite_path(job, action, &here, rule, rewrite))
 		return;

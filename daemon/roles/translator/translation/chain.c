@@ -163,6 +163,7 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 	scope.config_at = &config_at;
 	scope.port_mode = port_mode_of(hcm, scope.config);
 	scope.port = chain_port(r);
+	scope.original = r->plan != NULL ? plan_chain(r->plan, r->index)->original : NULL;
 	scope.dotted = scope_dotted(scope.config);
 	note_dots(r, &scope);
 	manager_read(r->job, hcm, r->listener->traffic_direction, at, &scope.manager);
@@ -190,6 +191,7 @@ static void read_stream(struct reader *r, const xds_tcp_proxy *proxy, const stru
 	if (r->notes)
 		walk(r->job, &proxy->base, at);
 	if (r->plan != NULL) {
+		chain.original = plan_chain(r->plan, r->index)->original;
 		chain.spots = plan_chain(r->plan, r->index)->spots;
 		chain.n_spots = plan_chain(r->plan, r->index)->n_spots;
 	} else if (r->reaches == NULL) {

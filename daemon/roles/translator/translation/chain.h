@@ -39,6 +39,11 @@ void chain_filters(struct reader *r, const struct path *at);
 /* Has the listener this listener filter? type: "original_dst.v3.OriginalDst". */
 bool listener_has(struct job *job, const xds_listener *listener, const char *type);
 
+/* chain_matcher.c: matches of the chains from the listener's matcher, if it has one. False: it cannot be said. */
+bool listener_matcher(struct job *job, xds_listener *listener, const struct path *root);
+/* udp.c: a listener that takes UDP. */
+void listener_udp(struct reader *r, const struct path *root);
+
 /* unmatched.c: tells what of the chain's match is not looked at. */
 void chain_unmatched(struct reader *r, const struct path *at);
 

@@ -178,8 +178,8 @@ void discovery_own(struct job *job, const xds_cluster *cluster, const struct pat
 		here.field = "cluster_type";
 	if (discovery == DISCOVERY_ORIGINAL_DST)
 		job_note(job, &here, B_INFO,
-			 "unknown destinations are not captured and need no upstream; "
-			 "requests that get here get 503");
+			 "goes to where the client was going: that is known while capture is on and the chain "
+			 "has one destination; other requests get 503");
 	else if (discovery == DISCOVERY_DNS && !logical_dns(cluster))
 		job_note(job, &here, B_INFO, "APISIX resolves the name to one address at a time");
 }

@@ -91,8 +91,8 @@ static bool listener_serves(struct job *job, const xds_listener *listener, const
 
 	if (listener->api_listener != NULL || listener->listener_specifier_case != 0)
 		return false;
-	if (address == NULL || address->protocol == XDS_CORE(SOCKET_ADDRESS__PROTOCOL__UDP)) {
-		job_note(job, &here, B_SKIP, "is no TCP address; nothing of this listener is served");
+	if (address == NULL) {
+		job_note(job, &here, B_SKIP, "is no IP address; nothing of this listener is served");
 		return false;
 	}
 	if (bool_of(listener->use_original_dst, false) && !job->options->capture) {
@@ -132,16 +132,23 @@ void listener_read(struct job *job, const struct resource *resource, bool notes,
 	struct path root = PATH_ROOT(RT_LISTENER, resource->name);
 	struct path last = PATH_AT(&root, "default_filter_chain");
 	struct reaches reaches = { 0 };
+	xds_listener *listener;
 	struct plan plan;
 
-	r.listener = (const xds_listener *)job_decode(
-		job, &envoy__config__listener__v3__listener__descriptor, resource->body,
-		resource->size, &root);
-	if (r.listener == NULL)
+	listener = (xds_listener *)job_decode(job, &envoy__config__listener__v3__listener__descriptor,
+					      resource->body, resource->size, &root);
+	if (listener == NULL)
 		return;
+	r.listener = listener;
 	if (notes)
-		walk(job, &r.listener->base, &root);
-	if (!listener_serves(job, r.listener, &root) || !read_reaches(&r, &root, &reaches, &plan))
+		walk(job, &listener->base, &root);
+	if (!listener_serves(job, listener, &root))
+		return;
+	if (listener_address(listener)->protocol == XDS_CORE(SOCKET_ADDRESS__PROTOCOL__UDP)) {
+		listener_udp(&r, &root);
+		return;
+	}
+	if (!listener_matcher(job, listener, &root) || !read_reaches(&r, &root, &reaches, &plan))
 		return;
 	for (size_t i = 0; i < r.listener->n_filter_chains; i++) {
 		struct path here = PATH_INDEX(&root, "filter_chains", i);

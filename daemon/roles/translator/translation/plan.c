@@ -11,13 +11,6 @@
 #include "identity.h"
 #include "json.h"
 
-/* One set of conditions of a chain, and the identities at which it holds. */
-struct way {
-	const char *text;	/* all of them, to find the same again */
-	struct strs conditions;
-	struct strs identities;
-};
-
 static struct path chain_path(const struct plan *plan, size_t position)
 {
 	if (position == plan->listener->n_filter_chains)
@@ -33,90 +26,6 @@ static struct chain_plan *chain_of(struct plan *plan, const struct leaf *leaf)
 const struct chain_plan *plan_chain(const struct plan *plan, size_t position)
 {
 	return &plan->chains[position];
-}
-
-/* ---- conditions of HTTP chains ------------------------------------------------------------ */
-
-static const char *join(struct job *job, const struct strs *strs)
-{
-	struct buf b = BUF_INIT;
-
-	for (size_t i = 0; i < strs->n; i++)
-		buf_printf(&b, "%s%s", i > 0 ? "," : "", strs->list[i]);
-	return job_take(job, &b);
-}
-
-/* In this group the chain is the one when these conditions hold. */
-static void way_add(struct plan *plan, const struct group *group, struct chain_plan *chain,
-		    const struct strs *conditions)
-{
-	const char *text = join(plan->job, conditions);
-	struct way *way = NULL;
-
-	for (size_t i = 0; i < chain->n_ways && way == NULL; i++)
-		if (strcmp(chain->ways[i].text, text) == 0)
-			way = &chain->ways[i];
-	if (way == NULL) {
-		if (!job_grow(plan->job, (void **)&chain->ways, chain->n_ways, &chain->cap_ways, sizeof *way))
-			return;
-		way = &chain->ways[chain->n_ways++];
-		*way = (struct way){ .text = text, .conditions = *conditions };
-	}
-	for (size_t i = 0; i < group->identities.n; i++)
-		strs_add(plan->job, &way->identities, group->identities.list[i]);
-}
-
-static const char *addresses_expr(struct job *job, const struct strs *identities)
-{
-	struct buf b = BUF_INIT;
-	struct json j = JSON_INIT(&b);
-
-	if (identities->n == 1)
-		return expr_op(job, "server_addr", "==", identities->list[0]);
-	json_arr_open(&j);
-	json_str(&j, "server_addr");
-	json_str(&j, "in");
-	json_arr_open(&j);
-	for (size_t i = 0; i < identities->n; i++)
-		json_str(&j, identities->list[i]);
-	json_arr_close(&j);
-	json_arr_close(&j);
-	return job_take(job, &b);
-}
-
-/* All that must hold for one way: first where, then the rest. */
-static struct strs way_vars(struct job *job, const struct way *way)
-{
-	struct strs vars = { 0 };
-
-	strs_add(job, &vars, addresses_expr(job, &way->identities));
-	for (size_t i = 0; i < way->conditions.n; i++)
-		strs_add(job, &vars, way->conditions.list[i]);
-	return vars;
-}
-
-static int compare_ways(const void *a, const void *b)
-{
-	return strcmp(((const struct way *)a)->text, ((const struct way *)b)->text);
-}
-
-static void chain_finish(struct plan *plan, struct chain_plan *chain)
-{
-	struct strs all = { 0 };
-
-	if (chain->n_ways == 1) {
-		chain->vars = way_vars(plan->job, &chain->ways[0]);
-		return;
-	}
-	if (chain->n_ways > 1)
-		qsort(chain->ways, chain->n_ways, sizeof *chain->ways, compare_ways);
-	for (size_t i = 0; i < chain->n_ways; i++) {
-		struct strs vars = way_vars(plan->job, &chain->ways[i]);
-
-		strs_add(plan->job, &all, expr_list(plan->job, "AND", &vars));
-	}
-	if (all.n > 0)
-		strs_add(plan->job, &chain->vars, expr_list(plan->job, "OR", &all));
 }
 
 /* ---- what a group's leaves lead to -------------------------------------------------------- */
@@ -413,17 +322,20 @@ static void group_nothing(struct plan *plan, struct group *group, const struct t
 			 group_name(group), group->told ? "it is closed" : "it is not captured");
 }
 
-static void group_decide(struct plan *plan, struct group *group)
+static void group_leaves(struct plan *plan, struct group *group)
 {
-	struct tally tally;
-
 	for (enum traffic t = TRAFFIC_HTTP1; t < _TRAFFIC_MAX; t++)
 		if (t != TRAFFIC_HTTP2 || select_by_version(plan->listener, &group->set))
 			select_leaves(plan->job, plan->listener, &group->set, group->v6, t, &group->leaves);
 	if (group->leaves.n >= LEAVES_MAX)
 		job_note(plan->job, plan->root, B_SKIP, "'%s' has more than %d ways through filter chains; the others "
 			 "are left out", group_name(group), LEAVES_MAX);
-	tally = tally_of(plan, group);
+}
+
+static void group_decide(struct plan *plan, struct group *group)
+{
+	struct tally tally = tally_of(plan, group);
+
 	if (group->inbound && (tally.tls_http || (tally.tls_stream && tally.http)))
 		group_mesh(plan, group, &tally);
 	else if (group->inbound && tally.tls_stream && !tally.raw && !tally.absent)
@@ -511,20 +423,60 @@ static void place(struct plan *plan, size_t index)
 
 /* ---- chains ------------------------------------------------------------------------------- */
 
-/* The port that all of a chain's destinations share. */
-static void chain_ports(struct plan *plan, const struct group *group)
+/* Where a connection to this destination was going: this machine's own services listen on loopback. */
+static const char *original_of(struct job *job, const struct destination *d)
+{
+	char host[CIDR_TEXT];
+
+	if (d->port == 0 || (!d->inbound && !cidr_is_host(&d->net)))
+		return "";
+	if (d->inbound)
+		return job_printf(job, "%s:%u", d->net.v6 ? "[::1]" : "127.0.0.1", d->port);
+	cidr_print(&d->net, host);
+	return job_printf(job, d->net.v6 ? "[%s]:%u" : "%s:%u", host, d->port);
+}
+
+/* What all of a chain's destinations share: the port, and where they were going. */
+static void chain_destination(struct plan *plan, struct chain_plan *chain, const struct destination *d)
+{
+	const char *original = original_of(plan->job, d);
+
+	chain->inbound = d->inbound;
+	if (chain->original == NULL)
+		chain->original = original;
+	else if (strcmp(chain->original, original) != 0)
+		chain->original = d->inbound && chain->port == d->port && chain->original[0] != '\0' ?
+					  job_printf(plan->job, "127.0.0.1:%u", d->port) : "";
+	if (chain->port == 0)
+		chain->port = d->port;
+	else if (chain->port != d->port)
+		chain->port = UINT32_MAX;
+}
+
+static void group_destinations(struct plan *plan, const struct group *group)
 {
 	for (size_t i = 0; i < group->leaves.n; i++) {
 		struct chain_plan *chain = chain_of(plan, &group->leaves.list[i]);
 
-		for (size_t k = 0; chain != NULL && k < group->n; k++) {
-			uint32_t port = group->reaches[k]->d.port;
+		for (size_t k = 0; chain != NULL && k < group->n; k++)
+			chain_destination(plan, chain, &group->reaches[k]->d);
+	}
+}
 
-			if (chain->port == 0)
-				chain->port = port;
-			else if (chain->port != port)
-				chain->port = UINT32_MAX;
-		}
+/*
+ * A destination that is known is an upstream like any other.  What this machine's clients would be passed on to they
+ * reach as well without being captured.
+ */
+static void chains_known(struct plan *plan)
+{
+	for (size_t i = 0; i <= plan->listener->n_filter_chains; i++) {
+		struct chain_plan *chain = &plan->chains[i];
+
+		if (chain->port == UINT32_MAX)
+			chain->port = 0;
+		if (chain->original != NULL && chain->original[0] == '\0')
+			chain->original = NULL;
+		chain->passes = chain->passes && (chain->original == NULL || !chain->inbound);
 	}
 }
 
@@ -534,9 +486,7 @@ static void chains_finish(struct plan *plan)
 		struct chain_plan *chain = &plan->chains[i];
 		struct path at = chain_path(plan, i);
 
-		chain_finish(plan, chain);
-		if (chain->port == UINT32_MAX)
-			chain->port = 0;
+		ways_finish(plan, chain);
 		if (chain->reached || select_chain(plan->listener, i) == NULL)
 			continue;
 		if (chain->why != NULL)
@@ -561,82 +511,13 @@ bool plan_make(struct job *job, const char *name, const xds_listener *listener, 
 	for (size_t i = 0; i < plan.reaches.n; i++)
 		place(&plan, i);
 	for (size_t i = 0; i < plan.n; i++) {
-		group_decide(&plan, &plan.groups[i]);
-		chain_ports(&plan, &plan.groups[i]);
+		group_leaves(&plan, &plan.groups[i]);
+		group_destinations(&plan, &plan.groups[i]);
 	}
+	chains_known(&plan);
+	for (size_t i = 0; i < plan.n; i++)
+		group_decide(&plan, &plan.groups[i]);
 	chains_finish(&plan);
 	*ret_plan = plan;
 	return true;
-}
-
-/* ---- telling capture ---------------------------------------------------------------------- */
-
-void plan_domain(struct plan *plan, const char *domain)
-{
-	struct alias alias;
-	struct claim claim;
-
-	if (!reach_alias(plan->job, &plan->reaches, domain, &alias.reach, &alias.class))
-		return;
-	claim = reach_claim(&alias.reach, plan->name);
-	/* Silently: whoever has it serves it. */
-	if (plan->job->ops->owner(plan->job->arg, &claim) != NULL)
-		return;
-	for (size_t i = 0; i < plan->n_aliases; i++)
-		if (strcmp(plan->aliases[i].reach.text, alias.reach.text) == 0)
-			return;
-	if (job_grow(plan->job, (void **)&plan->aliases, plan->n_aliases, &plan->cap_aliases, sizeof alias))
-		plan->aliases[plan->n_aliases++] = alias;
-}
-
-static const struct group *group_at(const struct plan *plan, size_t index)
-{
-	return plan->group_of[index] != SIZE_MAX ? &plan->groups[plan->group_of[index]] : NULL;
-}
-
-typedef void (*tell_fn)(struct job *job, const struct translation_address *a, void *arg);
-
-static void tell(const struct plan *plan, const struct reach *reach, const struct reach *class, tell_fn fn, void *arg)
-{
-	const struct group *group = group_at(plan, (size_t)(class - plan->reaches.list));
-	struct translation_address a = { .destination = reach->text };
-
-	if (group == NULL || !group->told)
-		return;
-	a.identity = identities_find(plan->job->options->identities, class->text);
-	a.target = group->target;
-	fn(plan->job, &a, arg);
-}
-
-/* A wildcard listener stands for whatever goes to its port; capture must know where that is. */
-static void note_unknown(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->reaches.n; i++) {
-		const struct reach *reach = &plan->reaches.list[i];
-		const struct group *group = group_at(plan, i);
-
-		if (group != NULL && group->told && !reach->d.inbound && reach->d.net.len == 0 && plan->n_aliases == 0)
-			job_note(plan->job, plan->root, B_WARN,
-				 "'%s': no address of it is known, so none is captured unless capture takes all of "
-				 "this port", reach->text);
-	}
-}
-
-static void tell_mesh(const struct plan *plan, const struct group *group, const struct listener_ops *ops, void *arg)
-{
-	if (ops->mesh == NULL || (group->target != ADDRESS_STRICT && group->target != ADDRESS_PERMISSIVE))
-		return;
-	for (size_t i = 0; i < group->identities.n; i++)
-		ops->mesh(plan->job, plan->name, group->identities.list[i], group->target, arg);
-}
-
-void plan_tell(struct plan *plan, const struct listener_ops *ops, void *arg)
-{
-	for (size_t i = 0; i < plan->reaches.n; i++)
-		tell(plan, &plan->reaches.list[i], &plan->reaches.list[i], ops->address, arg);
-	for (size_t i = 0; i < plan->n_aliases; i++)
-		tell(plan, &plan->aliases[i].reach, plan->aliases[i].class, ops->address, arg);
-	for (size_t i = 0; i < plan->n; i++)
-		tell_mesh(plan, &plan->groups[i], ops, arg);
-	note_unknown(plan);
 }

@@ -33,6 +33,7 @@ struct chain_plan {
 	bool tls;			/* it ends TLS */
 	bool passes;			/* a TCP proxy to where the client was going: nothing that APISIX can do */
 	bool absent;			/* a TCP proxy to a cluster that is not there */
+	bool inbound;			/* its destinations are this machine's own services */
 	bool reached;			/* some connection gets it here */
 	bool handshake;			/* only its TLS is needed: its connections get another chain's routes */
 	const char *why;		/* it is not; NULL: no connection can */
@@ -42,6 +43,7 @@ struct chain_plan {
 	struct spot *spots;		/* stream */
 	size_t n_spots, cap_spots;
 	uint32_t port;			/* the only one of its destinations; 0: several, or any */
+	const char *original;		/* where they were going, "HOST:PORT"; NULL: to several places, or any */
 };
 
 struct alias {
@@ -78,6 +80,11 @@ const struct chain_plan *plan_chain(const struct plan *plan, size_t position);
 void chain_kind(struct job *job, const xds_chain *chain, struct chain_plan *ret_plan);
 /* downstream.c: does the chain's transport socket end TLS? */
 bool chain_ends_tls(struct job *job, const xds_chain *chain);
+
+/* ways.c: in this group the chain is the one when these conditions hold. */
+void way_add(struct plan *plan, const struct group *group, struct chain_plan *chain, const struct strs *conditions);
+/* ways.c: all of them, as the chain's vars. */
+void ways_finish(struct plan *plan, struct chain_plan *chain);
 
 /* terms.c: conditions as expressions, and as networks that do not overlap. */
 void terms_vars(struct job *job, const struct term *terms, struct strs *vars);

@@ -30,6 +30,7 @@ struct scope {
 	const struct path *config_at;	/* the root of a resource, or below `at` */
 	enum port_mode port_mode;
 	uint32_t port;			/* of the listener; 0: unknown */
+	const char *original;		/* where all its clients were going, "HOST:PORT"; NULL: unknown */
 	bool dotted;			/* a domain with a dot at its end stands alone: all names need conditions */
 	struct strs vars;		/* what tells its requests from those of others; empty while capture is off */
 	struct filters filters;
@@ -68,6 +69,13 @@ struct spot {
 	struct claim claim;			/* node NULL: nobody else can have it */
 };
 
+/* What a UDP proxy says, in the place of a TCP proxy. */
+struct udp_target {
+	const char *cluster;
+	int64_t idle_ms;
+	bool by_source;				/* hashed by the client's address */
+};
+
 struct stream_chain {
 	const char *listener;
 	const char *claimant;
@@ -75,7 +83,9 @@ struct stream_chain {
 	const struct path *at;			/* of the TCP proxy */
 	const xds_listener *config;
 	const xds_chain *chain;
-	const xds_tcp_proxy *proxy;
+	const xds_tcp_proxy *proxy;		/* NULL: see udp */
+	const struct udp_target *udp;		/* NULL: see proxy */
+	const char *original;			/* where all its clients were going, "HOST:PORT"; NULL: unknown */
 	const char *closed;			/* why nobody may pass, or NULL */
 	const struct spot *spots;
 	size_t n_spots;

@@ -33,7 +33,7 @@ static bool is_ip(const char *address)
 }
 
 static void address_add(struct job *job, struct addresses *addresses, const xds_address *address,
-			uint32_t port, const struct path *at)
+			uint32_t port, bool udp, const struct path *at)
 {
 	const xds_socket_address *socket;
 
@@ -42,8 +42,8 @@ static void address_add(struct job *job, struct addresses *addresses, const xds_
 		return;
 	}
 	socket = address->socket_address;
-	if (socket->protocol == XDS_CORE(SOCKET_ADDRESS__PROTOCOL__UDP)) {
-		job_note(job, at, B_SKIP, "UDP is not translated");
+	if ((socket->protocol == XDS_CORE(SOCKET_ADDRESS__PROTOCOL__UDP)) != udp) {
+		job_note(job, at, B_SKIP, "one listener takes either TCP or UDP");
 		return;
 	}
 	port = port > 0 ? port : socket->port_value;
@@ -97,7 +97,7 @@ static struct addresses chain_addresses(struct job *job, const struct stream_cha
 	struct path at = PATH_AT(&root, "address");
 	struct addresses addresses = { 0 };
 
-	address_add(job, &addresses, chain->config->address, port, &at);
+	address_add(job, &addresses, chain->config->address, port, chain->udp != NULL, &at);
 	if (addresses.n == 1) {
 		struct addresses prefixes = { 0 };
 
@@ -108,7 +108,7 @@ static struct addresses chain_addresses(struct job *job, const struct stream_cha
 		struct path here = PATH_INDEX(&root, "additional_addresses", i);
 
 		address_add(job, &addresses, chain->config->additional_addresses[i]->address, port,
-			    &here);
+			    chain->udp != NULL, &here);
 	}
 	return addresses;
 }

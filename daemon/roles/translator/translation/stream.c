@@ -20,6 +20,7 @@
 static struct variant stream_variant(struct job *job, const struct stream_chain *chain)
 {
 	struct variant v = { .stream = true,
+			     .original = chain->original,
 			     .subset = subset_criteria(job, chain->proxy->metadata_match, NULL),
 			     .idle_ms = duration_ms(chain->proxy->idle_timeout, TCP_IDLE_MS) };
 	uint32_t attempts = uint32_of(chain->proxy->max_connect_attempts, 1);
@@ -51,6 +52,8 @@ static struct variant variant_for(struct job *job, const char *cluster,
 		v.hash_on = v.hash_key = NULL;
 	if (!facts.subsets)
 		v.subset = NULL;
+	if (!facts.original)
+		v.original = NULL;
 	return v;
 }
 
@@ -163,15 +166,35 @@ static void write_all(struct job *job, const struct stream_chain *chain, struct 
 	}
 }
 
+static void write_udp(struct job *job, const struct stream_chain *chain)
+{
+	struct stream_place place = { .name = chain->listener };
+	struct variant v = { .stream = true, .udp = true, .idle_ms = chain->udp->idle_ms };
+
+	if (v.idle_ms == 0 || v.idle_ms > UNLIMITED_MS)
+		v.idle_ms = UNLIMITED_MS;
+	if (chain->udp->by_source) {
+		v.hash_on = "vars";
+		v.hash_key = "remote_addr";
+	}
+	v = variant_for(job, chain->udp->cluster, &v, chain->at);
+	place.upstream_id = job_upstream(job, chain->udp->cluster, &v);
+	write_all(job, chain, &place);
+}
+
 void stream_write(struct job *job, const struct stream_chain *chain)
 {
 	struct stream_place place = { .name = chain->listener };
-	struct variant wanted = stream_variant(job, chain);
 	struct path here = PATH_AT(chain->at, "cluster");
-	struct variant v;
+	struct variant wanted, v;
 
 	if (chain->closed != NULL)
 		return;
+	if (chain->udp != NULL) {
+		write_udp(job, chain);
+		return;
+	}
+	wanted = stream_variant(job, chain);
 	if (chain->proxy->tunneling_config != NULL) {
 		job_note(job, chain->at, B_SKIP, "APISIX cannot tunnel; the chain is left out");
 		return;

@@ -63,6 +63,8 @@ struct variant variant_for(struct job *job, const char *cluster, const struct va
 		v.hash_on = v.hash_key = NULL;
 	if (!facts.subsets)
 		v.subset = NULL;
+	if (!facts.original)
+		v.original = NULL;
 	if (facts.connect_ms > rule->connect_ms)
 		rule->connect_ms = facts.connect_ms;
 	return v;

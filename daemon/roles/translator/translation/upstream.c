@@ -5,6 +5,7 @@
  */
 #include "upstream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "emit.h"
@@ -58,6 +59,8 @@ static void write_labels(struct job *job, struct json *j, const struct variant *
 
 static const char *scheme_of(const struct upstream *up, const struct variant *v)
 {
+	if (v->udp)
+		return "udp";
 	if (v->stream)
 		return up->transport.tls ? "tls" : "tcp";
 	if (up->protocol == UP_HTTP2 || (up->protocol == UP_DOWNSTREAM && v->grpc))
@@ -125,6 +128,21 @@ static void write_nodes(struct json *j, const struct up_nodes *nodes)
 	json_arr_close(j);
 }
 
+/* The one node of a cluster that goes to where the client was going. */
+static void write_original(struct job *job, struct json *j, const char *original)
+{
+	const char *colon = strrchr(original, ':');
+
+	json_key(j, "nodes");
+	json_arr_open(j);
+	json_obj_open(j);
+	json_key_str(j, "host", job_str(job, original, (size_t)(colon - original)));
+	json_key_uint(j, "port", strtoul(colon + 1, NULL, 10));
+	json_key_uint(j, "weight", 1);
+	json_obj_close(j);
+	json_arr_close(j);
+}
+
 static void write_keepalive(struct json *j, const struct upstream *up)
 {
 	if (up->keepalive_ms < 0 && up->keepalive_requests == 0)
@@ -175,7 +193,10 @@ static void write_body(struct job *job, struct json *j, const struct upstream *u
 	}
 	json_key_str(j, "scheme", scheme_of(up, v));
 	write_host(job, j, up, view, v);
-	write_nodes(j, &view->nodes);
+	if (v->original != NULL && up->original)
+		write_original(job, j, v->original);
+	else
+		write_nodes(j, &view->nodes);
 	write_retries(j, v);
 	emit_timeout(j, up->connect_ms, v->stream && v->idle_ms > 0 ? v->idle_ms : UPSTREAM_IO_MS);
 	if (!v->stream)

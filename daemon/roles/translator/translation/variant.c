@@ -18,10 +18,11 @@ char *variant_text(const struct variant *v)
 {
 	char *text;
 
-	if (asprintf(&text, "%d|%d|%u|%u|%lld|%s|%s|%s%s%s%s", v->stream, v->pass_node, v->retries,
+	if (asprintf(&text, "%d|%d|%u|%u|%lld|%s|%s|%s%s%s%s%s%s%s", v->stream, v->pass_node, v->retries,
 		     v->retry_timeout_ms, (long long)v->idle_ms, text_of(v->upstream_host),
 		     text_of(v->hash_on), text_of(v->hash_key), v->grpc ? "|grpc" : "",
-		     v->subset != NULL ? "|subset=" : "", text_of(v->subset)) < 0)
+		     v->subset != NULL ? "|subset=" : "", text_of(v->subset), v->udp ? "|udp" : "",
+		     v->original != NULL ? "|to=" : "", text_of(v->original)) < 0)
 		return NULL;
 	return text;
 }
@@ -48,6 +49,10 @@ int variant_compare(const struct variant *a, const struct variant *b)
 		return r;
 	if (a->grpc != b->grpc)
 		return a->grpc ? 1 : -1;
+	if (a->udp != b->udp)
+		return a->udp ? 1 : -1;
+	if ((r = strcmp(text_of(a->original), text_of(b->original))) != 0)
+		return r;
 	return strcmp(text_of(a->subset), text_of(b->subset));
 }
 
@@ -68,7 +73,7 @@ struct variant *variant_copy(const struct variant *v)
 
 	copy = malloc(sizeof *copy + strlen(text_of(v->upstream_host)) +
 		      strlen(text_of(v->hash_on)) + strlen(text_of(v->hash_key)) +
-		      strlen(text_of(v->subset)) + 4);
+		      strlen(text_of(v->subset)) + strlen(text_of(v->original)) + 5);
 	if (copy == NULL)
 		return NULL;
 	*copy = *v;
@@ -77,5 +82,6 @@ struct variant *variant_copy(const struct variant *v)
 	copy->hash_on = append(&at, v->hash_on);
 	copy->hash_key = append(&at, v->hash_key);
 	copy->subset = append(&at, v->subset);
+	copy->original = append(&at, v->original);
 	return copy;
 }

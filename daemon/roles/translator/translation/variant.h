@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 struct variant {
-	bool stream;			/* for the stream subsystem: scheme tcp or tls */
+	bool stream;			/* for the stream subsystem: scheme tcp, tls or udp */
+	bool udp;
 	bool pass_node;			/* pass_host "node" */
 	unsigned retries;
 	uint32_t retry_timeout_ms;	/* 0: none */
@@ -23,6 +24,7 @@ struct variant {
 	const char *hash_key;
 	bool grpc;			/* for requests that are gRPC, where a cluster speaks what the client does */
 	const char *subset;		/* what is asked of endpoints (subset.h); NULL: nothing */
+	const char *original;		/* for a cluster that goes where the client was going: "HOST:PORT"; or NULL */
 };
 
 /* What a cluster gets that nobody refers to. */
