@@ -77,12 +77,14 @@ bool check_fail_at(struct check *c, const char *member, size_t index, const char
 static const struct schema *metadata_schema(struct check *c)
 {
 	size_t len = strlen(c->id);
-	const struct schema *row = plugin_schema(c->apisix, c->id, len, ROLE_METADATA);
+	bool http, enabled;
+	const struct schema *conf = plugin_schema(c->apisix, c->id, len, ROLE_HTTP, &http);
+	const struct schema *row = plugin_schema(c->apisix, c->id, len, ROLE_METADATA, &enabled);
 
 	c->references = true;
-	if (row == NULL && plugin_schema(c->apisix, c->id, len, ROLE_HTTP) != NULL)
+	if (row == NULL && conf != NULL)
 		check_fail(c, "the plugin '%.60s' has no metadata", c->id);
-	else if (!plugin_is_enabled(c->apisix, c->id, len, ROLE_METADATA))
+	else if (!enabled)
 		check_fail(c, "the plugin '%.60s' is not enabled in APISIX (translator.apisix_plugins)",
 			   c->id);
 	return row != NULL ? row : &schema_plugin_conf;

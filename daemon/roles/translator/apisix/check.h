@@ -45,9 +45,9 @@ bool check_regex_text(struct check *c, const char *regex, size_t len);
 /* Is it a replacement text of ngx.re.sub? */
 bool check_replacement(struct check *c, const struct text *t);
 
-/* plugins.c: the rows of a plugin for what it is used for, NULL: any object. */
-const struct schema *plugin_schema(const struct apisix *a, const char *name, size_t len, enum role role);
-bool plugin_is_enabled(const struct apisix *a, const char *name, size_t len, enum role role);
+/* plugins.c: the rows of a plugin for what it is used for, NULL: any object. Does APISIX run it there? */
+const struct schema *plugin_schema(const struct apisix *a, const char *name, size_t len, enum role role,
+				   bool *ret_enabled);
 /* Has it credentials of consumers? */
 bool plugin_is_auth(const struct apisix *a, const char *name, size_t len);
 

@@ -271,10 +271,12 @@ static const struct schema answer = {
 
 static const struct schema *action_schema(struct check *c, const struct text *name)
 {
+	bool enabled;
+
 	if (text_is(name, "return"))
 		return &answer;
 	if (text_is(name, "limit-count") || text_is(name, "limit-conn"))
-		return plugin_schema(c->apisix, name->data, name->len, ROLE_HTTP);
+		return plugin_schema(c->apisix, name->data, name->len, ROLE_HTTP, &enabled);
 	return NULL;
 }
 
@@ -307,10 +309,11 @@ static bool check_auth_plugin(struct check *c, struct span plugin, size_t index)
 
 	while (scan_object_next(&l, &name, &conf)) {
 		const char *text = (const char *)name.raw;
-		const struct schema *schema = plugin_schema(c->apisix, text, name.len, ROLE_HTTP);
+		bool enabled;
+		const struct schema *schema =
+			plugin_schema(c->apisix, text, name.len, ROLE_HTTP, &enabled);
 
-		if (!plugin_is_auth(c->apisix, text, name.len) || schema == NULL ||
-		    !plugin_is_enabled(c->apisix, text, name.len, ROLE_HTTP))
+		if (!plugin_is_auth(c->apisix, text, name.len) || schema == NULL || !enabled)
 			return check_fail_at(c, "auth_plugins", index,
 					     "has '%.*s', which is no enabled plugin of credentials",
 					     (int)(name.len < 60 ? name.len : 60), text);

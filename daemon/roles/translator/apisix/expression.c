@@ -12,36 +12,43 @@
 
 enum operand { OPERAND_ANY, OPERAND_REGEX, OPERAND_ADDRESS };
 
-static const struct {
-	const char *name;
+struct word {
+	uint8_t len;
+	char name[8];
 	enum operand operand;
-} operators[] = {
-	{ "==", OPERAND_ANY },	 { "~=", OPERAND_ANY },	      { ">", OPERAND_ANY },
-	{ ">=", OPERAND_ANY },	 { "<", OPERAND_ANY },	      { "<=", OPERAND_ANY },
-	{ "~~", OPERAND_REGEX }, { "~*", OPERAND_REGEX },     { "in", OPERAND_ANY },
-	{ "has", OPERAND_ANY },	 { "ipmatch", OPERAND_ADDRESS },
 };
 
-static int operator_find(const struct text *t)
+#define WORD(name, kind) { sizeof(name) - 1, name, kind }
+
+static const struct word operators[] = {
+	WORD("==", OPERAND_ANY),   WORD("~~", OPERAND_REGEX), WORD("~*", OPERAND_REGEX),
+	WORD("~=", OPERAND_ANY),   WORD(">", OPERAND_ANY),    WORD(">=", OPERAND_ANY),
+	WORD("<", OPERAND_ANY),	   WORD("<=", OPERAND_ANY),   WORD("in", OPERAND_ANY),
+	WORD("has", OPERAND_ANY),  WORD("ipmatch", OPERAND_ADDRESS),
+};
+
+static const struct word groups[] = {
+	WORD("or", OPERAND_ANY), WORD("and", OPERAND_ANY), WORD("!or", OPERAND_ANY), WORD("!and", OPERAND_ANY),
+};
+
+/* A word of lua-resty-expr, in letters of either case; NULL: none. */
+static const struct word *word_find(const struct word *words, size_t n, const struct text *t)
 {
-	for (size_t i = 0; t->data != NULL && i < sizeof operators / sizeof *operators; i++)
-		if (t->len == strlen(operators[i].name) &&
-		    strncasecmp(t->data, operators[i].name, t->len) == 0)
-			return (int)i;
-	return -1;
+	for (size_t i = 0; t->data != NULL && t->len <= 7 && i < n; i++)
+		if (t->len == words[i].len && strncasecmp(t->data, words[i].name, t->len) == 0)
+			return &words[i];
+	return NULL;
 }
 
 static bool is_group(struct span value)
 {
-	static const char *const groups[] = { "OR", "!OR", "AND", "!AND" };
 	_text_ text = { .owned = NULL };
 
+	/* With its quotes; most are names of variables. */
+	if (value.end - value.start > 6)
+		return false;
 	text_of(&text, value);
-	for (size_t i = 0; text.data != NULL && i < 4; i++)
-		if (text.len == strlen(groups[i]) &&
-		    strncasecmp(text.data, groups[i], text.len) == 0)
-			return true;
-	return false;
+	return word_find(groups, sizeof groups / sizeof *groups, &text) != NULL;
 }
 
 static bool regex_operand(struct check *c, struct span value)
@@ -86,75 +93,84 @@ static bool operand(struct check *c, enum operand kind, struct span value)
 static bool condition(struct check *c, const struct span *parts, size_t n)
 {
 	_text_ word = { .owned = NULL };
-	int op;
+	const struct word *op;
 
-	if (span_type(parts[0]) != T_TEXT)
-		return check_fail(c, "has a condition that does not begin with a variable's name");
 	text_of(&word, n == 4 ? parts[2] : parts[1]);
-	op = operator_find(&word);
+	op = word_find(operators, sizeof operators / sizeof *operators, &word);
 	if (n == 4 && !span_is(parts[1], "\"!\""))
 		return check_fail(c, "has a condition of four parts without '!' as its second");
-	if (n == 2 && op < 0)
+	if (n == 2 && op == NULL)
 		return (word.data != NULL || span_type(parts[1]) == T_NUMBER) ||
 		       check_fail(c, "has a condition whose value is neither text nor number");
-	if (op < 0)
+	if (op == NULL)
 		return check_fail(c, "has a condition with the operator '%.*s', which is none",
 				  word.data != NULL ? (int)(word.len < 40 ? word.len : 40) : 0,
 				  word.data != NULL ? word.data : "");
-	return n > 2 ? operand(c, operators[op].operand, parts[n - 1]) :
-		       operators[op].operand == OPERAND_ANY ||
+	return n > 2 ? operand(c, op->operand, parts[n - 1]) :
+		       op->operand == OPERAND_ANY ||
 			       check_fail(c, "has a condition without a value");
 }
 
-static bool conditions(struct check *c, struct span list, unsigned depth);
+/* Reads the conditions of a whole expression, once; it has been read as a value before. */
+static bool conditions(struct check *c, struct scan *s, unsigned depth);
 
-/* Elements from `skip` on are conditions or groups of their own. */
-static bool group(struct check *c, struct span list, size_t skip, unsigned depth)
+/* The elements of a group from here on: conditions or groups, at least so many. */
+static bool group(struct check *c, struct scan *s, size_t least, unsigned depth)
 {
-	struct scan_list l = scan_list(list);
-	struct span element;
-
-	while (scan_list_next(&l, &element))
-		if (l.n > skip && !conditions(c, element, depth + 1))
-			return false;
-	return true;
-}
-
-static bool conditions(struct check *c, struct span list, unsigned depth)
-{
-	struct scan_list l = scan_list(list);
-	struct span parts[4], more;
 	size_t n = 0;
 
-	if (span_type(list) != T_LIST)
+	while (scan_type(s) != 0) {
+		if (!conditions(c, s, depth + 1))
+			return false;
+		n++;
+		scan_take(s, ',');
+	}
+	s->p++;
+	return n >= least || check_fail(c, "has a group with less than two conditions");
+}
+
+static bool conditions(struct check *c, struct scan *s, unsigned depth)
+{
+	struct span parts[5];
+	size_t n = 0;
+
+	if (scan_type(s) != T_LIST)
 		return check_fail(c, "has a condition that is no list");
 	if (depth > DEPTH_MAX / 2)
 		return check_fail(c, "has conditions nested too deeply");
-	while (n < 4 && scan_list_next(&l, &parts[n]))
-		n++;
-	if (n == 0)
-		return check_fail(c, "has an empty condition");
-	if (span_type(parts[0]) == T_LIST)
-		return group(c, list, 0, depth);
-	if (is_group(parts[0]))
-		return n > 2 ? group(c, list, 1, depth) :
-			       check_fail(c, "has a group with less than two conditions");
-	if (n < 2 || scan_list_next(&l, &more))
+	s->p++;
+	if (scan_type(s) == T_LIST)
+		return group(c, s, 1, depth);
+	for (; n < 5 && scan_type(s) != 0; n++) {
+		parts[n].start = s->p;
+		scan_skip(s, DEPTH_MAX);
+		parts[n].end = s->p;
+		scan_take(s, ',');
+		if (n > 0)
+			continue;
+		if (span_type(parts[0]) != T_TEXT)
+			return check_fail(c, "has a condition that does not begin with a variable's name");
+		if (is_group(parts[0]))
+			return group(c, s, 2, depth);
+	}
+	if (depth == 0)
+		return check_fail(c, "must be a list of conditions: [[variable, operator, value], ...]");
+	if (n < 2 || n > 4)
 		return check_fail(c, "has a condition of less than two or more than four parts");
+	s->p++;
 	return condition(c, parts, n);
 }
 
 bool check_expression(struct check *c, struct span value, const struct span *members)
 {
-	struct scan_list l = scan_list(value);
-	struct span first;
+	struct scan s = { .p = value.start, .end = value.end };
+	struct scan ahead = s;
 
 	(void)members;
-	if (span_type(value) != T_LIST || !scan_list_next(&l, &first))
+	if (span_type(value) != T_LIST)
 		return true;
-	if (span_type(first) != T_LIST && !is_group(first))
-		return check_fail(c, "must be a list of conditions: [[variable, operator, value], ...]");
-	return conditions(c, value, 0);
+	ahead.p++;
+	return scan_take(&ahead, ']') || conditions(c, &s, 0);
 }
 
 bool check_expressions(struct check *c, struct span value, const struct span *members)

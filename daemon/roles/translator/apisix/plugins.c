@@ -84,29 +84,24 @@ int apisix_new(const char *const *plugins, struct apisix **ret_apisix)
 	return 0;
 }
 
-const struct schema *plugin_schema(const struct apisix *a, const char *name, size_t len, enum role role)
-{
-	const struct plugin_row *row = slot_find(a, name, len)->row;
-	const struct schema *of[_ROLE_MAX] = { NULL };
-
-	if (row == NULL)
-		return NULL;
-	of[ROLE_HTTP] = row->http;
-	of[ROLE_STREAM] = row->stream;
-	of[ROLE_CONSUMER] = row->consumer != NULL ? row->consumer : row->http;
-	of[ROLE_METADATA] = row->metadata;
-	return of[role];
-}
-
-bool plugin_is_enabled(const struct apisix *a, const char *name, size_t len, enum role role)
+const struct schema *plugin_schema(const struct apisix *a, const char *name, size_t len, enum role role,
+				   bool *ret_enabled)
 {
 	const struct slot *slot = slot_find(a, name, len);
+	const struct plugin_row *row = slot->row;
 
-	if (slot->name == NULL)
-		return false;
-	return role == ROLE_STREAM ? slot->stream :
-	       role == ROLE_METADATA ? slot->http || slot->stream :
-				       slot->http;
+	*ret_enabled = role == ROLE_STREAM ? slot->stream :
+		       role == ROLE_METADATA ? slot->http || slot->stream :
+					       slot->http;
+	if (row == NULL)
+		return NULL;
+	if (role == ROLE_HTTP)
+		return row->http;
+	if (role == ROLE_STREAM)
+		return row->stream;
+	if (role == ROLE_CONSUMER)
+		return row->consumer != NULL ? row->consumer : row->http;
+	return row->metadata;
 }
 
 bool plugin_is_auth(const struct apisix *a, const char *name, size_t len)
@@ -123,5 +118,7 @@ bool plugin_guards(const struct apisix *a, const char *name, size_t len)
 
 int apisix_plugin_enabled(const struct apisix *a, const char *name, int stream)
 {
-	return plugin_is_enabled(a, name, strlen(name), stream ? ROLE_STREAM : ROLE_HTTP);
+	const struct slot *slot = slot_find(a, name, strlen(name));
+
+	return stream ? slot->stream : slot->http;
 }

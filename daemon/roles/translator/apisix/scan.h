@@ -9,6 +9,8 @@
 #ifndef MESHD_APISIX_SCAN_H
 #define MESHD_APISIX_SCAN_H
 
+#include <stdlib.h>
+
 #include "cleanup.h"
 #include "schema.h"
 
@@ -27,14 +29,34 @@ struct scan_text {
 	bool escaped;
 };
 
-/* Past white space; the type of the value that begins here, 0 at the end or when nothing can. */
-unsigned scan_type(struct scan *s);
+extern const uint8_t scan_types[256];
+
+/* Past white space. */
+void scan_blanks(struct scan *s);
+
+/* The type of the value that begins behind white space, 0 at the end or when nothing can. */
+static inline unsigned scan_type(struct scan *s)
+{
+	if (s->p >= s->end || *s->p <= ' ')
+		scan_blanks(s);
+	return s->p < s->end ? scan_types[*s->p] : 0;
+}
+
+/* Takes this character, if it is the next one behind white space. */
+static inline bool scan_take(struct scan *s, uint8_t c)
+{
+	if (s->p >= s->end || *s->p <= ' ')
+		scan_blanks(s);
+	if (s->p == s->end || *s->p != c)
+		return false;
+	s->p++;
+	return true;
+}
+
 /* Each reads the token that begins here. */
 bool scan_text(struct scan *s, struct scan_text *ret_text);
 bool scan_number(struct scan *s, double *ret_number);
 bool scan_word(struct scan *s);
-/* Takes this character, if it is the next one behind white space. */
-bool scan_take(struct scan *s, uint8_t c);
 /* Reads a whole value, whatever it is, at most `depth` deep. */
 bool scan_skip(struct scan *s, unsigned depth);
 
@@ -46,10 +68,25 @@ struct text {
 	char small[512];
 };
 
-void text_init(struct text *t, const struct scan_text *raw);
-/* The same of a value; data NULL if it is no text. */
+void text_unescape(struct text *t, const struct scan_text *raw);
+
+static inline void text_init(struct text *t, const struct scan_text *raw)
+{
+	t->owned = NULL;
+	t->data = (const char *)raw->raw;
+	t->len = raw->len;
+	if (raw->escaped)
+		text_unescape(t, raw);
+}
+
+static inline void text_deinit(struct text *t)
+{
+	if (t->owned != NULL)
+		free(t->owned);
+}
+
+/* The same of a value that has been read before; data NULL if it is no text. */
 void text_of(struct text *t, struct span value);
-void text_deinit(struct text *t);
 #define _text_ _cleanup_(text_deinit) struct text
 
 bool text_is(const struct text *t, const char *s);

@@ -134,40 +134,65 @@ static int compare_hashes(const void *a, const void *b)
 }
 
 /* Of what it means, for texts; of how it is written, else. */
-static uint64_t element_hash(struct span element)
+static uint64_t element_hash(const uint8_t *start, const uint8_t *end)
 {
 	_text_ text = { .owned = NULL };
+	size_t len = (size_t)(end - start);
 
-	text_of(&text, element);
-	if (text.data != NULL)
-		return XXH3_64bits_withSeed(text.data, text.len, 1);
-	return XXH3_64bits(element.start, (size_t)(element.end - element.start));
+	if (*start != '"')
+		return XXH3_64bits(start, len);
+	if (memchr(start, '\\', len) == NULL)
+		return XXH3_64bits_withSeed(start + 1, len - 2, 1);
+	text_of(&text, (struct span){ start, end });
+	return text.data != NULL ? XXH3_64bits_withSeed(text.data, text.len, 1) : 0;
 }
 
-static bool check_unique(struct check *c, struct span list, size_t n)
+/* Hashes of the elements so far. */
+struct hashes {
+	uint64_t few[16], *list;
+	size_t cap;
+};
+
+static bool hashes_add(struct hashes *h, size_t n, uint64_t hash)
 {
-	uint64_t few[32], *hashes = n <= 32 ? few : malloc(n * sizeof *hashes);
-	struct scan_list l = scan_list(list);
-	struct span element;
+	size_t cap = h->cap * 2;
+	uint64_t *bigger;
+
+	if (n == h->cap) {
+		bigger = h->list == h->few ? malloc(cap * sizeof *bigger) :
+					     realloc(h->list, cap * sizeof *bigger);
+		if (bigger == NULL)
+			return false;
+		if (h->list == h->few)
+			memcpy(bigger, h->few, sizeof h->few);
+		h->list = bigger;
+		h->cap = cap;
+	}
+	h->list[n] = hash;
+	return true;
+}
+
+static bool check_unique(struct check *c, struct hashes *h, size_t n)
+{
 	bool unique = true;
 
-	if (hashes == NULL)
-		return check_fail(c, "cannot be checked: out of memory");
-	while (l.n < n && scan_list_next(&l, &element))
-		hashes[l.n - 1] = element_hash(element);
-	qsort(hashes, l.n, sizeof *hashes, compare_hashes);
-	for (size_t i = 1; i < l.n && unique; i++)
-		unique = hashes[i - 1] != hashes[i];
-	if (hashes != few)
-		free(hashes);
+	qsort(h->list, n, sizeof *h->list, compare_hashes);
+	for (size_t i = 1; i < n && unique; i++)
+		unique = h->list[i - 1] != h->list[i];
 	return unique || check_fail(c, "has two equal elements; APISIX wants each once");
 }
 
-static bool check_elements(struct check *c, const struct schema *s, struct at *at)
+static bool check_elements(struct check *c, const struct schema *s, struct at *at, struct hashes *h)
 {
+	const struct schema *each = s->each != NULL ? s->each : &schema_any;
+
 	do {
-		if (!check_value(c, s->each != NULL ? s->each : &schema_any))
+		const uint8_t *start = (scan_type(&c->scan), c->scan.p);
+
+		if (!check_value(c, each))
 			return false;
+		if (h != NULL && !hashes_add(h, at->index, element_hash(start, c->scan.p)))
+			return check_fail(c, "cannot be checked: out of memory");
 		at->index++;
 	} while (scan_take(&c->scan, ','));
 	return true;
@@ -175,20 +200,23 @@ static bool check_elements(struct check *c, const struct schema *s, struct at *a
 
 static bool check_list(struct check *c, const struct schema *s)
 {
-	struct span list = { .start = c->scan.p++ };
+	const uint8_t end = *c->scan.p++ == '[' ? ']' : '}';
+	struct hashes hashes = { .list = hashes.few, .cap = 16 };
 	struct at at = { .up = c->at };
-	bool fits = true;
+	bool unique = (s->flags & S_UNIQUE) != 0, fits = true;
 
-	if (!scan_take(&c->scan, *list.start == '[' ? ']' : '}')) {
+	if (!scan_take(&c->scan, end)) {
 		c->at = &at;
-		fits = check_elements(c, s, &at);
+		fits = check_elements(c, s, &at, unique ? &hashes : NULL);
 		c->at = at.up;
-		if (fits && !scan_take(&c->scan, ']'))
-			return check_fail(c, "is not JSON: the list is not closed");
+		if (fits && !scan_take(&c->scan, end))
+			fits = check_fail(c, "is not JSON: the list is not closed");
 	}
-	list.end = c->scan.p;
-	return fits && check_count(c, s, at.index, "elements") &&
-	       ((s->flags & S_UNIQUE) == 0 || at.index < 2 || check_unique(c, list, at.index));
+	fits = fits && check_count(c, s, at.index, "elements") &&
+	       (!unique || at.index < 2 || check_unique(c, &hashes, at.index));
+	if (hashes.list != hashes.few)
+		free(hashes.list);
+	return fits;
 }
 
 /* What has been found in an object. */
@@ -224,10 +252,11 @@ static const struct member *member_find(const struct schema *s, const struct mem
 static const struct schema *plugin_row(struct check *c, const struct schema *s,
 				       const struct scan_text *name)
 {
-	const char *text = (const char *)name->raw;
-	const struct schema *row = plugin_schema(c->apisix, text, name->len, (enum role)s->role);
+	bool enabled;
+	const struct schema *row = plugin_schema(c->apisix, (const char *)name->raw, name->len,
+						 (enum role)s->role, &enabled);
 
-	if (!plugin_is_enabled(c->apisix, text, name->len, (enum role)s->role)) {
+	if (!enabled) {
 		check_fail(c, "is a plugin that is not enabled in APISIX (translator.apisix_plugins); it "
 			      "would silently not run");
 		return NULL;
@@ -408,17 +437,32 @@ static bool type_fits(struct check *c, const struct schema *s, unsigned type)
 	return scan_take(&ahead, type == T_LIST ? ']' : '}');
 }
 
+/* Which alternatives come into question; the last of them in *ret_one. */
+static size_t candidates(struct check *c, const struct schema *s, unsigned type,
+			 const struct schema **ret_one)
+{
+	size_t n = 0;
+
+	*ret_one = s->any[0];
+	for (const struct schema *const *any = s->any; *any != NULL; any++) {
+		if ((*any)->any == NULL && !type_fits(c, *any, type))
+			continue;
+		*ret_one = *any;
+		n++;
+	}
+	return n;
+}
+
 static bool check_alternatives(struct check *c, const struct schema *s, unsigned type)
 {
 	const struct scan start = c->scan;
-	const struct schema *best = s->any[0];
+	const struct schema *one;
 
+	if (candidates(c, s, type, &one) < 2)
+		return check_value(c, one);
 	for (const struct schema *const *any = s->any; *any != NULL; any++) {
 		bool fits;
 
-		if ((*any)->any == NULL && !type_fits(c, *any, type))
-			continue;
-		best = *any;
 		c->muted++;
 		fits = check_value(c, *any);
 		c->muted--;
@@ -426,7 +470,7 @@ static bool check_alternatives(struct check *c, const struct schema *s, unsigned
 			return true;
 		c->scan = start;
 	}
-	return check_value(c, best);
+	return check_value(c, one);
 }
 
 bool check_value(struct check *c, const struct schema *s)
@@ -441,7 +485,7 @@ bool check_value(struct check *c, const struct schema *s)
 		return check_fail(c, "is nested more than %d deep", DEPTH_MAX);
 	if (s->any != NULL)
 		return check_alternatives(c, s, type);
-	if (!type_fits(c, s, type))
+	if ((s->types & type) == 0 && !type_fits(c, s, type))
 		return check_fail(c, "is %s; it must be %s", type_name(type), type_name(s->types));
 	if ((type == T_OBJECT || type == T_LIST) && s->types != 0 && (s->types & type) == 0)
 		type ^= T_OBJECT ^ T_LIST;
