@@ -2,7 +2,7 @@
 /*
  * Arbitrary resources of each type through check, translation and output.  The input is a list of
  * records: type, length (2 bytes, little endian), body.  Whatever comes, the objects are JSON with the
- * members that APISIX requires, and taking half of the resources away again gives the same as never
+ * members that APISIX requires and that it takes, and taking half of the resources away again gives the same as never
  * having had them.
  */
 #include <stdint.h>
@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "apisix.h"
 #include "offline.h"
 #include "pbscan.h"
 
@@ -91,10 +92,28 @@ static char *output(struct offline *o)
 	return (char *)buf_steal(&b, NULL);
 }
 
+/* Nothing is put out that APISIX would ignore. */
+static void taken(const char *key, const json_t *value)
+{
+	const char *slash = strchr(key + 1, '/');
+	char *text = json_dumps(value, JSON_COMPACT), kind[32];
+	struct apisix_error error;
+	static struct apisix *apisix;
+
+	must(text != NULL && slash != NULL && slash - key <= 31);
+	snprintf(kind, sizeof kind, "%.*s", (int)(slash - key - 1), key + 1);
+	must(apisix != NULL || apisix_new(NULL, &apisix) == 0);
+	if (apisix_check(apisix, kind, slash + 1, (const uint8_t *)text, strlen(text), &error) != 0) {
+		fprintf(stderr, "%s: %s: %s\n", key, error.path, error.reason);
+		abort();
+	}
+	free(text);
+}
+
 static void object_check(const char *line)
 {
 	json_t *root = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-	const char *key;
+	const char *key, *id;
 	json_t *value;
 
 	must(root != NULL);
@@ -104,14 +123,17 @@ static void object_check(const char *line)
 		must(json_object_get(root, "reason") != NULL);
 	} else {
 		must(strlen(strrchr(key, '/') + 1) <= 64);
-		must(strcmp(strrchr(key, '/') + 1,
-			    json_string_value(json_object_get(value, "id"))) == 0);
+		id = json_string_value(json_object_get(value, "id"));
+		if (id == NULL)
+			id = json_string_value(json_object_get(value, "username"));
+		must(id != NULL && strcmp(strrchr(key, '/') + 1, id) == 0);
 		if (strncmp(key, "/routes/", 8) == 0)
 			must(json_object_get(value, "uri") != NULL ||
 			     json_array_size(json_object_get(value, "uris")) > 0);
 		if (strncmp(key, "/upstreams/", 11) == 0)
 			must(json_object_get(value, "nodes") != NULL &&
 			     json_object_get(value, "retries") != NULL);
+		taken(key, value);
 	}
 	json_decref(root);
 }

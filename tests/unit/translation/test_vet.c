@@ -103,7 +103,7 @@ static void test_others(void **unused)
 {
 	(void)unused;
 	expect(NULL, "upstreams", "{\"id\":\"x\",\"nodes\":[{\"host\":\"a\",\"port\":0,\"weight\":1}],\"type\":\"roundrobin\"}",
-	       "{\"id\":\"x\",\"nodes\":[],\"type\":\"roundrobin\"}", B_SKIP, "nodes[0].port is 0");
+	       "{\"id\":\"x\",\"nodes\":[],\"retries\":0,\"type\":\"roundrobin\"}", B_SKIP, "nodes[0].port is 0");
 	expect(NULL, "ssls", "{\"id\":\"x\",\"sni\":\"a\",\"cert\":\"c\",\"key\":\"k\"}", NULL, B_SKIP, "left out");
 	expect(NULL, "stream_routes", "{\"id\":\"x\",\"server_port\":0,\"upstream_id\":\"u\"}", NULL, B_SKIP, "server_port");
 	expect(NULL, "addresses", "{}", "{}", B_INFO, NULL);

@@ -125,6 +125,7 @@ static int upstream_stand_in(struct apisix *a, const char *id, struct buf *out, 
 	json_key(&j, "nodes");
 	json_arr_open(&j);
 	json_arr_close(&j);
+	json_key_int(&j, "retries", 0);
 	json_key_str(&j, "type", "roundrobin");
 	json_obj_close(&j);
 	if (buf_error(out) == 0 &&
