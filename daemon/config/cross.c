@@ -173,7 +173,6 @@ static void check_unsupported(struct load *l)
 		{ "capture.enabled", "capturing traffic" },
 		{ "proxy.manage", "managing APISIX" },
 		{ "admin.listen", "serving metrics and health" },
-		{ "translator.overlay[0]", "an overlay" },
 		{ "translator.max_drop", "a limit of what one update may remove" },
 	};
 
@@ -207,6 +206,7 @@ void cross_check(struct load *l)
 	static void (*const rules[])(struct load *l) = {
 		check_debounce,	 check_prefix,	    check_networks,	  check_ports,
 		check_listeners, check_unsupported, complete_exempt_user,
+		check_overlays,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules) && l->error == 0; i++)

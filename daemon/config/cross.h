@@ -11,4 +11,7 @@
  * that already has one is left alone. */
 void cross_check(struct load *l);
 
+/* overlays.c: translator.overlay: the files are read, and stamped so that a changed one is a changed value. */
+void check_overlays(struct load *l);
+
 #endif

@@ -18,22 +18,28 @@
 #include "json.h"
 #include "lines.h"
 #include "load.h"
+#include "overlay.h"
 #include "paths.h"
 #include "reader.h"
 #include "result.h"
 #include "set.h"
 
+#define OVERLAYS_MAX 100
+
 struct job {
 	const char *prefix;
 	bool each, capture, report, addresses;
 	unsigned skip; /* features that are left out */
+	const char *overlays[OVERLAYS_MAX];
+	size_t n_overlays;
+	struct overlay *overlay; /* owned; NULL: none */
 	bool failed; /* something could not be read */
 };
 
 static int usage(const char *what, const char *arg)
 {
 	fprintf(stderr, "meshctl: translate: %s%s\n", what, arg);
-	fputs("usage: meshctl translate [--each] [--capture] [--feature NAME=VALUE]… "
+	fputs("usage: meshctl translate [--each] [--capture] [--feature NAME=VALUE]… [--overlay FILE]… "
 	      "[--report|--addresses] [--prefix PREFIX] FILE|DIR…\n", stderr);
 	return EXIT_USAGE;
 }
@@ -112,8 +118,9 @@ static int print_mesh(const struct job *job, struct content *const *contents, si
 	_cleanup_(offline_freep) struct offline *o = NULL;
 	_cleanup_(set_deinit) struct set set = SET_INIT;
 	_cleanup_(buf_deinit) struct buf out = BUF_INIT;
-	const struct translation_options options = { .capture = job->capture,
-							 .skip = job->skip };
+	const struct translation_options options = {
+		.capture = job->capture, .skip = job->skip, .overlay = job->overlay,
+	};
 	int r = offline_new(&options, &o);
 
 	if (r == 0)
@@ -242,11 +249,33 @@ static int translate(struct job *job, const char *const *args, size_t n)
 	return r < 0 || job->failed ? EXIT_REFUSED : EXIT_DONE;
 }
 
+static void on_problem(void *arg, const char *file, unsigned line, unsigned column, const char *text)
+{
+	struct job *job = arg;
+
+	fprintf(stderr, "meshctl: %s:%u:%u: %s\n", file, line, column, text);
+	job->failed = true;
+}
+
+/* The rest of a broken overlay is used; the exit status tells. */
+static int with_overlay(struct job *job, char **paths, size_t n)
+{
+	int r = job->n_overlays > 0 ?
+			overlay_load(job->overlays, job->n_overlays, on_problem, job, &job->overlay) : 0;
+
+	if (r < 0) {
+		fprintf(stderr, "meshctl: translate: %s\n", strerror(-r));
+		return EXIT_REFUSED;
+	}
+	return translate(job, (const char *const *)paths, n);
+}
+
 int translate_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "each", no_argument, NULL, 'e' },
 		{ "capture", no_argument, NULL, 'c' },
+		{ "overlay", required_argument, NULL, 'o' },
 		{ "report", no_argument, NULL, 'r' },
 		{ "addresses", no_argument, NULL, 'a' },
 		{ "prefix", required_argument, NULL, 'p' },
@@ -271,11 +300,17 @@ int translate_main(int argc, char **argv)
 		if (c == 'f' && feature_set(optarg, &job.skip) != 0)
 			return usage("a feature is NAME=closed or NAME=skip, with a name of "
 				     "translator.features: ", optarg);
+		if (c == 'o' && job.n_overlays == OVERLAYS_MAX)
+			return usage("too many overlays at ", optarg);
+		if (c == 'o')
+			job.overlays[job.n_overlays++] = optarg;
 	}
 	if (!is_prefix(job.prefix))
 		return usage("a prefix begins with a slash and does not end with one: ",
 			     job.prefix);
 	if (optind == argc)
 		return usage("files or folders are missing", "");
-	return translate(&job, (const char *const *)argv + optind, (size_t)(argc - optind));
+	c = with_overlay(&job, argv + optind, (size_t)(argc - optind));
+	overlay_free(job.overlay);
+	return c;
 }

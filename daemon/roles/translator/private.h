@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "findings.h"
 #include "holds.h"
+#include "overlay.h"
 #include "loop.h"
 #include "persist.h"
 #include "publish.h"
@@ -44,6 +45,7 @@ struct translator {
 	bool swept;			/* identities that the store had and nobody wants are released */
 	struct engine *engine;
 	struct asking_list asking;
+	struct overlay *overlay;	/* owned; NULL: none */
 	const char **plugins;		/* owned: translator.apisix_plugins */
 	struct source_view source;
 	struct loop_timer timer;	/* the next turn */

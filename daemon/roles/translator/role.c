@@ -9,6 +9,7 @@
  * Capture is a second receiver, see capture.c.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,7 @@ static void translator_deinit(void *ctx)
 	accept_free(t->accept);
 	holds_free(t->holds);
 	quarantine_free(t->quarantine);
+	overlay_free(t->overlay);
 	findings_free(t->findings);
 	input_deinit(&t->source);
 	free(t->plugins);
@@ -234,6 +236,41 @@ static unsigned read_skipped(const struct conf *conf)
 	return skipped;
 }
 
+/* What the check could not read, or what has changed since: the rest of the file is used. */
+static void on_overlay_problem(void *arg, const char *file, unsigned line, unsigned column, const char *text)
+{
+	struct translator *t = arg;
+	char field[64], key[PATH_MAX + 64];
+	const struct mesh_finding finding = {
+		.severity = MESH_SEV_ERROR,
+		.type = "overlay",
+		.name = file,
+		.field = field,
+		.behaviour = "skip",
+		.reason = text,
+	};
+
+	snprintf(field, sizeof field, "line %u, column %u", line, column);
+	snprintf(key, sizeof key, "%s:%u:%u", file, line, column);
+	(void)findings_set(t->findings, FINDINGS_OVERLAY, key, &finding, 1);
+}
+
+static int read_overlay(struct translator *t, const struct conf *conf)
+{
+	size_t n = conf_count(conf, "translator.overlay");
+	_cleanup_free_ const char **files = calloc(n + 1, sizeof *files);
+	int r;
+
+	if (n == 0)
+		return 0;
+	if (files == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		files[i] = conf_strf(conf, "", "translator.overlay[%zu]", i);
+	r = overlay_load(files, n, on_overlay_problem, t, &t->overlay);
+	return r < 0 ? r : 0;
+}
+
 static int make_engine(struct translator *t, const struct conf *conf)
 {
 	const struct publish_port port = { .send = frontend_send, .pending = frontend_pending, .arg = t };
@@ -250,12 +287,15 @@ static int make_engine(struct translator *t, const struct conf *conf)
 	if (r == 0)
 		r = capture_make(t, conf, &options);
 	if (r == 0)
+		r = read_overlay(t, conf);
+	if (r == 0)
 		r = publish_new(&port, &t->publish);
 	if (r < 0)
 		return r;
 	options.publish = t->publish;
 	options.translation.apisix_plugins = t->plugins;
 	options.translation.skip = read_skipped(conf);
+	options.translation.overlay = t->overlay;
 	return engine_new(&options, &t->engine);
 }
 

@@ -34,7 +34,7 @@ static void test_types(void **state)
 	}
 	assert_int_equal(rt_find("x/cluster"), _RT_MAX);
 	assert_int_equal(rt_find(""), _RT_MAX);
-	assert_null(rt_info(_RT_MAX));
+	assert_string_equal(rt_info(RT_OVERLAY)->word, "overlay");
 }
 
 static void test_resource(void **state)

@@ -25,7 +25,7 @@
 #define TYPE(full, of_people, desc) \
 	{ .message = full, .type_url = "type.googleapis.com/" full, .word = of_people, .descriptor = &(desc) }
 
-static const struct rt_info types[_RT_MAX] = {
+static const struct rt_info types[_RT_MAX + 1] = {
 	[RT_SECRET] = TYPE("envoy.extensions.transport_sockets.tls.v3.Secret", "secret",
 			   envoy__extensions__transport_sockets__tls__v3__secret__descriptor),
 	[RT_CLUSTER] = TYPE("envoy.config.cluster.v3.Cluster", "cluster",
@@ -38,11 +38,12 @@ static const struct rt_info types[_RT_MAX] = {
 			  envoy__config__route__v3__route_configuration__descriptor),
 	[RT_LISTENER] = TYPE("envoy.config.listener.v3.Listener", "listener",
 			     envoy__config__listener__v3__listener__descriptor),
+	[RT_OVERLAY] = { .message = "overlay", .type_url = "", .word = "overlay" },
 };
 
 const struct rt_info *rt_info(enum rt type)
 {
-	return (unsigned)type < _RT_MAX ? &types[type] : NULL;
+	return (unsigned)type <= RT_OVERLAY ? &types[type] : NULL;
 }
 
 enum rt rt_find(const char *text)

@@ -27,6 +27,9 @@ enum rt {
 	_RT_MAX,
 };
 
+/* No resource, but what objects may come from: the operator's files. rt_info() knows it, rt_find() does not. */
+#define RT_OVERLAY _RT_MAX
+
 struct rt_info {
 	const char *message;	/* "envoy.config.cluster.v3.Cluster" */
 	const char *type_url;	/* "type.googleapis.com/…" */

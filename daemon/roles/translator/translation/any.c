@@ -18,8 +18,6 @@ typedef Google__Protobuf__Struct pb_struct;
 typedef Google__Protobuf__Value pb_value;
 
 /* The scan has bounded the depth of the message. */
-static void write_struct(struct json *j, const pb_struct *s);
-
 static void write_value(struct json *j, const pb_value *v)
 {
 	switch (v != NULL ? v->kind_case : GOOGLE__PROTOBUF__VALUE__KIND__NOT_SET) {
@@ -33,7 +31,7 @@ static void write_value(struct json *j, const pb_value *v)
 		json_bool(j, v->bool_value);
 		break;
 	case GOOGLE__PROTOBUF__VALUE__KIND_STRUCT_VALUE:
-		write_struct(j, v->struct_value);
+		any_write_struct(j, v->struct_value);
 		break;
 	case GOOGLE__PROTOBUF__VALUE__KIND_LIST_VALUE:
 		json_arr_open(j);
@@ -46,7 +44,7 @@ static void write_value(struct json *j, const pb_value *v)
 	}
 }
 
-static void write_struct(struct json *j, const pb_struct *s)
+void any_write_struct(struct json *j, const pb_struct *s)
 {
 	json_obj_open(j);
 	for (size_t i = 0; s != NULL && i < s->n_fields; i++) {
@@ -91,7 +89,7 @@ static ProtobufCMessage *struct_read(struct job *job, const ProtobufCMessageDesc
 	struct doc *doc = NULL;
 	int e;
 
-	write_struct(&j, value);
+	any_write_struct(&j, value);
 	e = buf_error(&text);
 	if (e == 0)
 		e = doc_parse((const char *)text.data, text.len, DOC_JSON, NULL, &doc, &doc_error);

@@ -9,6 +9,8 @@
 #include "job.h"
 #include "xds.h"
 
+struct json;
+
 struct any {
 	const char *type;			/* its URL; "" when there is no Any */
 	const ProtobufCMessage *message;	/* in the arena; NULL: not declared here, or malformed */
@@ -16,6 +18,9 @@ struct any {
 
 /* `at` is the place of the Any: what is wrong in it is noted there. NULL: nothing is noted. */
 struct any any_open(struct job *job, const pb_any *any, const struct path *at);
+
+/* A Struct as JSON; numbers without a fraction as whole ones. */
+void any_write_struct(struct json *j, const Google__Protobuf__Struct *s);
 
 /* The type alone. */
 const char *any_type(struct job *job, const pb_any *any);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "expr.h"
+#include "patch.h"
 
 #define NAME_MAX_BYTES 256
 #define URI_MAX 4096
@@ -182,6 +183,7 @@ void emit_route(struct job *job, const struct rule *rule, const struct route_pla
 	emit_action(&j, rule);
 	json_key_int(&j, "status", 1);
 	json_obj_close(&j);
+	patch_route(job, rule, place, &b);
 	out_object(job->out, "routes", place->id, &b, &rule->at, 1);
 	buf_deinit(&b);
 }

@@ -17,12 +17,16 @@
 
 int graph_init(struct graph *g)
 {
+	static const enum unit_kind shared[] = { UNIT_HOSTLESS, UNIT_METADATA, UNIT_OVERLAY };
+
 	*g = (struct graph){ 0 };
-	for (enum unit_kind kind = UNIT_HOSTLESS; kind <= UNIT_METADATA; kind++) {
-		g->shared[kind] = calloc(1, sizeof(*g->shared[kind]));
-		if (g->shared[kind] == NULL)
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+		struct unit *unit = calloc(1, sizeof *unit);
+
+		if (unit == NULL)
 			return -ENOMEM;
-		g->shared[kind]->kind = kind;
+		unit->kind = shared[i];
+		g->shared[unit->kind] = unit;
 	}
 	return 0;
 }

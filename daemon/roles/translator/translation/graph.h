@@ -19,7 +19,7 @@
 #include "job.h"
 #include "out.h"
 
-enum unit_kind { UNIT_LISTENER = 0, UNIT_HOSTLESS, UNIT_METADATA, UNIT_CLUSTER, UNIT_SECRET, _UNIT_MAX };
+enum unit_kind { UNIT_LISTENER = 0, UNIT_HOSTLESS, UNIT_METADATA, UNIT_CLUSTER, UNIT_SECRET, UNIT_OVERLAY, _UNIT_MAX };
 
 struct unit {
 	enum unit_kind kind;

@@ -13,7 +13,7 @@
 #include "unit.h"
 
 /* What a resource is told that nobody reads; NULL: nothing. */
-static const char *const lonely[_RT_MAX] = {
+static const char *const lonely[_RT_MAX + 1] = {
 	[RT_SECRET] = "nothing refers to this secret; it is not published",
 	[RT_ENDPOINT] = "no cluster refers to these endpoints; they are not used",
 	[RT_EXTENSION] = "no filter of this name is discovered; the extension is not used",

@@ -43,6 +43,9 @@ struct rule {
 	const char *name;		/* for people */
 	const struct path *at;		/* of the route or virtual host that it comes from; in the arena */
 	bool last;			/* the virtual host's catch-all */
+	const char *listener;		/* for patches, like the next two; NULL: nothing patches it */
+	const xds_vhost *vhost;
+	const xds_route *route;
 
 	enum path_kind path_kind;
 	const char *path;		/* the literal, as APISIX sees paths; "" for a regex */

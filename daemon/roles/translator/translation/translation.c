@@ -12,6 +12,7 @@
 
 #include "addresses.h"
 #include "identity.h"
+#include "overlay.h"
 
 int translation_new(const struct translation_options *options, const struct translation_ops *ops,
 		    void *arg, struct translation **ret_translation)
@@ -32,6 +33,8 @@ int translation_new(const struct translation_options *options, const struct tran
 	t->coverage = coverage_new();
 	if (t->coverage == NULL || graph_init(&t->graph) < 0 ||
 	    apisix_new(options->apisix_plugins, &t->apisix) < 0)
+		return -ENOMEM;
+	if (options->overlay != NULL && unit_mark(&t->graph, t->graph.shared[UNIT_OVERLAY]) < 0)
 		return -ENOMEM;
 	if (options->capture && options->identities == NULL) {
 		if (identities_new_plain(&t->own_identities) < 0)
@@ -124,7 +127,8 @@ int translation_changed(struct translation *t, enum rt type, const char *name)
 struct translation_pending translation_pending(const struct translation *t)
 {
 	return (struct translation_pending){
-		.clusters = t->graph.dirty[UNIT_CLUSTER] + t->graph.dirty[UNIT_SECRET],
+		.clusters = t->graph.dirty[UNIT_CLUSTER] + t->graph.dirty[UNIT_SECRET] +
+			    t->graph.dirty[UNIT_OVERLAY],
 		.listeners = t->graph.dirty[UNIT_LISTENER] + t->graph.dirty[UNIT_HOSTLESS] +
 			     t->graph.dirty[UNIT_METADATA],
 	};
@@ -211,6 +215,18 @@ static bool work_left(const struct translation *t, unsigned kinds)
 	       ((kinds & TRANSLATION_CLUSTERS) != 0 && pending.clusters > 0) || t->graph.urgent > 0;
 }
 
+/* A patch has matched for the first time: what the overlay's unit says of it is no longer true. */
+static int overlay_learned(struct translation *t)
+{
+	size_t used = t->options.overlay != NULL ? overlay_used(t->options.overlay) : 0;
+	int r;
+
+	if (used == t->overlay_used || t->graph.shared[UNIT_OVERLAY]->dirty)
+		return 0;
+	r = unit_mark(&t->graph, t->graph.shared[UNIT_OVERLAY]);
+	return r < 0 ? r : unit_do(t, t->graph.shared[UNIT_OVERLAY]);
+}
+
 int translation_run(struct translation *t, unsigned kinds, size_t max_units)
 {
 	size_t budget = max_units > 0 ? max_units : SIZE_MAX;
@@ -222,6 +238,8 @@ int translation_run(struct translation *t, unsigned kinds, size_t max_units)
 	/* Listeners come first in a pass and mark clusters, which the next pass does. */
 	while (r == 0 && ((budget > 0 && work_left(t, kinds)) || t->graph.urgent > 0))
 		r = do_pass(t, kinds, &budget);
+	if (r == 0)
+		r = overlay_learned(t);
 	if (r == 0)
 		r = report_touched(t);
 	if (r == 0 && t->failed)

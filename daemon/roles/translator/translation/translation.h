@@ -38,6 +38,7 @@ struct translation_ports {
 	{ .http = 9080, .stream = 9100, .proxied = 9081, .tls = 9101, .strict = 9102, .permissive = 9104 }
 
 struct identities;
+struct overlay;
 
 struct translation_options {
 	bool capture;			/* routes carry address identities (DESIGN 5); off: hosts alone decide */
@@ -46,6 +47,7 @@ struct translation_options {
 	/* Enabled in APISIX, NULL at the end; borrowed while translation_new() runs. NULL: APISIX 3.18's defaults. */
 	const char *const *apisix_plugins;
 	unsigned skip;			/* features that are left out: bits of feature.h */
+	struct overlay *overlay;	/* borrowed; NULL: none. It learns which of its patches match */
 	bool no_closure;		/* only for the test which shows that without it the order is lost */
 };
 

@@ -14,6 +14,7 @@
 #include "metadata.h"
 #include "reach.h"
 #include "routes.h"
+#include "patch.h"
 #include "scope.h"
 #include "vet.h"
 #include "tls.h"
@@ -375,6 +376,8 @@ static int translate(struct translation *t, struct unit *unit, struct out *out)
 		write_list(t, &job);
 	else if (unit->kind == UNIT_METADATA)
 		write_metadata(t, &job);
+	else if (unit->kind == UNIT_OVERLAY)
+		t->overlay_used = overlay_write(&job);
 	else if (unit->kind == UNIT_SECRET)
 		write_secret(t, &job, unit);
 	else

@@ -16,6 +16,7 @@ struct translation {
 	struct coverage *coverage;	/* owned */
 	struct apisix *apisix;		/* owned; what APISIX takes */
 	struct graph graph;
+	size_t overlay_used;		/* patches that had matched when the overlay's unit was done */
 	struct arena arena;		/* of the unit that is being done */
 	struct arena facts_arena;	/* of a cluster that is looked at meanwhile */
 	struct identities *own_identities;	/* owned; when the driver has none of its own */

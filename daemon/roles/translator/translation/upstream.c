@@ -11,6 +11,7 @@
 #include "emit.h"
 #include "ids.h"
 #include "json.h"
+#include "patch.h"
 #include "rewrite.h"
 
 #define UPSTREAM_IO_MS 60000 /* every route has its own; nginx's default for what has none */
@@ -225,6 +226,7 @@ void upstream_write(struct job *job, const struct upstream *up, const struct up_
 	json_key_str(&j, "id", id);
 	write_body(job, &j, up, view, v);
 	json_obj_close(&j);
+	patch_upstream(job, up->name, up->cluster != NULL && !up->quiet ? up->cluster->metadata : NULL, up->at, &b);
 	out_object(job->out, "upstreams", id, &b, up->origins, up->n_origins);
 	buf_deinit(&b);
 }

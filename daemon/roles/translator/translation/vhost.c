@@ -188,6 +188,9 @@ static bool route_rule(struct job *job, const struct scope *scope, size_t index,
 		return false;
 	rule->name = job_concat(job, scope->listener, "/", levels.vhost->name, "/",
 				route->name[0] != '\0' ? route->name : path_name(rule), NULL);
+	rule->listener = scope->listener;
+	rule->vhost = levels.vhost;
+	rule->route = route;
 	if (closed != NULL)
 		rule_abort(job, rule, 403, closed);
 	else if (r == MATCH_SLOT)
