@@ -174,13 +174,15 @@ class Meshd(Server):
         return {w["role"]: w["pid"] for w in workers if w["pid"] > 0}
 
     def wait_saved(self):
-        """Until both stores are on disk."""
-        end = time.monotonic() + START_SECONDS
-        while not all((self.dir / "state" / name).stat().st_size > self.objects * least
-                      for name, least in (("objects", 400), ("resources", 40))):
+        """Until both stores are on disk: they have content (which is compressed), and do not grow any more."""
+        end, last, since = time.monotonic() + START_SECONDS, None, 0
+        while last is None or min(last) < self.objects * 8 or time.monotonic() < since + 2:
             if time.monotonic() > end:
-                raise SystemExit("meshd has not written its stores")
+                raise SystemExit(f"meshd has not written its stores: {last} bytes")
             time.sleep(0.1)
+            sizes = [(self.dir / "state" / name).stat().st_size for name in ("objects", "resources")]
+            if sizes != last:
+                last, since = sizes, time.monotonic()
 
     def pids(self):
         return [self.process.pid] + list(self.workers().values())
