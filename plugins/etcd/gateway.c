@@ -321,7 +321,7 @@ static void gateway_input(struct conn *c)
 	}
 	/* A client that asks faster than it reads waits until it has read. */
 	while (conn_pending(c) <= OUTPUT_LOW && feed(gw))
-		reading = false;
+		reading = reading && http1_in_request(&gw->http);
 	if (c->state == CONN_OPEN)
 		set_timeout(gw, reading);
 }

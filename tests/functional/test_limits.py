@@ -22,6 +22,7 @@ END_HEADERS = 4
 ENHANCE_YOUR_CALM = 11
 # HPACK: :method POST, :scheme http, literals with indexed names :path, :authority, content-type.
 WATCH_CALL = b"\x83\x86\x04\x19/etcdserverpb.Watch/Watch\x01\x01x\x0f\x10\x10application/grpc"
+RANGE_CALL = WATCH_CALL.replace(b"\x19/etcdserverpb.Watch/Watch", b"\x16/etcdserverpb.KV/Range")
 RANGE = json.dumps({"key": b64("/apisix/"), "range_end": b64("/apisix0")})
 
 
@@ -177,6 +178,57 @@ def test_strangers_get_half_of_the_connections(daemons, mesh):
         assert daemon.counters("frontend")["connections"] == 8
         assert daemon.objects()
         stranger.stdin.close()
+
+
+HEAD = b"POST /v3/kv/range HTTP/1.1\r\nHost: x\r\n"
+SLOW = {  # what is sent at once, and what then comes byte by byte, for ever
+    "request line": (b"", b"/" * 100),
+    "header": (HEAD + b"X: ", b"y" * 100),
+    "headers": (HEAD, b"A: b\r\n" * 20),
+    "body": (HEAD + b"Content-Length: 1000\r\n\r\n", b" " * 100),
+    "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 20),
+    "preface": (PREFACE[:4], PREFACE[4:20]),
+    "message": (PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS, 1, RANGE_CALL) +
+                frame(DATA, 0, 1, b"\0\0\0\0\x10"), frame(DATA, 0, 1, b"\n") * 10),
+}
+
+
+def trickle(socks):
+    """One more byte to each; the names of those that the server has ended."""
+    ended = set()
+    for name, (sock, rest) in socks.items():
+        try:
+            sock.send(rest[:1])
+            if len(rest) > 1:
+                del rest[:1]
+            sock.setblocking(False)
+            while sock.recv(65536):
+                pass
+            ended.add(name)
+        except BlockingIOError:
+            sock.setblocking(True)
+        except ConnectionError:
+            ended.add(name)
+    return ended
+
+
+def test_who_never_ends_a_request_is_ended(meshd):
+    """30 s after its first byte, however busily it goes on; a watch that says nothing stays, and so does who asks."""
+    watch, asking = meshd.etcd.watch(), connect(meshd.port)
+    socks = {}
+    for name, (first, rest) in SLOW.items():
+        sock = connect(meshd.port)
+        sock.sendall(first)
+        socks[name] = sock, bytearray(rest)
+    wait_for(lambda: meshd.counters("frontend")["connections"] >= 2 + len(SLOW), "all connections")
+    wait_for(lambda: trickle(socks) == set(SLOW), "the end of all that never end", 60, 1)
+    asking.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert asking.recv(65536).startswith(b"HTTP/1.1 200 OK")
+    wait_for(lambda: meshd.counters("frontend")["connections"] == 2, "the watch and the one who asks alone")
+    assert not watch.closed.is_set()
+    for sock in (asking, *(sock for sock, _ in socks.values())):
+        sock.close()
+    watch.close()
 
 
 # ---- watches -----------------------------------------------------------------------------------
