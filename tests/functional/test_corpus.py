@@ -42,6 +42,28 @@ def test_the_whole_tree_is_one_mesh_in_any_order(corpus):
     assert translate("--report", *again).stdout == report.stdout
 
 
+def test_capture_in_any_order(corpus):
+    """Identities do not depend on the order either, and every stream route or listener's route has one."""
+    one = translate("--capture", corpus)
+    again = files(corpus)
+    random.Random(8).shuffle(again)
+    assert translate("--capture", *again).stdout == one.stdout
+    addresses = translate("--addresses", corpus).stdout
+    assert translate("--addresses", *again).stdout == addresses
+    told = [json.loads(line) for line in addresses.splitlines()]
+    identities = {a["identity"] for a in told}
+    assert len(told) > 50
+    objects = {o["key"]: o["value"] for o in map(json.loads, one.stdout.splitlines())}
+    for key, value in objects.items():
+        if "/stream_routes/" in key:
+            udp = objects[f"/apisix/upstreams/{value['upstream_id']}"]["scheme"] == "udp"
+            assert udp or value["server_addr"] in identities, value
+        if "/routes/" in key:
+            assert "server_addr" in json.dumps(value["vars"]), value
+    plain = translate(corpus).stdout
+    assert [i for i in identities if f'"{i}"' in plain] == []
+
+
 def test_the_example_mesh_has_no_warning(project):
     examples = project / "conf" / "examples" / "mesh.d"
     result = translate("--report", examples)
@@ -58,3 +80,4 @@ def test_unreadable_and_wrong_arguments(work):
     assert translate(work / "nothing.yaml").returncode == 1
     assert translate().returncode == 2
     assert translate("--bogus", work).returncode == 2
+    assert translate("--addresses").returncode == 2
