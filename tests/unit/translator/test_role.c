@@ -24,10 +24,10 @@ static struct env {
 	struct event_base *base;
 	struct conf *conf;
 	void *ctx;			/* the role's */
-	struct end source, frontend;
+	struct end source, frontend, capture;
 	bool ready, exited;
 	char dir[64];
-	char to_source[8192], to_frontend[8192];
+	char to_source[8192], to_frontend[8192], to_capture[8192];
 } env;
 
 #define MEMORY_SIZE (1u << 20)
@@ -47,7 +47,7 @@ const struct conf *worker_conf(struct worker *w)
 
 struct pipe *worker_pipe(struct worker *w, enum role_id peer)
 {
-	struct end *e = peer == ROLE_SOURCE ? &env.source : &env.frontend;
+	struct end *e = peer == ROLE_SOURCE ? &env.source : peer == ROLE_CAPTURE ? &env.capture : &env.frontend;
 
 	return e->open ? e->ours : NULL;
 }
@@ -158,6 +158,42 @@ static const struct pipe_handler_row frontend_rows[] = {
 	{ MSG_BEGIN, on_begin }, { MSG_OBJECTS, on_objects }, { MSG_END, on_end }, { 0, NULL },
 };
 
+static void on_capture_begin(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	say(env.to_capture, "<");
+}
+
+static void capture_commit(uint64_t commit)
+{
+	Mesh__Committed m = MESH__COMMITTED__INIT;
+
+	m.commit = commit;
+	assert_int_equal(msg_send_COMMITTED(env.capture.theirs, &m, -1), 0);
+}
+
+static void on_capture_end(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	say(env.to_capture, ">\n");
+	capture_commit(((const Mesh__End *)body)->commit);
+}
+
+static void on_addresses(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	const Mesh__Addresses *m = (const Mesh__Addresses *)body;
+
+	for (size_t i = 0; i < m->n_put; i++)
+		say(env.to_capture, " %s:%u=%s", m->put[i]->network, m->put[i]->port, m->put[i]->identity);
+	for (size_t i = 0; i < m->n_del; i++)
+		say(env.to_capture, " -%s:%u", m->del[i]->network, m->del[i]->port);
+	say(env.to_capture, m->last ? ";\n" : "");
+	if (m->last)
+		capture_commit(m->commit);
+}
+
+static const struct pipe_handler_row capture_rows[] = {
+	{ MSG_BEGIN, on_capture_begin }, { MSG_ADDRESSES, on_addresses }, { MSG_END, on_capture_end }, { 0, NULL },
+};
+
 static void on_closed(void *ctx, const char *reason, bool blame)
 {
 	assert_false(blame);
@@ -177,7 +213,7 @@ static void opened(void *owner)
 	struct end *e = owner;
 
 	e->open = true;
-	peer_of(e == &env.source ? ROLE_SOURCE : ROLE_FRONTEND)->on_open(env.ctx);
+	peer_of(e == &env.source ? ROLE_SOURCE : e == &env.capture ? ROLE_CAPTURE : ROLE_FRONTEND)->on_open(env.ctx);
 }
 
 static void connect_end(struct end *e, enum role_id role)
@@ -189,7 +225,8 @@ static void connect_end(struct end *e, enum role_id role)
 	};
 	const struct pipe_config theirs = {
 		.self = role, .peer = ROLE_TRANSLATOR,
-		.handlers = role == ROLE_SOURCE ? source_rows : frontend_rows, .on_closed = on_closed, .ctx = e,
+		.handlers = role == ROLE_SOURCE ? source_rows : role == ROLE_CAPTURE ? capture_rows : frontend_rows,
+		.on_closed = on_closed, .ctx = e,
 	};
 	int fds[2];
 
@@ -268,6 +305,7 @@ static void end_life(void)
 {
 	disconnect_end(&env.source, ROLE_SOURCE, false);
 	disconnect_end(&env.frontend, ROLE_FRONTEND, false);
+	disconnect_end(&env.capture, ROLE_CAPTURE, false);
 	translator_worker_ops.deinit(env.ctx);
 	env.ctx = NULL;
 }
@@ -491,6 +529,46 @@ static void test_commands(void **state)
 	ask("objects", NULL, "upstreams/b");
 }
 
+/* The frontend has committed everything that it was sent. */
+static void frontend_commits(void)
+{
+	Mesh__Committed m = MESH__COMMITTED__INIT;
+
+	for (uint64_t n = 1; n < 10; n++) {
+		m.commit = n;
+		assert_int_equal(msg_send_COMMITTED(env.frontend.theirs, &m, -1), 0);
+	}
+}
+
+/* With capture on: told after the routes are there; released before they go, which its answer lets go. */
+static void test_capture(void **state)
+{
+	const struct conf_entry on = {
+		.path = (char *)(uintptr_t)"capture.enabled", .type = CONF_BOOL, .text = (char *)(uintptr_t)"true",
+		.num = 1, .file = (char *)(uintptr_t)"",
+	};
+	struct frame f;
+
+	end_life();
+	assert_int_equal(conf_add(env.conf, &on), 0);
+	begin_life();
+	connect_end(&env.capture, ROLE_CAPTURE);
+	expect(env.to_source, "from ''\ncluster *\nlistener *\n");
+	send_state("there");
+	send_update(1, RT_CLUSTER, SNAPSHOT, LIST("b=1"));
+	send_update(2, RT_LISTENER, SNAPSHOT, LIST("l=at out tcp 10.0.0.1 80;", "m=1"));
+	for (int i = 0; strchr(env.to_frontend, '>') == NULL && i < 1000; i++)
+		event_base_loop(env.base, EVLOOP_ONCE);
+	assert_string_equal(env.to_capture, "");
+	env.to_frontend[0] = '\0';
+	frontend_commits();
+	expect(env.to_capture, "< 10.0.0.1:80=127.64.0.9>\n");
+	frame_make(&f, 3, RT_LISTENER, WHOLE, NULL, LIST("l"));
+	assert_int_equal(msg_send_RESOURCES(env.source.theirs, &f.msg, -1), 0);
+	expect(env.to_capture, " -10.0.0.1:80;\n");
+	expect(env.to_frontend, " -routes/l;\n");
+}
+
 int main(void)
 {
 	memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -504,6 +582,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_poison_in_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_poison_in_translation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_capture, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
