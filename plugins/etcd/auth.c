@@ -283,29 +283,56 @@ static struct auth_user *find_user(struct auth *a, struct bytes name)
 	return NULL;
 }
 
-int auth_login(struct auth *a, struct bytes name, struct bytes password,
-	       char ret_token[AUTH_TOKEN_SIZE], struct apierr *err)
+/* The same work for a name that there is not. */
+static struct auth_user *check_password(struct auth *a, struct bytes name, struct bytes password)
 {
 	static const uint8_t nobody[32];
+	struct auth_user *u = find_user(a, name);
+	bool known = u != NULL && u->usable;
 	uint8_t given[32];
+	bool right = digest(password.data, password.size, given) &&
+		     CRYPTO_memcmp(given, known ? u->digest : nobody, sizeof given) == 0;
+
+	return known && right ? u : NULL;
+}
+
+static int refuse_login(struct auth *a, struct apierr *err)
+{
+	if (loglimit_allow(&a->server->log, LOG_BAD_LOGIN))
+		mesh_log(a->server->host, MESH_WARN, "etcd: refused a login with a wrong name or "
+			 "password; compare the client's with frontend.options.users");
+	return apierr_set(err, ERR_BAD_LOGIN);
+}
+
+static int refuse_guesser(struct auth *a, const char *who, struct apierr *err)
+{
+	if (loglimit_allow(&a->server->log, LOG_GUESSES))
+		mesh_log(a->server->host, MESH_WARN, "etcd: %s has tried %d wrong passwords and gets only one "
+			 "try each %d s now, also with the right one; compare the client's with "
+			 "frontend.options.users", who, GUESS_BURST, GUESS_SECONDS);
+	return apierr_set(err, ERR_BAD_LOGIN);
+}
+
+int auth_login(struct auth *a, int fd, struct bytes name, struct bytes password,
+	       char ret_token[AUTH_TOKEN_SIZE], struct apierr *err)
+{
+	time_t now = a->now(CLOCK_MONOTONIC);
+	char who[PEER_NAME_SIZE];
 	struct auth_user *u;
-	bool known, right;
+	uint64_t peer;
 
 	if (!auth_enabled(a))
 		return apierr_set(err, ERR_AUTH_OFF);
 	if (name.size == 0)
 		return apierr_set(err, ERR_NO_USER);
+	peer = peer_name(&a->server->peers, fd, who);
+	if (!guess_allowed(&a->guesses, peer, now))
+		return refuse_guesser(a, who, err);
 	look_at_files(a);
-	u = find_user(a, name);
-	known = u != NULL && u->usable;
-	/* The same work for a name that there is not. */
-	right = digest(password.data, password.size, given) &&
-		CRYPTO_memcmp(given, known ? u->digest : nobody, sizeof given) == 0;
-	if (!known || !right) {
-		if (loglimit_allow(&a->server->log, LOG_BAD_LOGIN))
-			mesh_log(a->server->host, MESH_WARN, "etcd: refused a login with a wrong name or "
-				 "password; compare the client's with frontend.options.users");
-		return apierr_set(err, ERR_BAD_LOGIN);
+	u = check_password(a, name, password);
+	if (u == NULL) {
+		guess_wrong(&a->guesses, peer, now);
+		return refuse_login(a, err);
 	}
 	return issue(a, u, ret_token) < 0 ? apierr_set(err, ERR_NO_MEMORY) : 0;
 }

@@ -20,6 +20,7 @@
 
 #include "apierr.h"
 #include "filestamp.h"
+#include "guess.h"
 #include "message.h"
 
 struct server;
@@ -49,6 +50,7 @@ struct auth {
 	struct auth_tokens by_use;  /* owned; the most recently used first */
 	struct auth_tokens buckets[AUTH_BUCKETS];
 	size_t n_tokens;
+	struct guesses guesses;     /* of passwords */
 	int64_t looked_at;          /* second of the last look at the files */
 	time_t (*now)(clockid_t clock); /* seconds; tests replace it */
 };
@@ -63,8 +65,9 @@ static inline bool auth_enabled(const struct auth *a)
 	return a->n_users > 0;
 }
 
-/* Checks a password in constant time. Returns 0 with a token, or -EPROTO with *err. */
-int auth_login(struct auth *a, struct bytes name, struct bytes password,
+/* Checks a password in constant time. `fd` is the socket of who tries (-1: unknown); who has guessed
+ * too often is refused as with a wrong one. Returns 0 with a token, or -EPROTO with *err. */
+int auth_login(struct auth *a, int fd, struct bytes name, struct bytes password,
 	       char ret_token[AUTH_TOKEN_SIZE], struct apierr *err);
 
 /* The name of the user whom the token was given to, or NULL: not one of ours, or too old. Being used

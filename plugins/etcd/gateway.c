@@ -85,6 +85,7 @@ static int one_call(struct gateway *gw, const struct rpc *rpc, size_t *pos, stru
 	*pos += end;
 	if (r < 0 || (r == 0 && rpc->stream))
 		return r;
+	gw->conn->server->caller = gw->conn;
 	r = rpc->call(gw->conn->server, &req, &form_json, ret_body, err);
 	return r < 0 ? r : GOJSON_VALUE;
 }

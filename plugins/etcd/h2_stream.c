@@ -382,6 +382,7 @@ static int answer_call(struct h2_stream *st, const union request *req, struct ap
 
 	if (h2_pending(st->h2) > PENDING_FACTOR * s->options.watch_buffer)
 		return apierr_set(err, ERR_TOO_MUCH_PENDING);
+	s->caller = st->h2->conn;
 	r = budget_admit(s, err);
 	if (r == 0)
 		r = st->rpc->call(s, req, &form_grpc, &body, err);

@@ -11,7 +11,7 @@
 #include <time.h>
 
 enum { LOG_REMOTE_PEER = -1, LOG_UNKNOWN_PEER = -2, LOG_BAD_REQUEST = -3, LOG_FULL = -4,
-       LOG_ACCEPT = -5, LOG_BAD_LOGIN = -6, LOG_TLS = -7, LOG_UNREAD = -8 };
+       LOG_ACCEPT = -5, LOG_BAD_LOGIN = -6, LOG_TLS = -7, LOG_UNREAD = -8, LOG_GUESSES = -9 };
 
 #define LOG_SLOTS 16
 

@@ -6,12 +6,14 @@
  */
 #include "peer.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -160,6 +162,29 @@ int peer_uid(struct peers *p, int fd, uint32_t *ret_uid)
 	if (!is_loopback(&client))
 		return -EPERM;
 	return diag_uid(p->netlink, &client, &server, ret_uid);
+}
+
+uint64_t peer_name(struct peers *p, int fd, char name[PEER_NAME_SIZE])
+{
+	union address client = { 0 };
+	socklen_t size = sizeof client;
+	uint8_t address[16] = { 0 };
+	uint64_t key = 0;
+	uint32_t uid;
+	uint16_t port;
+	int family;
+
+	if (peer_uid(p, fd, &uid) == 0) {
+		snprintf(name, PEER_NAME_SIZE, "uid %u", uid);
+		return UINT64_C(1) << 32 | uid;
+	}
+	snprintf(name, PEER_NAME_SIZE, "an unknown peer");
+	if (getpeername(fd, &client.any, &size) < 0 || client.any.sa_family == AF_UNIX)
+		return 0;
+	family = unpack(&client, address, &port);
+	(void)inet_ntop(family, address, name, PEER_NAME_SIZE);
+	memcpy(&key, address, sizeof key);
+	return key;
 }
 
 /* ---- the verdict ---- */

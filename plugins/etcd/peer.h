@@ -29,6 +29,11 @@ void peers_deinit(struct peers *p);
  */
 int peer_uid(struct peers *p, int fd, uint32_t *ret_uid);
 
+#define PEER_NAME_SIZE 64
+
+/* Tells peers apart: local ones by uid, others by address (of IPv6 the network). `name`: for the log. */
+uint64_t peer_name(struct peers *p, int fd, char name[PEER_NAME_SIZE]);
+
 /* Does the host let the peer of fd in by its uid? */
 bool peer_allowed(struct server *s, int fd);
 

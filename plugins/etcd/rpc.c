@@ -34,7 +34,8 @@ static int call_authenticate(struct server *s, const union request *req, const s
 {
 	char token[AUTH_TOKEN_SIZE];
 	struct buf b = BUF_INIT;
-	int r = auth_login(&s->auth, req->auth.name, req->auth.password, token, err);
+	int fd = s->caller != NULL ? s->caller->fd : -1;
+	int r = auth_login(&s->auth, fd, req->auth.name, req->auth.password, token, err);
 
 	if (r < 0)
 		return r;

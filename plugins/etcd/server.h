@@ -51,6 +51,7 @@ struct server {
 	struct conn_list conns;         /* owned */
 	struct write_queue writes;
 	struct budget budget;
+	struct conn *caller;            /* borrowed: whose request is being answered; NULL: none */
 	size_t n_strangers;             /* connections of which no request was allowed yet */
 	struct watch_hub hub;
 	struct cache cache;

@@ -90,7 +90,7 @@ static int login(struct fixture *f, const char *name, const char *password, char
 		 const char *error)
 {
 	struct apierr err;
-	int r = auth_login(&f->server->auth, text(name), text(password), token, &err);
+	int r = auth_login(&f->server->auth, -1, text(name), text(password), token, &err);
 
 	if (r < 0)
 		assert_string_equal(err.text, error);
@@ -210,6 +210,57 @@ static void keeps_a_bounded_number(void **state)
 	assert_non_null(user_of(f, first));
 }
 
+/* ---- guessing ---- */
+
+static void bounds_each_peer_alone(void **state)
+{
+	struct guesses g = { .peers = { { .wrong = 0 } } };
+
+	for (int i = 0; i < GUESS_BURST; i++) {
+		assert_true(guess_allowed(&g, 1, 1000));
+		guess_wrong(&g, 1, 1000);
+	}
+	assert_false(guess_allowed(&g, 1, 1000 + GUESS_SECONDS - 1));
+	assert_true(guess_allowed(&g, 2, 1000));
+	assert_true(guess_allowed(&g, 1, 1000 + GUESS_SECONDS));
+	guess_wrong(&g, 1, 1000 + GUESS_SECONDS);
+	assert_false(guess_allowed(&g, 1, 1000 + 2 * GUESS_SECONDS - 1));
+	assert_true(guess_allowed(&g, 1, 1000 + 2 * GUESS_SECONDS));
+	guess_wrong(&g, 1, 1000 + 100 * GUESS_SECONDS); /* all was forgiven, no credit was gained */
+	for (int i = 1; i < GUESS_BURST; i++)
+		guess_wrong(&g, 1, 1000 + 100 * GUESS_SECONDS);
+	assert_false(guess_allowed(&g, 1, 1000 + 100 * GUESS_SECONDS));
+}
+
+/* Peer 0 is the one that was seen last of those before, so others make room. */
+static void forgets_the_oldest_peer(void **state)
+{
+	struct guesses g = { .peers = { { .wrong = 0 } } };
+
+	for (int i = 0; i < GUESS_BURST; i++) {
+		guess_wrong(&g, 1000, 1000);
+		guess_wrong(&g, 2000, 1001);
+	}
+	for (uint64_t i = 0; i < GUESS_PEERS - 1; i++)
+		guess_wrong(&g, i, 1002);
+	assert_true(guess_allowed(&g, 1000, 1002));
+	assert_false(guess_allowed(&g, 2000, 1002));
+}
+
+static void slows_down_who_guesses(void **state)
+{
+	static const char wrong[] = "etcdserver: authentication failed, invalid user ID or password";
+	struct fixture *f = *state;
+	char token[AUTH_TOKEN_SIZE];
+
+	for (int i = 0; i < GUESS_BURST; i++)
+		assert_int_equal(login(f, "a6", "guess", token, wrong), -EPROTO);
+	assert_int_equal(login(f, "a6", "a6pw", token, wrong), -EPROTO);
+	assert_non_null(strstr(fakehost_log(f->host), "an unknown peer has tried 10 wrong passwords"));
+	mono += GUESS_SECONDS;
+	assert_int_equal(login(f, "a6", "a6pw", token, ""), 0);
+}
+
 /* ---- on the wire ---- */
 
 static void post(struct client *c, const char *path, const char *token, const char *body)
@@ -278,6 +329,25 @@ static void uids_need_no_token(void **state)
 	client_close(&c);
 }
 
+/* All who guess here are one local user; another socket does not help. */
+static void knows_who_guesses(void **state)
+{
+	struct fixture *f = *state;
+	char token[AUTH_TOKEN_SIZE], line[64];
+	struct client c;
+
+	for (int i = 0; i <= GUESS_BURST; i++) {
+		client_connect(&c, fakehost_base(f->host), f->port);
+		post(&c, "/v3/auth/authenticate", NULL, i < GUESS_BURST ? "{\"name\":\"a6\",\"password\":\"x\"}"
+			      : "{\"name\":\"a6\",\"password\":\"a6pw\"}");
+		client_until(&c, "authentication failed, invalid user ID or password");
+		client_close(&c);
+	}
+	snprintf(line, sizeof line, "uid %u has tried", (unsigned)getuid());
+	assert_non_null(strstr(fakehost_log(f->host), line));
+	assert_int_equal(login(f, "a6", "a6pw", token, ""), 0); /* somebody else */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +357,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tokens_survive_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_new_password_ends_tokens, setup, teardown),
 		cmocka_unit_test_setup_teardown(keeps_a_bounded_number, setup, teardown),
+		cmocka_unit_test(bounds_each_peer_alone),
+		cmocka_unit_test(forgets_the_oldest_peer),
+		cmocka_unit_test_setup_teardown(slows_down_who_guesses, setup, teardown),
+		cmocka_unit_test_setup_teardown(knows_who_guesses, setup, teardown),
 		cmocka_unit_test_setup_teardown(speaks_as_etcd_does, setup, teardown),
 		cmocka_unit_test_setup_teardown(uids_need_no_token, setup, teardown),
 	};
