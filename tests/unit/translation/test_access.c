@@ -37,10 +37,10 @@ static bool chance(unsigned percent)
 
 struct asked {
 	const char *method, *path;
-	const char *a;		/* the header x-a, or NULL */
-	const char *peer;	/* address of the connection */
-	const char *forwarded;	/* X-Forwarded-For, or NULL */
-	bool trusts;		/* use_remote_address is off */
+	const char *a;	       /* the header x-a, or NULL */
+	const char *peer;      /* address of the connection */
+	const char *forwarded; /* X-Forwarded-For, or NULL */
+	bool trusts;	       /* use_remote_address is off */
 };
 
 static struct asked random_request(bool trusts)
@@ -48,9 +48,10 @@ static struct asked random_request(bool trusts)
 	static const char *const methods[] = { "GET", "POST", "DELETE" };
 	static const char *const paths[] = { "/", "/a", "/admin", "/admin/x", "/aa", "/b" };
 	static const char *const values[] = { "", "a", "aa", "b", "ab", "A" };
-	static const char *const peers[] = { "10.1.2.3", "10.9.0.1", "192.168.1.1", "fd00::1", "::1" };
-	static const char *const lists[] = { "10.1.0.9", "8.8.8.8", "10.1.0.9, 8.8.8.8", "nonsense",
-					     "fd00::9",	 "8.8.8.8,10.1.0.9" };
+	static const char *const peers[] = { "10.1.2.3", "10.9.0.1", "192.168.1.1", "fd00::1",
+					     "::1" };
+	static const char *const lists[] = { "10.1.0.9", "8.8.8.8", "10.1.0.9, 8.8.8.8",
+					     "nonsense", "fd00::9", "8.8.8.8,10.1.0.9" };
 
 	return (struct asked){
 		.method = PICK(methods),
@@ -176,7 +177,8 @@ static enum truth leaf_client(const struct asked *r)
 }
 
 #define HEADER(rest) "{header: {name: x-a, " rest "}}"
-#define RANGE(kind, address, len) "{" kind ": {address_prefix: \"" address "\", prefix_len: " len "}}"
+#define RANGE(kind, address, len)                                                                  \
+	"{" kind ": {address_prefix: \"" address "\", prefix_len: " len "}}"
 #define TEMPLATE                                                                                   \
 	"{uri_template: {name: t, typed_config: {\"@type\": "                                      \
 	"type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig, " \
@@ -190,32 +192,38 @@ static const struct leaf {
 	{ "{metadata: {filter: f, path: [{key: k}], value: {present_match: true}}}",
 	  "{filter_state: {key: k, string_match: {exact: x}}}", leaf_metadata },
 	{ "{matcher: {name: m, typed_config: {\"@type\": type.googleapis.com/x.Y}}}",
-	  "{metadata: {filter: f, path: [{key: k}], value: {present_match: true}}}", leaf_metadata },
+	  "{metadata: {filter: f, path: [{key: k}], value: {present_match: true}}}",
+	  leaf_metadata },
 	{ HEADER("string_match: {exact: a}"), HEADER("exact_match: a"), leaf_exact },
 	{ HEADER("string_match: {exact: a}, invert_match: true"),
 	  HEADER("exact_match: a, invert_match: true"), leaf_inverted },
 	{ HEADER("prefix_match: a, invert_match: true, treat_missing_header_as_empty: true"),
-	  HEADER("string_match: {prefix: a}, invert_match: true, treat_missing_header_as_empty: true"),
+	  HEADER("string_match: {prefix: a}, invert_match: true, treat_missing_header_as_empty: "
+		 "true"),
 	  leaf_missing_inverted },
 	{ HEADER("present_match: true"), HEADER("present_match: true"), leaf_present },
-	{ HEADER("safe_regex_match: {regex: a+}"), HEADER("string_match: {safe_regex: {regex: a+}}"),
-	  leaf_regex },
+	{ HEADER("safe_regex_match: {regex: a+}"),
+	  HEADER("string_match: {safe_regex: {regex: a+}}"), leaf_regex },
 	{ HEADER("string_match: {safe_regex: {regex: a+}}, invert_match: true"),
 	  HEADER("safe_regex_match: {regex: a+}, invert_match: true"), leaf_regex_inverted },
-	{ HEADER("safe_regex_match: {regex: \"a*\"}, invert_match: true, treat_missing_header_as_empty: true"),
-	  HEADER("safe_regex_match: {regex: \"a*\"}, invert_match: true, treat_missing_header_as_empty: true"),
+	{ HEADER("safe_regex_match: {regex: \"a*\"}, invert_match: true, "
+		 "treat_missing_header_as_empty: true"),
+	  HEADER("safe_regex_match: {regex: \"a*\"}, invert_match: true, "
+		 "treat_missing_header_as_empty: true"),
 	  leaf_regex_empty },
 	{ "{header: {name: \":method\", string_match: {exact: GET}}}",
 	  "{header: {name: \":method\", exact_match: GET}}", leaf_method },
-	{ "{url_path: {path: {prefix: /admin}}}", "{url_path: {path: {prefix: /admin}}}", leaf_path },
-	{ "{url_path: {path: {safe_regex: {regex: /a+}}}}", "{url_path: {path: {safe_regex: {regex: /a+}}}}",
-	  leaf_path_regex },
+	{ "{url_path: {path: {prefix: /admin}}}", "{url_path: {path: {prefix: /admin}}}",
+	  leaf_path },
+	{ "{url_path: {path: {safe_regex: {regex: /a+}}}}",
+	  "{url_path: {path: {safe_regex: {regex: /a+}}}}", leaf_path_regex },
 	{ TEMPLATE, NULL, leaf_template },
 	{ "{destination_port: 9080}", NULL, leaf_any },
 	{ "{destination_port: 9081}", NULL, leaf_never },
 	{ "{destination_port_range: {start: 9080, end: 9081}}", NULL, leaf_any },
 	{ "{destination_port_range: {start: 9000, end: 9080}}", NULL, leaf_never },
-	{ "{requested_server_name: {exact: a}}", "{authenticated: {principal_name: {exact: x}}}", leaf_never },
+	{ "{requested_server_name: {exact: a}}", "{authenticated: {principal_name: {exact: x}}}",
+	  leaf_never },
 	{ "{requested_server_name: {exact: \"\"}}", NULL, leaf_any },
 	{ NULL, RANGE("direct_remote_ip", "10.1.0.0", "16"), leaf_peer },
 	{ NULL, RANGE("source_ip", "10.1.7.7", "16"), leaf_peer },
@@ -290,10 +298,7 @@ static enum truth both(enum truth a, enum truth b)
 	return a == YES && b == YES ? YES : UNKNOWN;
 }
 
-static enum truth not(enum truth a)
-{
-	return a == UNKNOWN ? UNKNOWN : a == YES ? NO : YES;
-}
+static enum truth not(enum truth a) { return a == UNKNOWN ? UNKNOWN : a == YES ? NO : YES; }
 
 static enum truth either(enum truth a, enum truth b)
 {
@@ -413,12 +418,16 @@ static bool workflow_refuses(const json_t *plugins, const struct request *reques
 }
 
 /* Kinds of routes, told by their host. */
-static const char routes_text[] =
-	"[{name: x, match: {prefix: /, headers: [{name: x-kind, exact_match: forwards}]}, route: {cluster: a}},"
-	" {name: y, match: {prefix: /, headers: [{name: x-kind, exact_match: answers}]}, direct_response: {status: 200}},"
-	" {name: z, match: {prefix: /, headers: [{name: x-kind, exact_match: changes}]}, route: {cluster: a},"
-	"  request_headers_to_add: [{header: {key: x-a, value: a}}], request_headers_to_remove: [x-forwarded-for]},"
-	" {name: w, match: {prefix: /, headers: [{name: x-kind, exact_match: redirects}]}, redirect: {host_redirect: h}}]";
+static const char routes_text[] = "[{name: x, match: {prefix: /, headers: [{name: x-kind, "
+				  "exact_match: forwards}]}, route: {cluster: a}},"
+				  " {name: y, match: {prefix: /, headers: [{name: x-kind, "
+				  "exact_match: answers}]}, direct_response: {status: 200}},"
+				  " {name: z, match: {prefix: /, headers: [{name: x-kind, "
+				  "exact_match: changes}]}, route: {cluster: a},"
+				  "  request_headers_to_add: [{header: {key: x-a, value: a}}], "
+				  "request_headers_to_remove: [x-forwarded-for]},"
+				  " {name: w, match: {prefix: /, headers: [{name: x-kind, "
+				  "exact_match: redirects}]}, redirect: {host_redirect: h}}]";
 static const char *const kinds[] = { "forwards", "answers", "changes", "redirects", "nobody" };
 
 static bool objects_refuse(const struct mesh *m, const struct asked *r, const char *kind)
@@ -447,8 +456,8 @@ static void compare(const struct mesh *m, const struct rules *rules, const struc
 
 	if (objects_refuse(m, r, kind) == real)
 		return;
-	print_error("%s %s x-a=%s peer=%s xff=%s, route that %s: must %sbe refused by\n%s\n%s\n", r->method,
-		    r->path, r->a != NULL ? r->a : "(none)", r->peer,
+	print_error("%s %s x-a=%s peer=%s xff=%s, route that %s: must %sbe refused by\n%s\n%s\n",
+		    r->method, r->path, r->a != NULL ? r->a : "(none)", r->peer,
 		    r->forwarded != NULL ? r->forwarded : "(none)", kind, real ? "" : "not ", text,
 		    json_dumps(m->objects, JSON_INDENT(1)));
 	fail();
@@ -464,7 +473,9 @@ static void test_random_rules(void **unused)
 		bool trusts = chance(50);
 		struct mesh m;
 
-		assert_true(asprintf(&filter, "{name: f, typed_config: {\"@type\": " TYPE_HTTP "rbac.v3.RBAC, %s}}",
+		assert_true(asprintf(&filter,
+				     "{name: f, typed_config: {\"@type\": " TYPE_HTTP
+				     "rbac.v3.RBAC, %s}}",
 				     text) > 0);
 		hcm_make(&m, (struct hcm_text){ .hcm = trusts ? "" : ", use_remote_address: true",
 						.filters = filter,
@@ -493,8 +504,8 @@ static void test_random_rules(void **unused)
 #define POLICY(permission, principal)                                                              \
 	"policies: {p: {permissions: [" permission "], principals: [" principal "]}}"
 
-static void assert_plugin(const char *filters, const char *hcm, const char *routes, const char *plugin,
-			  const char *json)
+static void assert_plugin(const char *filters, const char *hcm, const char *routes,
+			  const char *plugin, const char *json)
 {
 	struct mesh m;
 
@@ -505,22 +516,29 @@ static void assert_plugin(const char *filters, const char *hcm, const char *rout
 
 static void test_workflow(void **unused)
 {
-	assert_plugin(RBAC("action: DENY, " POLICY("{url_path: {path: {prefix: /admin}}}", "{any: true}")), NULL,
-		      NULL, "workflow",
+	assert_plugin(RBAC("action: DENY, " POLICY("{url_path: {path: {prefix: /admin}}}",
+						   "{any: true}")),
+		      NULL, NULL, "workflow",
 		      "{\"rules\":[{\"actions\":[[\"return\",{\"code\":403}]],\"case\":"
 		      "[[\"uri\",\"~~\",\"\\\\A\\\\Q/admin\\\\E\"]]}]}");
 	/* Several filters are several rules. */
-	assert_plugin(RBAC("action: DENY, " POLICY("{header: {name: x-a, exact_match: b}}", "{any: true}")) ", " RBAC(
-			      POLICY("{header: {name: x-c, exact_match: d}}, {header: {name: x-e, present_match: true}}",
-				     "{any: true}")),
+	assert_plugin(RBAC("action: DENY, " POLICY(
+			      "{header: {name: x-a, exact_match: b}}",
+			      "{any: true}")) ", " RBAC(POLICY("{header: {name: x-c, exact_match: "
+							       "d}}, {header: {name: x-e, "
+							       "present_match: true}}",
+							       "{any: true}")),
 		      NULL, NULL, "workflow",
-		      "{\"rules\":[{\"actions\":[[\"return\",{\"code\":403}]],\"case\":[[\"http_x_a\",\"==\",\"b\"]]},"
-		      "{\"actions\":[[\"return\",{\"code\":403}]],\"case\":[[\"AND\",[\"http_x_c\",\"!\",\"==\",\"d\"],"
+		      "{\"rules\":[{\"actions\":[[\"return\",{\"code\":403}]],\"case\":[[\"http_x_"
+		      "a\",\"==\",\"b\"]]},"
+		      "{\"actions\":[[\"return\",{\"code\":403}]],\"case\":[[\"AND\",[\"http_x_c\","
+		      "\"!\",\"==\",\"d\"],"
 		      "[\"http_x_e\",\"!\",\"~=\",null]]]}]}");
 }
 
 /* The route and the guard before it, by name and priority. */
-static void assert_guarded(const char *filters, const char *hcm, const char *routes, const char *vars)
+static void assert_guarded(const char *filters, const char *hcm, const char *routes,
+			   const char *vars)
 {
 	struct mesh m;
 	json_t *guard, *route;
@@ -530,7 +548,8 @@ static void assert_guarded(const char *filters, const char *hcm, const char *rou
 	route = mesh_object(&m, "routes", "x");
 	assert_json(json_object_get(guard, "vars"), vars);
 	assert_json(json_object_get(guard, "plugins"),
-		    "{\"fault-injection\":{\"abort\":{\"body\":\"RBAC: access denied\",\"http_status\":403}}}");
+		    "{\"fault-injection\":{\"abort\":{\"body\":\"RBAC: access "
+		    "denied\",\"http_status\":403}}}");
 	assert_null(plugin_of(&m, "x", "workflow"));
 	assert_true(json_integer_value(json_object_get(guard, "priority")) >
 		    json_integer_value(json_object_get(route, "priority")));
@@ -539,23 +558,26 @@ static void assert_guarded(const char *filters, const char *hcm, const char *rou
 
 static void test_guards(void **unused)
 {
-	static const char by_header[] =
-		RBAC("action: DENY, " POLICY("{header: {name: x-a, exact_match: b}}", "{any: true}"));
-	static const char by_address[] =
-		RBAC(POLICY("{any: true}",
-			    "{direct_remote_ip: {address_prefix: 10.0.0.0, prefix_len: 8}}"));
-	static const char fault[] =
-		", " FILTER("fault.v3.HTTPFault", ", abort: {http_status: 500, percentage: {numerator: 100}}");
+	static const char by_header[] = RBAC(
+		"action: DENY, " POLICY("{header: {name: x-a, exact_match: b}}", "{any: true}"));
+	static const char by_address[] = RBAC(POLICY(
+		"{any: true}", "{direct_remote_ip: {address_prefix: 10.0.0.0, prefix_len: 8}}"));
+	static const char fault[] = ", " FILTER(
+		"fault.v3.HTTPFault", ", abort: {http_status: 500, percentage: {numerator: 100}}");
 	char *both;
 
-	assert_guarded(by_header, NULL, "[{name: x, match: {prefix: /}, direct_response: {status: 200}}]",
-		       "[[\"http_x_a\",\"==\",\"b\"]]");
-	assert_guarded(by_header, NULL, "[{name: x, match: {prefix: /}, redirect: {host_redirect: h}}]",
+	assert_guarded(by_header, NULL,
+		       "[{name: x, match: {prefix: /}, direct_response: {status: 200}}]",
 		       "[[\"http_x_a\",\"==\",\"b\"]]");
 	assert_guarded(by_header, NULL,
-		       "[{name: x, match: {prefix: /}, route: {cluster: a}, request_headers_to_remove: [X-A]}]",
+		       "[{name: x, match: {prefix: /}, redirect: {host_redirect: h}}]",
 		       "[[\"http_x_a\",\"==\",\"b\"]]");
-	assert_guarded(by_address, NULL, NULL, "[[\"remote_addr\",\"!\",\"ipmatch\",[\"10.0.0.0/8\"]]]");
+	assert_guarded(by_header, NULL,
+		       "[{name: x, match: {prefix: /}, route: {cluster: a}, "
+		       "request_headers_to_remove: [X-A]}]",
+		       "[[\"http_x_a\",\"==\",\"b\"]]");
+	assert_guarded(by_address, NULL, NULL,
+		       "[[\"remote_addr\",\"!\",\"ipmatch\",[\"10.0.0.0/8\"]]]");
 	/* A fault that Envoy injects after it has looked at the rules comes before them in APISIX. */
 	assert_true(asprintf(&both, "%s%s", by_header, fault) > 0);
 	assert_guarded(both, NULL, NULL, "[[\"http_x_a\",\"==\",\"b\"]]");
@@ -566,12 +588,14 @@ static void test_headers_that_a_filter_changes(void **unused)
 {
 	struct mesh m;
 
-	hcm_make(&m, (struct hcm_text){
-			     .filters = "{name: h, typed_config: {\"@type\": " TYPE_HTTP
-					"header_mutation.v3.HeaderMutation, mutations: {request_mutations: "
-					"[{remove: x-a}]}}}, " RBAC(
-						"action: DENY, " POLICY("{header: {name: x-a, exact_match: b}}",
-									"{any: true}")) });
+	hcm_make(
+		&m,
+		(struct hcm_text){
+			.filters =
+				"{name: h, typed_config: {\"@type\": " TYPE_HTTP
+				"header_mutation.v3.HeaderMutation, mutations: {request_mutations: "
+				"[{remove: x-a}]}}}, " RBAC("action: DENY, " POLICY(
+					"{header: {name: x-a, exact_match: b}}", "{any: true}")) });
 	assert_int_equal(abort_status(plugins_of(&m, "x")), 403);
 	assert_finding(&m, "closed", "http_filters[1]", "a filter before it changes");
 	mesh_close(&m);
@@ -592,15 +616,15 @@ static void test_what_cannot_be_known_is_said(void **unused)
 		{ "{header: {name: x-inside, exact_match: \"1\"}}", "{any: true}", "permissions[0]",
 		  "Envoy takes away" },
 		{ "{and_rules: {}}", "{any: true}", "permissions[0].and_rules", "no part" },
-		{ "{any: true}", "{remote_ip: {address_prefix: nowhere}}", "principals[0]", "no range" },
+		{ "{any: true}", "{remote_ip: {address_prefix: nowhere}}", "principals[0]",
+		  "no range" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char *filter;
 		struct mesh m;
 
-		assert_true(asprintf(&filter,
-				     RBAC(POLICY("%s", "%s")), cases[i].permission,
+		assert_true(asprintf(&filter, RBAC(POLICY("%s", "%s")), cases[i].permission,
 				     cases[i].principal) > 0);
 		hcm_make(&m, (struct hcm_text){ .filters = filter,
 						.config = ", internal_only_headers: [x-inside]" });
@@ -616,9 +640,11 @@ static void test_what_is_decided_otherwise_is_not_said(void **unused)
 {
 	struct mesh m;
 
-	hcm_make(&m, (struct hcm_text){ .filters = RBAC("action: DENY, " POLICY(
-						"{metadata: {filter: f}}",
-						"{authenticated: {principal_name: {exact: \"spiffe://x\"}}}")) });
+	hcm_make(&m,
+		 (struct hcm_text){
+			 .filters = RBAC("action: DENY, " POLICY(
+				 "{metadata: {filter: f}}",
+				 "{authenticated: {principal_name: {exact: \"spiffe://x\"}}}")) });
 	assert_null(plugin_of(&m, "x", "fault-injection"));
 	assert_null(plugin_of(&m, "x", "workflow"));
 	assert_false(mesh_finding(&m, "closed", "", ""));
@@ -635,8 +661,10 @@ static void test_requests_without_a_route(void **unused)
 	assert_int_equal(abort_status(plugins_of(&m, "x")), 0);
 	assert_int_equal(abort_status(plugins_of(&m, "no-match")), 403);
 	mesh_close(&m);
-	hcm_make(&m, (struct hcm_text){ .filters = "{name: f, disabled: true, typed_config: {\"@type\": " TYPE_HTTP
-						   "rbac.v3.RBAC, rules: {}}}" });
+	hcm_make(&m,
+		 (struct hcm_text){
+			 .filters = "{name: f, disabled: true, typed_config: {\"@type\": " TYPE_HTTP
+				    "rbac.v3.RBAC, rules: {}}}" });
 	assert_int_equal(abort_status(plugins_of(&m, "no-match")), 404);
 	mesh_close(&m);
 }
@@ -644,14 +672,17 @@ static void test_requests_without_a_route(void **unused)
 /* A route with rules of its own that cannot be matched exactly does not let its requests fall to the next. */
 static void test_unmatchable_routes(void **unused)
 {
-	static const char routes[] =
-		"[{name: x, match: {prefix: /a, dynamic_metadata: [{filter: f}]}, route: {cluster: a}%s},"
-		" {name: y, match: {prefix: /}, route: {cluster: a}}]";
+	static const char routes[] = "[{name: x, match: {prefix: /a, dynamic_metadata: [{filter: "
+				     "f}]}, route: {cluster: a}%s},"
+				     " {name: y, match: {prefix: /}, route: {cluster: a}}]";
 	char *text;
 	struct mesh m;
 
-	assert_true(asprintf(&text, routes, SETTING("rbac.v3.RBACPerRoute", ", rbac: {rules: {" POLICY(
-		"{header: {name: x-a, present_match: true}}", "{any: true}") "}}")) > 0);
+	assert_true(asprintf(&text, routes,
+			     SETTING("rbac.v3.RBACPerRoute",
+				     ", rbac: {rules: {" POLICY(
+					     "{header: {name: x-a, present_match: true}}",
+					     "{any: true}") "}}")) > 0);
 	hcm_make(&m, (struct hcm_text){ .filters = FILTER("rbac.v3.RBAC", ""), .routes = text });
 	assert_int_equal(abort_status(plugins_of(&m, "x")), 403);
 	free(text);
@@ -668,21 +699,27 @@ static void test_refusals_come_first(void **unused)
 {
 	struct mesh m;
 
-	hcm_make(&m, (struct hcm_text){
-			     .filters = "{name: c, typed_config: {\"@type\": " TYPE_HTTP "cors.v3.Cors}}, " RBAC(
-				     POLICY("{any: true}",
-					    "{direct_remote_ip: {address_prefix: 10.0.0.0, prefix_len: 8}}")),
-			     .vhost = ", typed_per_filter_config: {c: {\"@type\": " TYPE_HTTP
-				      "cors.v3.CorsPolicy, allow_origin_string_match: [{exact: \"https://a.b\"}]}}" });
-	assert_true(json_integer_value(json_object_get(mesh_object(&m, "routes", "x rbac"), "priority")) >
-		    json_integer_value(json_object_get(mesh_object(&m, "routes", "x options"), "priority")));
+	hcm_make(&m,
+		 (struct hcm_text){
+			 .filters = "{name: c, typed_config: {\"@type\": " TYPE_HTTP
+				    "cors.v3.Cors}}, " RBAC(POLICY(
+					    "{any: true}", "{direct_remote_ip: {address_prefix: "
+							   "10.0.0.0, prefix_len: 8}}")),
+			 .vhost = ", typed_per_filter_config: {c: {\"@type\": " TYPE_HTTP
+				  "cors.v3.CorsPolicy, allow_origin_string_match: [{exact: "
+				  "\"https://a.b\"}]}}" });
+	assert_true(json_integer_value(
+			    json_object_get(mesh_object(&m, "routes", "x rbac"), "priority")) >
+		    json_integer_value(
+			    json_object_get(mesh_object(&m, "routes", "x options"), "priority")));
 	mesh_close(&m);
 }
 
 static void test_matchers_without_conditions(void **unused)
 {
-	static const char last[] = ", matcher: {on_no_match: {action: {name: a, typed_config: {\"@type\": "
-				   "type.googleapis.com/envoy.config.rbac.v3.Action, name: a%s}}}}";
+	static const char last[] =
+		", matcher: {on_no_match: {action: {name: a, typed_config: {\"@type\": "
+		"type.googleapis.com/envoy.config.rbac.v3.Action, name: a%s}}}}";
 	char *rest, *filter;
 	struct mesh m;
 

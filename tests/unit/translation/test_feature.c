@@ -102,13 +102,16 @@ static void test_skipped_connection_filters(void **unused)
 	struct mesh m;
 
 	mesh_open(&m, &options);
-	mesh_add(
-		&m,
-		"- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: l, address: "
-		"{socket_address: {address: 0.0.0.0, port_value: 9080}}, filter_chains: [{filters: [{typed_config: "
-		"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, rules: {}}}, "
-		"{typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, "
-		"cluster: a}}]}]}\n");
+	mesh_add(&m,
+		 "- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: l, "
+		 "address: "
+		 "{socket_address: {address: 0.0.0.0, port_value: 9080}}, filter_chains: "
+		 "[{filters: [{typed_config: "
+		 "{\"@type\": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, "
+		 "rules: {}}}, "
+		 "{typed_config: {\"@type\": "
+		 "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, "
+		 "cluster: a}}]}]}\n");
 	mesh_run(&m);
 	assert_int_equal(mesh_count(&m, "stream_routes", "l"), 1);
 	assert_finding(&m, "warn", "filters[0]", "translator.features.rbac is skip");

@@ -168,6 +168,8 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 	note_dots(r, &scope);
 	manager_read(r->job, hcm, r->listener->traffic_direction, at, &scope.manager);
 	read_domains(r, scope.config);
+	for (size_t i = 0; i < r->guards.n; i++)
+		filter_add(r->job, &scope.filters, r->guards.list[i]);
 	filters_read(r->job, hcm, at, &scope.filters);
 	filters_check(r->job, &scope);
 	filters_report(r->job, &scope.filters, (void *const *)scope.config->typed_per_filter_config,
@@ -183,9 +185,10 @@ static void read_stream(struct reader *r, const xds_tcp_proxy *proxy, const stru
 		.config = r->listener,
 		.chain = r->chain,
 		.proxy = proxy,
-		.closed = r->closed,
 	};
 
+	chain.refused = chain_refused(r);
+	chain.closed = r->closed;
 	chain.claimant = claimant_of(r);
 	chain.id = chain_id(r);
 	if (r->notes)
@@ -208,13 +211,13 @@ static void read_other(struct reader *r, const Envoy__Config__Listener__V3__Filt
 	const char *type = any_type(r->job, filter->typed_config);
 	const struct type_cover *row = coverage_type(type);
 
+	if (feature_leaves_out(r->job, type, at) || chain_rules(r, filter->typed_config, at))
+		return;
 	if (row == NULL || row->class != TYPE_SECURITY) {
 		if (r->notes)
 			walk_any(r->job, filter->typed_config, at);
 		return;
 	}
-	if (feature_leaves_out(r->job, type, at) || !filter_guards(r->job, filter->typed_config, at))
-		return;
 	job_note(r->job, at, row->behaviour, "%s", row->reason);
 	r->closed = row->name;
 }

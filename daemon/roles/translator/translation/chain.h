@@ -22,6 +22,7 @@ struct reader {
 	size_t index;			/* of the chain */
 	size_t scopes, tls_chains;	/* found so far */
 	const char *closed;		/* why nobody may pass this chain, or NULL */
+	struct filters guards;		/* access rules for its connections */
 	struct strs vars;		/* what tells its requests from those of others */
 	struct reaches *reaches;	/* while capture is on; NULL: it is off */
 	struct plan *plan;		/* who serves what of them; NULL: claims are collected, or capture is off */
@@ -35,6 +36,11 @@ struct connection chain_connection(const struct reader *r);
 
 /* chain.c: the network filters, in order; calls `ops` for what ends the chain. */
 void chain_filters(struct reader *r, const struct path *at);
+
+/* filters/rbac_network.c: is this filter one of access rules for connections? Then it is kept in `guards`. */
+bool chain_rules(struct reader *r, const pb_any *any, const struct path *at);
+/* Clients that they refuse before a TCP proxy, or NULL; closes the chain when that cannot be said. */
+const struct access_ranges *chain_refused(struct reader *r);
 
 /* Has the listener this listener filter? type: "original_dst.v3.OriginalDst". */
 bool listener_has(struct job *job, const xds_listener *listener, const char *type);

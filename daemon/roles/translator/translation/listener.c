@@ -71,6 +71,7 @@ static void read_chain(struct reader *r, const xds_chain *chain, size_t index,
 	r->chain = chain;
 	r->index = index;
 	r->closed = NULL;
+	r->guards = (struct filters){ 0 };
 	/* What nobody gets is told by the plan, and not looked into. */
 	if (r->plan != NULL && !plan_chain(r->plan, index)->reached) {
 		if (plan_chain(r->plan, index)->handshake)

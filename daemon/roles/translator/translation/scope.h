@@ -76,6 +76,8 @@ struct udp_target {
 	bool by_source;				/* hashed by the client's address */
 };
 
+struct access_ranges;
+
 struct stream_chain {
 	const char *listener;
 	const char *claimant;
@@ -86,6 +88,7 @@ struct stream_chain {
 	const xds_tcp_proxy *proxy;		/* NULL: see udp */
 	const struct udp_target *udp;		/* NULL: see proxy */
 	const char *original;			/* where all its clients were going, "HOST:PORT"; NULL: unknown */
+	const struct access_ranges *refused;	/* clients that may not pass, or NULL */
 	const char *closed;			/* why nobody may pass, or NULL */
 	const struct spot *spots;
 	size_t n_spots;

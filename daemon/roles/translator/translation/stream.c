@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "emit.h"
 #include "ids.h"
 #include "json.h"
@@ -182,6 +183,24 @@ static void write_udp(struct job *job, const struct stream_chain *chain)
 	write_all(job, chain, &place);
 }
 
+/* Clients that may not pass, or the only ones that may, beside what else the route has. */
+static const char *restricted(struct job *job, const struct access_ranges *refused, const char *plugins)
+{
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	buf_puts(&b, "{\"ip-restriction\":");
+	json_obj_open(&j);
+	json_key(&j, refused->inverted ? "whitelist" : "blacklist");
+	json_arr_open(&j);
+	for (size_t i = 0; i < refused->list.n; i++)
+		json_str(&j, refused->list.list[i]);
+	json_arr_close(&j);
+	json_obj_close(&j);
+	buf_printf(&b, "%s%s", plugins != NULL ? "," : "}", plugins != NULL ? plugins + 1 : "");
+	return job_take(job, &b);
+}
+
 void stream_write(struct job *job, const struct stream_chain *chain)
 {
 	struct stream_place place = { .name = chain->listener };
@@ -211,6 +230,8 @@ void stream_write(struct job *job, const struct stream_chain *chain)
 	default:
 		break;
 	}
+	if (chain->refused != NULL)
+		place.plugins = restricted(job, chain->refused, place.plugins);
 	if (place.upstream_id == NULL)
 		job_note(job, chain->at, B_SKIP, "names no cluster; the chain is left out");
 	else

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "expr.h"
+#include "json.h"
 
 #define UTF8_MARK "(*UTF8)"
 
@@ -17,21 +18,88 @@ void accesses_add(struct job *job, struct accesses *list, struct access a)
 		list->list[list->n++] = a;
 }
 
+/* [var, "ipmatch", [...]], with "!" for none of them. */
+static struct access of_ranges(struct job *job, const struct access_ranges *ranges)
+{
+	struct access_ranges *copy = job_alloc(job, 1, sizeof *copy);
+	struct buf b = BUF_INIT;
+	struct json j = JSON_INIT(&b);
+
+	json_arr_open(&j);
+	json_str(&j, ranges->var);
+	if (ranges->inverted)
+		json_str(&j, "!");
+	json_str(&j, "ipmatch");
+	json_arr_open(&j);
+	for (size_t i = 0; i < ranges->list.n; i++)
+		json_str(&j, ranges->list.list[i]);
+	json_arr_close(&j);
+	json_arr_close(&j);
+	if (copy != NULL)
+		*copy = *ranges;
+	return (struct access){ .kind = ACCESS_SOME, .expr = job_take(job, &b), .ranges = copy };
+}
+
+struct access access_range(struct job *job, const char *var, const char *range)
+{
+	struct access_ranges ranges = { .var = var };
+
+	strs_add(job, &ranges.list, range);
+	return of_ranges(job, &ranges);
+}
+
+/* Ranges of one variable that the word joins to one list: "in any" by OR, "in none" by AND. */
+static struct accesses merged(struct job *job, const struct accesses *list, bool inverted)
+{
+	struct accesses out = { 0 };
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct access_ranges *own = list->list[i].ranges, *other = NULL;
+		struct access_ranges both;
+		size_t k = 0;
+
+		while (own != NULL && own->inverted == inverted && k < out.n) {
+			other = out.list[k].ranges;
+			if (other != NULL && other->inverted == inverted &&
+			    strcmp(other->var, own->var) == 0)
+				break;
+			k++;
+		}
+		if (own == NULL || own->inverted != inverted || k == out.n) {
+			accesses_add(job, &out, list->list[i]);
+			continue;
+		}
+		both = (struct access_ranges){ .var = own->var, .inverted = inverted };
+		for (size_t n = 0; n < other->list.n; n++)
+			strs_add(job, &both.list, other->list.list[n]);
+		for (size_t n = 0; n < own->list.n; n++)
+			strs_add(job, &both.list, own->list.list[n]);
+		out.list[k] = of_ranges(job, &both);
+	}
+	return out;
+}
+
 /* The word joins what is left when the constants are gone; `ends` is the constant that decides all. */
 static struct access join(struct job *job, const struct accesses *list, const char *word, bool ends)
 {
 	int decides = ends ? ACCESS_ALWAYS : ACCESS_NEVER;
-	struct strs some = { 0 };
+	struct accesses some = { 0 };
+	struct strs exprs = { 0 };
 
 	for (size_t i = 0; i < list->n; i++) {
 		if ((int)list->list[i].kind == decides)
 			return access_const(ends);
 		if (list->list[i].kind == ACCESS_SOME)
-			strs_add(job, &some, list->list[i].expr);
+			accesses_add(job, &some, list->list[i]);
 	}
+	some = merged(job, &some, !ends);
 	if (some.n == 0)
 		return access_const(!ends);
-	return access_expr(some.n == 1 ? some.list[0] : expr_list(job, word, &some));
+	if (some.n == 1)
+		return some.list[0];
+	for (size_t i = 0; i < some.n; i++)
+		strs_add(job, &exprs, some.list[i].expr);
+	return access_expr(expr_list(job, word, &exprs));
 }
 
 struct access access_all(struct job *job, const struct accesses *list)
@@ -69,6 +137,12 @@ struct access access_not(struct job *job, struct access a)
 {
 	if (a.kind != ACCESS_SOME)
 		return access_const(a.kind == ACCESS_NEVER);
+	if (a.ranges != NULL) {
+		struct access_ranges other = *a.ranges;
+
+		other.inverted = !other.inverted;
+		return of_ranges(job, &other);
+	}
 	return access_expr(opposite(job, a.expr));
 }
 

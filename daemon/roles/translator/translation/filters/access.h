@@ -9,9 +9,17 @@
 
 #include "job.h"
 
+/* A variable that holds an address is in one of the ranges, or in none of them. */
+struct access_ranges {
+	const char *var;
+	bool inverted;
+	struct strs list;		/* "10.0.0.0/8" */
+};
+
 struct access {
 	enum { ACCESS_NEVER, ACCESS_ALWAYS, ACCESS_SOME } kind;
 	const char *expr;		/* of ACCESS_SOME */
+	const struct access_ranges *ranges;	/* what expr says is just this; or NULL */
 };
 
 /* A growing list of them in the arena. */
@@ -29,6 +37,9 @@ static inline struct access access_expr(const char *expr)
 {
 	return (struct access){ .kind = ACCESS_SOME, .expr = expr };
 }
+
+/* The variable is in the range. */
+struct access access_range(struct job *job, const char *var, const char *range);
 
 void accesses_add(struct job *job, struct accesses *list, struct access a);
 

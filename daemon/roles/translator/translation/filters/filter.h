@@ -84,7 +84,7 @@ extern const struct filter_kind *const filter_kinds[];
 
 /* One entry of http_filters that has a meaning for routes. In the arena. */
 struct filter {
-	const char *name;		/* the key in typed_per_filter_config */
+	const char *name;		/* the key in typed_per_filter_config; NULL: nothing can be set */
 	const char *type;		/* full name of its message */
 	const struct filter_kind *kind;	/* NULL: guards access and cannot be said: closed */
 	const ProtobufCMessage *config;	/* NULL: cannot be read, or not there (ECDS) */
@@ -127,6 +127,7 @@ struct filter_uses {
 };
 
 /* read.c: once for each connection manager. */
+void filter_add(struct job *job, struct filters *filters, const struct filter *given);	/* a copy */
 void filters_read(struct job *job, const xds_hcm *hcm, const struct path *at, struct filters *ret);
 void filters_check(struct job *job, const struct scope *scope);
 /* The kind of a type URL, or NULL. */
@@ -153,8 +154,5 @@ void filters_request(struct job *job, const struct filter_uses *uses, struct rew
 void filters_response(struct job *job, const struct filter_uses *uses, struct rewrite *rewrite);
 /* Lets every filter change the rule; closes it when one of them asks for that. */
 void filters_apply(struct job *job, const struct filter_uses *uses, struct rule *rule);
-
-/* guard.c: a network filter that guards access (by its type and content)? Notes why not when it does not. */
-bool filter_guards(struct job *job, const pb_any *any, const struct path *at);
 
 #endif

@@ -4,26 +4,11 @@
  * where they can refuse a request, and open where they cannot (TRANSLATION.md 9).  A kind that is
  * translated gets a file of its own and leaves this one.
  */
-#include "any.h"
 #include "coverage.h"
 #include "envoy/extensions_filters_http_ratelimit_v3.pb-c.h"
-#include "envoy/extensions_filters_network_rbac_v3.pb-c.h"
 #include "kinds.h"
 
-typedef Envoy__Extensions__Filters__Network__Rbac__V3__RBAC network_rbac;
 typedef Envoy__Extensions__Filters__Http__Ratelimit__V3__RateLimit http_ratelimit;
-
-/* ---- when a configuration can refuse a request --------------------------------------------- */
-
-static bool rules_enforce(const Envoy__Config__Rbac__V3__RBAC *rules, const void *matcher)
-{
-	if (matcher != NULL)
-		return true;
-	if (rules == NULL || rules->action == ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__LOG)
-		return false;
-	return rules->action != ENVOY__CONFIG__RBAC__V3__RBAC__ACTION__DENY ||
-	       rules->n_policies > 0;
-}
 
 /* The filter's own configuration: closed, with the reason of its type's row, or why it is open. */
 static void say(struct job *job, const struct filter *filter, bool closed, enum behaviour b,
@@ -39,9 +24,6 @@ static void say(struct job *job, const struct filter *filter, bool closed, enum 
 	else
 		job_note(job, filter->at, b, "%s", open);
 }
-
-static const char nothing_enforced[] =
-	"enforces nothing; shadow rules and logging are not translated";
 
 /* ---- ratelimit ------------------------------------------------------------------------------ */
 
@@ -69,19 +51,3 @@ const struct filter_kind filter_ratelimit = {
 	.check = ratelimit_check,
 	.closes = ratelimit_closes,
 };
-
-/* ---- network filters ------------------------------------------------------------------------ */
-
-bool filter_guards(struct job *job, const pb_any *any, const struct path *at)
-{
-	struct any inside = any_open(job, any, NULL);
-	const network_rbac *rbac = (const network_rbac *)inside.message;
-
-	if (rbac == NULL ||
-	    rbac->base.descriptor !=
-		    &envoy__extensions__filters__network__rbac__v3__rbac__descriptor ||
-	    rules_enforce(rbac->rules, rbac->matcher))
-		return true;
-	job_note(job, at, B_INFO, "%s", nothing_enforced);
-	return false;
-}

@@ -19,6 +19,7 @@ extern const struct filter_kind filter_health_check;
 extern const struct filter_kind filter_jwt;
 extern const struct filter_kind filter_local_ratelimit;
 extern const struct filter_kind filter_ratelimit;
+extern const struct filter_kind filter_connection_rbac;	/* of connections: not among http_filters */
 extern const struct filter_kind filter_rbac;
 
 #endif

@@ -23,7 +23,8 @@ typedef Envoy__Config__Rbac__V3__Action rbac_action;
 
 /* What rules have become; kept with the filter, since routes share them. */
 struct made {
-	const http_rbac *of;
+	const ProtobufCMessage *of;
+	const char *body;		/* of the answer */
 	struct access refuses;
 	struct strs headers;
 	bool method, client;
@@ -48,20 +49,50 @@ bool rbac_matcher_refuses(struct job *job, const Xds__Type__Matcher__V3__Matcher
 	return action == NULL || action->action == RBAC(RBAC__ACTION__DENY);
 }
 
-static void make(struct job *job, const struct filter_use *use, const http_rbac *rbac,
-		 const struct path *at, struct made *ret)
+/* The rules that count for a route, of either filter. */
+struct source {
+	const ProtobufCMessage *of;	/* NULL: there are none */
+	const struct path *at;
+	const rbac_rules *rules;
+	const Xds__Type__Matcher__V3__Matcher *matcher;
+};
+
+static struct source source_of(const struct filter_use *use, const struct path *inside)
 {
+	const http_rbac_route *setting = (const http_rbac_route *)use->setting;
+	struct source s = { .of = use->filter->config, .at = use->filter->at };
+
+	if (use->filter->kind == &filter_connection_rbac) {
+		s.rules = ((const network_rbac *)s.of)->rules;
+		s.matcher = ((const network_rbac *)s.of)->matcher;
+		return s;
+	}
+	if (setting != NULL) {
+		s.of = setting->rbac != NULL ? &setting->rbac->base : NULL;
+		s.at = inside;
+	}
+	if (s.of != NULL) {
+		s.rules = ((const http_rbac *)s.of)->rules;
+		s.matcher = ((const http_rbac *)s.of)->matcher;
+	}
+	return s;
+}
+
+static void make(struct job *job, const struct filter_use *use, const struct source *source,
+		 struct made *ret)
+{
+	bool connection = use->filter->kind == &filter_connection_rbac;
 	struct rbac_reader r = { .job = job,
 				 .connection = &use->scope->connection,
-				 .hcm = use->scope->hcm,
+				 .hcm = connection ? NULL : use->scope->hcm,
 				 .config = use->scope->config };
-	struct path rules = PATH_AT(at, "rules"), matcher = PATH_AT(at, "matcher");
+	struct path rules = PATH_AT(source->at, "rules"), matcher = PATH_AT(source->at, "matcher");
 
-	*ret = (struct made){ .of = rbac };
-	if (rbac->matcher != NULL)
-		ret->refuses = access_const(rbac_matcher_refuses(job, rbac->matcher, &matcher));
-	else if (rbac->rules != NULL)
-		ret->refuses = rbac_refuses(&r, rbac->rules, &rules);
+	*ret = (struct made){ .of = source->of, .body = connection ? "" : DENIED };
+	if (source->matcher != NULL)
+		ret->refuses = access_const(rbac_matcher_refuses(job, source->matcher, &matcher));
+	else if (source->rules != NULL)
+		ret->refuses = rbac_refuses(&r, source->rules, &rules);
 	ret->headers = r.headers;
 	ret->method = r.method;
 	ret->client = r.client;
@@ -70,19 +101,17 @@ static void make(struct job *job, const struct filter_use *use, const http_rbac 
 /* What the filter does to this route. NULL: nothing. */
 static const struct made *made(struct job *job, const struct filter_use *use)
 {
-	const http_rbac_route *setting = (const http_rbac_route *)use->setting;
-	const http_rbac *rbac =
-		setting != NULL ? setting->rbac : (const http_rbac *)use->filter->config;
 	struct path inside = PATH_AT(use->setting_at, "rbac");
+	struct source source = source_of(use, &inside);
 	struct made *m = *use->filter->memo;
 
-	if (rbac == NULL)
+	if (source.of == NULL)
 		return NULL;
-	if (m == NULL || m->of != rbac) {
+	if (m == NULL || m->of != source.of) {
 		m = job_alloc(job, 1, sizeof *m);
 		if (m == NULL)
 			return NULL;
-		make(job, use, rbac, setting != NULL ? &inside : use->filter->at, m);
+		make(job, use, &source, m);
 		*use->filter->memo = m;
 	}
 	return m->refuses.kind != ACCESS_NEVER ? m : NULL;
@@ -92,7 +121,7 @@ static const char *closes(struct job *job, const struct filter_use *use)
 {
 	const struct made *m = made(job, use);
 
-	return m != NULL && m->refuses.kind == ACCESS_ALWAYS ? DENIED : NULL;
+	return m != NULL && m->refuses.kind == ACCESS_ALWAYS ? m->body : NULL;
 }
 
 static bool refuses(struct job *job, const struct filter_use *use)
@@ -156,19 +185,22 @@ static void add_workflow(struct job *job, const char *expr, struct rule *rule)
 static const char *guard_key(struct job *job, const struct filter_use *use)
 {
 	const struct filters *filters = &use->scope->filters;
+	const char *key = use->filter->kind == &filter_connection_rbac ? "connection" : "rbac";
 	size_t before = 0;
 
 	for (size_t i = 0; i < filters->n && filters->list[i] != use->filter; i++)
 		before += filters->list[i]->kind == use->filter->kind;
-	return before == 0 ? "rbac" : job_printf(job, "rbac %zu", before + 1);
+	return before == 0 ? key : job_printf(job, "%s %zu", key, before + 1);
 }
 
-void rbac_guard(struct job *job, const char *key, const char *expr, const char *body,
-		struct rule *rule)
+static void add_guard(struct job *job, const struct filter_use *use, const struct made *m,
+		      struct rule *rule)
 {
-	struct guard guard = { .key = key, .status = 403, .body = body, .refuses = true };
+	struct guard guard = {
+		.key = guard_key(job, use), .status = 403, .body = m->body, .refuses = true
+	};
 
-	strs_add(job, &guard.vars, expr);
+	strs_add(job, &guard.vars, m->refuses.expr);
 	rule_guard(job, rule, &guard);
 }
 
@@ -179,7 +211,7 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	if (m == NULL)
 		return FILTER_DONE;
 	if (m->refuses.kind == ACCESS_ALWAYS) {
-		rule_abort(job, rule, 403, DENIED);
+		rule_abort(job, rule, 403, m->body);
 		return FILTER_LAST;
 	}
 	if (rule->rewrite != NULL && changed(job, m, rule->rewrite, use->n_changed)) {
@@ -190,7 +222,7 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 		return FILTER_CLOSED;
 	}
 	if (too_late(job, use, m, rule))
-		rbac_guard(job, guard_key(job, use), m->refuses.expr, DENIED, rule);
+		add_guard(job, use, m, rule);
 	else
 		add_workflow(job, m->refuses.expr, rule);
 	return FILTER_DONE;
@@ -214,6 +246,16 @@ const struct filter_kind filter_rbac = {
 	.security = true,
 	.unrouted = true,
 	.check = check,
+	.closes = closes,
+	.refuses = refuses,
+	.apply = apply,
+};
+
+/* The network filter before a connection manager: Envoy closes connections, here requests get 403. */
+const struct filter_kind filter_connection_rbac = {
+	.type = &envoy__extensions__filters__network__rbac__v3__rbac__descriptor,
+	.security = true,
+	.unrouted = true,
 	.closes = closes,
 	.refuses = refuses,
 	.apply = apply,

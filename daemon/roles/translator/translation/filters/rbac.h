@@ -10,6 +10,7 @@
 
 #include "access.h"
 #include "envoy/config_rbac_v3.pb-c.h"
+#include "envoy/extensions_filters_network_rbac_v3.pb-c.h"
 #include "scope.h"
 #include "xds/type_matcher_v3.pb-c.h"
 
@@ -43,11 +44,10 @@ struct rbac_reader {
 /* When the rules refuse; `at` is the place of the rules. Notes what cannot be known. */
 struct access rbac_refuses(struct rbac_reader *r, const rbac_rules *rules, const struct path *at);
 
+typedef Envoy__Extensions__Filters__Network__Rbac__V3__RBAC network_rbac;
+
 /* Does a matcher refuse what none of its conditions match? Notes trees, which refuse. */
 bool rbac_matcher_refuses(struct job *job, const Xds__Type__Matcher__V3__Matcher *m, const struct path *at);
-
-/* A guard that refuses where the expression holds. */
-void rbac_guard(struct job *job, const char *key, const char *expr, const char *body, struct rule *rule);
 
 /*
  * rbac_match.c: leaves, as parts of the condition on which a request is refused. `negated`: that the part does not
@@ -65,10 +65,6 @@ struct access rbac_server_name(struct rbac_reader *r, const xds_string_matcher *
 
 /* rbac_address.c: leaves about addresses. */
 typedef Envoy__Config__Core__V3__CidrRange xds_cidr;
-
-const char *rbac_range(struct job *job, const xds_cidr *range);
-/* An address, and a length that it can have? */
-bool rbac_range_legal(const xds_cidr *range);
 
 struct access rbac_destination(struct rbac_reader *r, const xds_cidr *range, bool negated, const struct path *at);
 /* first <= port < end */

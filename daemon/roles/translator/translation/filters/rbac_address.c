@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "expr.h"
-#include "json.h"
 #include "rbac.h"
 
 #define XFF "http_x_forwarded_for"
@@ -21,7 +20,7 @@ static unsigned address_bytes(const char *text, unsigned char ret[sizeof(struct 
 	return inet_pton(AF_INET6, text, ret) == 1 ? 16 : 0;
 }
 
-bool rbac_range_legal(const xds_cidr *range)
+static bool range_legal(const xds_cidr *range)
 {
 	unsigned char bytes[sizeof(struct in6_addr)];
 	unsigned size = address_bytes(range->address_prefix, bytes);
@@ -39,32 +38,11 @@ static bool range_holds(const xds_cidr *range, const char *address)
 	return bits % 8 == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8)) == 0;
 }
 
-static struct access ip_match(struct job *job, const char *var, const char *const *ranges, size_t n)
-{
-	struct buf b = BUF_INIT;
-	struct json j = JSON_INIT(&b);
-
-	json_arr_open(&j);
-	json_str(&j, var);
-	json_str(&j, "ipmatch");
-	json_arr_open(&j);
-	for (size_t i = 0; i < n; i++)
-		json_str(&j, ranges[i]);
-	json_arr_close(&j);
-	json_arr_close(&j);
-	return access_expr(job_take(job, &b));
-}
-
-const char *rbac_range(struct job *job, const xds_cidr *range)
-{
-	return job_printf(job, "%s/%u", range->address_prefix, uint32_of(range->prefix_len, 0));
-}
-
 static struct access in_range(struct job *job, const char *var, const xds_cidr *range)
 {
-	const char *text = rbac_range(job, range);
-
-	return ip_match(job, var, &text, 1);
+	return access_range(job, var,
+			    job_printf(job, "%s/%u", range->address_prefix,
+				       uint32_of(range->prefix_len, 0)));
 }
 
 struct access rbac_destination(struct rbac_reader *r, const xds_cidr *range, bool negated,
@@ -72,7 +50,7 @@ struct access rbac_destination(struct rbac_reader *r, const xds_cidr *range, boo
 {
 	const char *address = r->connection->address;
 
-	if (!rbac_range_legal(range))
+	if (!range_legal(range))
 		return rbac_unknown(r, at, "is no range of addresses");
 	if (address == NULL || (address[0] == '\0' && (r->hcm == NULL || r->job->options->capture)))
 		return rbac_unknown(r, at, "the address that a client connects to is not known");
@@ -94,7 +72,7 @@ struct access rbac_port(struct rbac_reader *r, int64_t first, int64_t end, bool 
 struct access rbac_peer(struct rbac_reader *r, const xds_cidr *range, bool negated,
 			const struct path *at)
 {
-	if (!rbac_range_legal(range))
+	if (!range_legal(range))
 		return rbac_unknown(r, at, "is no range of addresses");
 	r->client = true;
 	return access_polar(r->job, in_range(r->job, "remote_addr", range), negated);
@@ -103,11 +81,11 @@ struct access rbac_peer(struct rbac_reader *r, const xds_cidr *range, bool negat
 /* The connection's address counts where X-Forwarded-For is not there or holds something else. */
 static struct access unforwarded(struct job *job, const xds_cidr *range)
 {
-	static const char *const everything[] = { "0.0.0.0/0", "::/0" };
 	struct accesses all = { 0 };
 
 	accesses_add(job, &all, in_range(job, "remote_addr", range));
-	accesses_add(job, &all, access_not(job, ip_match(job, XFF, everything, 2)));
+	accesses_add(job, &all, access_not(job, access_range(job, XFF, "0.0.0.0/0")));
+	accesses_add(job, &all, access_not(job, access_range(job, XFF, "::/0")));
 	accesses_add(job, &all, access_not(job, access_expr(expr_op(job, XFF, "~~", ","))));
 	return access_all(job, &all);
 }
@@ -130,7 +108,7 @@ struct access rbac_client(struct rbac_reader *r, const xds_cidr *range, bool neg
 {
 	const xds_hcm *hcm = r->hcm;
 
-	if (!rbac_range_legal(range))
+	if (!range_legal(range))
 		return rbac_unknown(r, at, "is no range of addresses");
 	if (hcm == NULL)
 		return rbac_peer(r, range, negated, at);

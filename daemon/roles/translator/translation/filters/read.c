@@ -29,7 +29,7 @@ const struct filter_kind *filter_kind_of(const char *type)
 	return NULL;
 }
 
-static void filter_add(struct job *job, struct filters *filters, const struct filter *given)
+void filter_add(struct job *job, struct filters *filters, const struct filter *given)
 {
 	struct filter *filter = job_alloc(job, 1, sizeof *filter);
 

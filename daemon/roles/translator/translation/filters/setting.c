@@ -136,6 +136,8 @@ static void weights_add(struct job *job, const struct filter *filter,
 void filter_settings(struct job *job, struct filter *filter, const struct filter_levels *levels,
 		     struct filter_use *use)
 {
+	if (filter->name == NULL)
+		return;
 	if (levels->route != NULL) {
 		weights_add(job, filter, levels, use);
 		setting_add(job, filter, ENTRY(levels->route, filter->name), NULL, levels->route_at,
@@ -150,7 +152,7 @@ void filter_settings(struct job *job, struct filter *filter, const struct filter
 static const struct filter *filter_named(const struct filters *filters, const char *name)
 {
 	for (size_t i = 0; i < filters->n; i++)
-		if (strcmp(filters->list[i]->name, name) == 0)
+		if (filters->list[i]->name != NULL && strcmp(filters->list[i]->name, name) == 0)
 			return filters->list[i];
 	return NULL;
 }
