@@ -20,14 +20,10 @@ from .history import Event, Kv, Message, Segment
 
 
 class Shared:
-    """What all watchers of one daemon know: where they began, the newest revision anybody saw, how far to look back."""
+    """What all watchers of one daemon know: where they began, and the newest revision anybody saw."""
 
-    def __init__(self, base, depth):
+    def __init__(self, base):
         self.base = self.newest = base
-        self.depth = depth
-
-    def oldest(self):
-        return max(self.base, self.newest - self.depth)
 
     def saw(self, revision):
         self.newest = max(self.newest, revision)
@@ -50,7 +46,7 @@ class Watcher:
             self.position = max(self.position, self.shared.newest)
         start = self.position + 1
         if luck > 0.8:
-            start = self.random.randint(min(self.shared.oldest() + 1, start), start)
+            start = self.random.randint(min(self.shared.base + 1, start), start)
         self.segments.append(Segment(self.spec, start))
         self.known = self.shared.newest
         return start
