@@ -78,6 +78,8 @@ struct conn *conn_free(struct conn *c)
 	drop_protocol(c);
 	LIST_REMOVE(c, link);
 	conn_write_drop(c);
+	if (c->server->caller == c)
+		c->server->caller = NULL;
 	budget_close(c);
 	conn_prove(c);
 	c->server->stats.connections--;

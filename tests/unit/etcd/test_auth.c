@@ -232,14 +232,14 @@ static void bounds_each_peer_alone(void **state)
 	assert_false(guess_allowed(&g, 1, 1000 + 100 * GUESS_SECONDS));
 }
 
-/* Peer 0 is the one that was seen last of those before, so others make room. */
+/* One peer more than there is room for. */
 static void forgets_the_oldest_peer(void **state)
 {
 	struct guesses g = { .peers = { { .wrong = 0 } } };
 
 	for (int i = 0; i < GUESS_BURST; i++) {
-		guess_wrong(&g, 1000, 1000);
 		guess_wrong(&g, 2000, 1001);
+		guess_wrong(&g, 1000, 1000);
 	}
 	for (uint64_t i = 0; i < GUESS_PEERS - 1; i++)
 		guess_wrong(&g, i, 1002);

@@ -60,7 +60,8 @@ static int add_key(const struct kv *kv, void *arg)
 	char *text = arg;
 	size_t len = strlen(text);
 
-	snprintf(text + len, 1024 - len, "%s%.*s", len > 0 ? "," : "", (int)kv->key->size, (const char *)kv->key->data);
+	snprintf(text + len, 1024 - len, "%s%.*s", len > 0 ? "," : "", (int)kv->key->size,
+		 (const char *)kv->key->data);
 	return 0;
 }
 

@@ -67,7 +67,9 @@ static void refuses_all_or_nothing(void **state)
 {
 	struct space *s = *state;
 	static char key[KS_KEY_MAX + 2];
-	static const char *const owned[] = { "/apisix/routes/r1", "/apisix/routes/", "/apisix/ssls/x", "/apisix/consumers/a/b" };
+	static const char *const owned[] = {
+		"/apisix/routes/r1", "/apisix/routes/", "/apisix/ssls/x", "/apisix/consumers/a/b",
+	};
 	struct mesh_change changes[] = { change("/a", "1", 0), change("/apisix/routes/r2", "{}", 0) };
 	uint64_t before = revision(s);
 
@@ -92,8 +94,8 @@ static void refuses_all_or_nothing(void **state)
 static void walks_what_is_not_the_meshs(void **state)
 {
 	static const char *const keys[] = {
-		"/apisix", "/apisix/", "/apisix/a", "/apisix/protos", "/apisix/routes", "/apisix/routes0", "/apisix/routesx/1",
-		"/apisix/upstreams0", "/apisiy/routes/r1", "a",
+		"/apisix", "/apisix/", "/apisix/a", "/apisix/protos", "/apisix/routes", "/apisix/routes0",
+		"/apisix/routesx/1", "/apisix/upstreams0", "/apisiy/routes/r1", "a",
 	};
 	struct space *s = *state;
 	char all[1024] = "";
