@@ -453,13 +453,15 @@ static size_t candidates(struct check *c, const struct schema *s, unsigned type,
 	return n;
 }
 
+/* When none fits, the one that failed last of all is meant: its reason is told. */
 static bool check_alternatives(struct check *c, const struct schema *s, unsigned type)
 {
 	const struct scan start = c->scan;
-	const struct schema *one;
+	const struct schema *meant;
+	const uint8_t *furthest = start.p;
 
-	if (candidates(c, s, type, &one) < 2)
-		return check_value(c, one);
+	if (candidates(c, s, type, &meant) < 2)
+		return check_value(c, meant);
 	for (const struct schema *const *any = s->any; *any != NULL; any++) {
 		bool fits;
 
@@ -468,9 +470,13 @@ static bool check_alternatives(struct check *c, const struct schema *s, unsigned
 		c->muted--;
 		if (fits)
 			return true;
+		if (c->scan.p > furthest) {
+			furthest = c->scan.p;
+			meant = *any;
+		}
 		c->scan = start;
 	}
-	return check_value(c, one);
+	return check_value(c, meant);
 }
 
 bool check_value(struct check *c, const struct schema *s)
