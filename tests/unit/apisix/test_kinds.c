@@ -106,6 +106,10 @@ static void expressions(void **state)
 	      { "[['a','=','b']]", "vars" },
 	      { "[['a','~~','(']]", "vars" },
 	      { "[['a','!','~~','a(']]", "vars" },
+	      { "[['a','~~','*a']]", "vars" },
+	      { "[['a','~~','a|+']]", "vars" },
+	      { "[['a','~~','a)']]", "vars" },
+	      { "[['a','~~','^(?:a|b)+?\\.c*$']]", NULL },
 	      { "[['a','~~',5]]", "vars" },
 	      { "[['a','not','==','b']]", "vars" },
 	      { "[['a','==','b','c','d']]", "vars" },
@@ -132,6 +136,7 @@ static void upstreams(void **state)
 	      { "{'id':'u'}", "" },
 	      { "{'id':'u','service_name':'x','discovery_type':'dns'}", NULL },
 	      { "{'id':'u','service_name':'x'}", "" },
+	      { "{'id':'u','nodes':[],'service_name':'x','discovery_type':'dns'}", "" },
 	      { "{'id':'u','nodes':[{'host':'a','port':80,'weight':1,'priority':-1,'metadata':{}}]}", NULL },
 	      { "{'id':'u','nodes':[{'host':'a','weight':1},{'host':'b'}]}", "nodes[1]" },
 	      { "{'id':'u','nodes':[{'host':'a','port':0,'weight':1}]}", "nodes[0].port" },
@@ -322,9 +327,11 @@ static void ssls(void **state)
 {
 	static const char cert_der[] = "MGwwPgQ8Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
 				       "Y2NjY2NjY2NjY2NjMAADKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+	static const char cert_der_more[] = "MGwwPgQ8Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
+					    "Y2NjY2NjY2NjY2NjMAADKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 	static const char key_der[] = "MDUCAQEEMGtra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2traw==";
 	char *cert = pem("CERTIFICATE", cert_der), *key = pem("EC PRIVATE KEY", key_der);
-	char *cut = pem("CERTIFICATE", cert_der + 4), *csr = pem("CERTIFICATE REQUEST", cert_der);
+	char *cut = pem("CERTIFICATE", cert_der + 4), *more = pem("CERTIFICATE", cert_der_more), *csr = pem("CERTIFICATE REQUEST", cert_der);
 	char *locked = pem("ENCRYPTED PRIVATE KEY", key_der);
 
 	(void)state;
@@ -340,12 +347,14 @@ static void ssls(void **state)
 	assert_int_equal(ssl_check(cert, key, ",\"sni\":\"a\",\"certs\":[]"), 0);
 	assert_int_equal(ssl_check(cert, key, ",\"sni\":\"a\",\"client\":{}"), 1);
 	assert_int_equal(ssl_check(cut, key, ",\"sni\":\"a\""), 1);
+	assert_int_equal(ssl_check(more, key, ",\"sni\":\"a\""), 1);
 	assert_int_equal(ssl_check(csr, key, ",\"sni\":\"a\""), 1);
 	assert_int_equal(ssl_check(cert, cert, ",\"sni\":\"a\""), 1);
 	assert_int_equal(ssl_check(cert, locked, ",\"sni\":\"a\""), 1);
 	free(cert);
 	free(key);
 	free(cut);
+	free(more);
 	free(csr);
 	free(locked);
 }
