@@ -109,7 +109,7 @@ static void expressions(void **state)
 	      { "[['a','~~','*a']]", "vars" },
 	      { "[['a','~~','a|+']]", "vars" },
 	      { "[['a','~~','a)']]", "vars" },
-	      { "[['a','~~','^(?:a|b)+?\\.c*$']]", NULL },
+	      { "[['a','~~','^(?:a|b)+?\\\\.c*$']]", NULL },
 	      { "[['a','~~',5]]", "vars" },
 	      { "[['a','not','==','b']]", "vars" },
 	      { "[['a','==','b','c','d']]", "vars" },
@@ -325,13 +325,20 @@ static int ssl_check(const char *cert, const char *key, const char *rest)
 /* DER: a SEQUENCE of two SEQUENCEs and a BIT STRING; a SEQUENCE of a version and an OCTET STRING. */
 static void ssls(void **state)
 {
-	static const char cert_der[] = "MGwwPgQ8Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
-				       "Y2NjY2NjY2NjY2NjMAADKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-	static const char cert_der_more[] = "MGwwPgQ8Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
-					    "Y2NjY2NjY2NjY2NjMAADKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-	static const char key_der[] = "MDUCAQEEMGtra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2traw==";
+	static const char cert_der[] =
+		"MGwwPgQ8Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
+		"Y2NjY2NjY2NjY2NjY2NjY2NjMAADKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		"AAAAAAAAAAAAAAAAAAA=";
+	static const char cert_der_more[] =
+		"MGwwPgQ8Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
+		"Y2NjY2NjY2NjY2NjY2NjY2NjMAADKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		"AAAAAAAAAAAAAAAAAAAA";
+	static const char key_der[] =
+		"MDUCAQEEMGtra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tr"
+		"a2tra2traw==";
 	char *cert = pem("CERTIFICATE", cert_der), *key = pem("EC PRIVATE KEY", key_der);
-	char *cut = pem("CERTIFICATE", cert_der + 4), *more = pem("CERTIFICATE", cert_der_more), *csr = pem("CERTIFICATE REQUEST", cert_der);
+	char *cut = pem("CERTIFICATE", cert_der + 4), *more = pem("CERTIFICATE", cert_der_more);
+	char *csr = pem("CERTIFICATE REQUEST", cert_der);
 	char *locked = pem("ENCRYPTED PRIVATE KEY", key_der);
 
 	(void)state;
