@@ -45,7 +45,7 @@ struct publish_port {
 
 /* Key "routes/NAME", value its bytes: OBJECTS. 0 or negative errno. */
 int publish_objects(const struct publish_port *port, const struct publish_frame *f);
-/* Key a destination (destination.h), value its target as one byte, then its identity: ADDRESSES. 0 or negative errno. */
+/* Key a destination (destination.h), value its target as one byte, then its identity: ADDRESSES. */
 int publish_addresses(const struct publish_port *port, const struct publish_frame *f);
 
 int publish_new(const struct publish_port *port, struct publish **ret_publish);

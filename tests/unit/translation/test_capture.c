@@ -503,6 +503,53 @@ static void test_exhausted(void **state)
 	identities_free(options.identities);
 }
 
+static const char *const parts[] = {
+	LISTENER "  name: b\n  address: " ADDRESS("10.96.0.1", "80") "\n"
+	"  filter_chains: [{filters: [" STREAM("a") "]}]\n",
+	LISTENER "  name: a\n  address: " ADDRESS("10.96.0.1", "80") "\n"
+	"  filter_chains: [{filters: [" HTTP("r", "['*']") "]}]\n",
+	LISTENER "  name: w\n  address: " ADDRESS("0.0.0.0", "80") "\n  filter_chains:\n"
+	"  - {filter_chain_match: {prefix_ranges: [{address_prefix: 10.96.0.1, prefix_len: 32}]}, "
+	"filters: [" HTTP("p", "['*']") "]}\n"
+	"  - {filters: [" HTTP("q", "['*', 10.96.0.1, 10.96.0.5]") "]}\n",
+	CLUSTER "a}\n",
+};
+
+/* What there is counts, not how it came; also when it goes and comes back. */
+static void test_any_order(void **state)
+{
+	const struct translation_options options = { .capture = true };
+	char *want[2] = { NULL, NULL };
+
+	(void)state;
+	for (size_t turn = 0; turn < ARRAY_SIZE(parts) * 2; turn++) {
+		struct mesh m;
+		struct buf b = BUF_INIT;
+		char *got[2];
+
+		mesh_open(&m, &options);
+		for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+			mesh_add(&m, parts[(i + turn) % ARRAY_SIZE(parts)]);
+			if (turn >= ARRAY_SIZE(parts))
+				mesh_run(&m);
+		}
+		mesh_run(&m);
+		got[0] = mesh_text(&m, false);
+		assert_int_equal(offline_addresses(m.offline, &b), 0);
+		got[1] = strdup(buf_str(&b));
+		buf_deinit(&b);
+		for (size_t i = 0; i < 2; i++) {
+			if (want[i] != NULL)
+				assert_string_equal(got[i], want[i]);
+			free(want[i]);
+			want[i] = got[i];
+		}
+		mesh_close(&m);
+	}
+	free(want[0]);
+	free(want[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +571,7 @@ int main(void)
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_families),
 		cmocka_unit_test(test_exhausted),
+		cmocka_unit_test(test_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,8 @@ static bool chance(unsigned percent)
 
 #define PICK(list) ((list)[pick(ARRAY_SIZE(list))])
 
-static const char *const nets[] = { "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3/32", "10.1.2.128/25", "0.0.0.0/0",
-				    "fd00::/16" };
+static const char *const nets[] = { "10.0.0.0/8",  "10.1.0.0/16",	 "10.1.2.0/24", "10.1.2.3/32",
+				    "10.1.2.128/25", "0.0.0.0/0", "fd00::/16" };
 static const char *const hosts[] = { "10.1.2.3", "10.1.2.200", "10.1.9.9", "10.200.0.1", "192.168.0.1", "127.0.0.1" };
 static const char *const names[] = { "a.b", "*.a.b", "x.a.b", "*.b", "*.x.a.b" };
 static const char *const asked[] = { "a.b", "x.a.b", "y.a.b", "b", "q.b", "z.x.a.b", "other", "X.A.b" };
@@ -219,16 +219,18 @@ static void write_chain(struct buf *b, const struct listener *l, size_t i)
 	else
 		buf_printf(b, "%s\"filters\":[{\"name\":\"h\",\"typed_config\":{\"@type\":\"" EXTENSIONS
 			   "filters.network.http_connection_manager.v3.HttpConnectionManager\",\"route_config\":{"
-			   "\"virtual_hosts\":[{\"name\":\"v%zu\",\"domains\":[\"*\"],\"routes\":[{\"name\":\"r\",\"match\":"
-			   "{\"prefix\":\"/\"},\"route\":{\"cluster\":\"c\"}}]}]}}}]}", i < l->n ? "," : "", i);
+			   "\"virtual_hosts\":[{\"name\":\"v%zu\",\"domains\":[\"*\"],\"routes\":[{\"name\":\"r\","
+			   "\"match\":{\"prefix\":\"/\"},\"route\":{\"cluster\":\"c\"}}]}]}}}]}",
+			   i < l->n ? "," : "", i);
 }
 
 static char *listener_text(const struct listener *l)
 {
 	struct buf b = BUF_INIT;
 
-	buf_printf(&b, "[{\"@type\":\"type.googleapis.com/envoy.config.listener.v3.Listener\",\"name\":\"l\",\"address\":{"
-		   "\"socket_address\":{\"address\":\"0.0.0.0\",\"port_value\":%u}},\"use_original_dst\":%s,",
+	buf_printf(&b, "[{\"@type\":\"type.googleapis.com/envoy.config.listener.v3.Listener\",\"name\":\"l\","
+		   "\"address\":{\"socket_address\":{\"address\":\"0.0.0.0\",\"port_value\":%u}},"
+		   "\"use_original_dst\":%s,",
 		   l->redirected ? 15001 : 80, l->redirected ? "true" : "false");
 	if (l->inspects)
 		buf_puts(&b, "\"listener_filters\":[{\"name\":\"i\",\"typed_config\":{\"@type\":\"" EXTENSIONS
@@ -256,8 +258,8 @@ static char *listener_text(const struct listener *l)
 /* ---- Envoy's choice ----------------------------------------------------------------------- */
 
 /* Keeps those that fit best at one level: `score` is negative for what does not fit. */
-static void keep_best(const struct listener *l, bool *in, int (*score)(const struct chain *c, const struct connection *x),
-		      const struct connection *x)
+static void keep_best(const struct listener *l, bool *in,
+		      int (*score)(const struct chain *c, const struct connection *x), const struct connection *x)
 {
 	int best = -1;
 
@@ -300,7 +302,9 @@ static int score_name(const struct chain *c, const struct connection *x)
 
 static int score_transport(const struct chain *c, const struct connection *x)
 {
-	return c->transport[0] == '\0' ? 0 : strcmp(c->transport, x->speaks == TLS ? "tls" : "raw_buffer") == 0 ? 1 : -1;
+	const char *transport = x->speaks == TLS ? "tls" : "raw_buffer";
+
+	return c->transport[0] == '\0' ? 0 : strcmp(c->transport, transport) == 0 ? 1 : -1;
 }
 
 static int score_protocol(const struct chain *c, const struct connection *x)
@@ -462,7 +466,8 @@ static struct connection random_connection(const struct listener *l)
 
 static size_t compared, chosen, mismatches;
 
-static void compare_one(const struct mesh *m, const struct identities *ids, const struct listener *l, const char *text)
+static void compare_one(const struct mesh *m, const struct identities *ids, const struct listener *l,
+			const char *text)
 {
 	struct connection x = random_connection(l);
 	size_t want = envoy_choice(l, &x), got;
@@ -483,7 +488,8 @@ static void compare_one(const struct mesh *m, const struct identities *ids, cons
 	if (got == want)
 		return;
 	if (mismatches++ < 3)
-		fprintf(stderr, "%s\n%s:%u from %s:%u, %s, %s: Envoy takes chain %zd, APISIX %zd\n", text, x.destination,
+		fprintf(stderr, "%s\n%s:%u from %s:%u, %s, %s: Envoy takes chain %zd, APISIX %zd\n", text,
+			x.destination,
 			    x.port, x.source, x.source_port,
 			    x.speaks == TLS ? "TLS" : x.speaks == HTTP2 ? "h2" : "http", x.name, (ssize_t)want,
 			    (ssize_t)got);

@@ -59,7 +59,8 @@ static void test_udp_hash(void **state)
 	struct mesh m;
 
 	(void)state;
-	mesh_make(&m, UDP("u", "10.0.0.1", "53", "cluster: a, idle_timeout: 7s, hash_policies: [{source_ip: true}, {key: k}]")
+	mesh_make(&m, UDP("u", "10.0.0.1", "53", "cluster: a, idle_timeout: 7s, hash_policies: "
+			      "[{source_ip: true}, {key: k}]")
 			      CLUSTER("a", "type: STATIC, lb_policy: MAGLEV"));
 	assert_json(json_object_get(mesh_object(&m, "stream_routes", "u"), "server_addr"), "\"10.0.0.1\"");
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "hash_on"), "\"vars\"");
@@ -91,11 +92,13 @@ static void test_udp_unsaid(void **state)
 		const char *text, *field, *reason;
 	} cases[] = {
 		{ UDP("u", "0.0.0.0", "53", "cluster: a, tunneling_config: {}"), "tunneling_config", "cannot tunnel" },
-		{ UDP("u", "0.0.0.0", "53", "cluster: a, session_filters: [{name: f}]"), "session_filters", "do not exist" },
+		{ UDP("u", "0.0.0.0", "53", "cluster: a, session_filters: [{name: f}]"), "session_filters",
+		  "do not exist" },
 		{ UDP("u", "0.0.0.0", "53", "matcher: {}"), "matcher", "names no route" },
 		{ UDP("u", "0.0.0.0", "53", "matcher: {matcher_list: {}, on_no_match: {action: {name: r}}}"), "matcher",
 		  "one way" },
-		{ LISTENER "  name: u\n  address: {socket_address: {protocol: UDP, address: 0.0.0.0, port_value: 443}}\n"
+		{ LISTENER "  name: u\n"
+		  "  address: {socket_address: {protocol: UDP, address: 0.0.0.0, port_value: 443}}\n"
 		  "  udp_listener_config: {quic_options: {}}\n  filter_chains: [{filters: [" HTTP("a") "]}]\n",
 		  "quic_options", "QUIC" },
 	};
@@ -229,12 +232,14 @@ static void test_original_inbound(void **state)
 	(void)state;
 	make_captured(&m, LISTENER "  name: l\n  address: {socket_address: {address: 0.0.0.0, port_value: 15006}}\n"
 			  "  traffic_direction: INBOUND\n  use_original_dst: true\n"
-			  "  filter_chains: [{filter_chain_match: {destination_port: 8080}, filters: [" HTTP("o") "]}]\n" ORIGINAL);
+			  "  filter_chains: [{filter_chain_match: {destination_port: 8080}, filters: [" HTTP("o") "]}]\n"
+			  ORIGINAL);
 	assert_node(&m, node);
 	mesh_close(&m);
 	make_captured(&m, LISTENER "  name: l\n  address: {socket_address: {address: 0.0.0.0, port_value: 15006}}\n"
 			  "  traffic_direction: INBOUND\n  use_original_dst: true\n"
-			  "  filter_chains: [{filter_chain_match: {destination_port: 8080}, filters: [" STREAM("o") "]}]\n" ORIGINAL);
+			  "  filter_chains: [{filter_chain_match: {destination_port: 8080}, filters: [" STREAM("o") "]}]\n"
+			  ORIGINAL);
 	assert_int_equal(mesh_count(&m, "stream_routes", "l"), 1);
 	assert_node(&m, node);
 	mesh_close(&m);

@@ -17,6 +17,8 @@ typedef Xds__Type__Matcher__V3__Matcher__MatcherTree xds_tree;
 typedef Envoy__Config__Listener__V3__FilterChainMatch chain_match;
 
 #define NO_PORT 65536u /* no connection has it */
+#define PORT_INPUT \
+	(&envoy__extensions__matching__common_inputs__network__v3__destination_port_input__descriptor)
 
 struct chooser {
 	struct job *job;
@@ -52,8 +54,7 @@ static bool choose_by_port(struct chooser *c, const xds_tree *tree)
 {
 	if (tree->input == NULL || tree->input->typed_config == NULL ||
 	    tree->tree_type_case != XDS__TYPE__MATCHER__V3__MATCHER__MATCHER_TREE__TREE_TYPE_EXACT_MATCH_MAP ||
-	    job_any(c->job, tree->input->typed_config,
-		    &envoy__extensions__matching__common_inputs__network__v3__destination_port_input__descriptor) == NULL)
+	    job_any(c->job, tree->input->typed_config, PORT_INPUT) == NULL)
 		return false;
 	for (size_t i = 0; i < tree->exact_match_map->n_map; i++) {
 		const char *key = tree->exact_match_map->map[i]->key;

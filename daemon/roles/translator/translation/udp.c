@@ -89,7 +89,8 @@ static void take_places(struct reader *r, const struct path *at, struct stream_c
 			kept[n++] = chain->spots[i];
 		else
 			job_note(r->job, at, B_SKIP,
-				 "port %u is where captured TCP comes in (capture.stream_port and its like); choose another",
+				 "port %u is where captured TCP comes in (capture.stream_port and its like); choose "
+				 "another",
 				 chain->spots[i].server_port);
 	}
 	chain->spots = kept;
