@@ -82,3 +82,26 @@ def test_unreadable_and_wrong_arguments(work):
     assert translate().returncode == 2
     assert translate("--bogus", work).returncode == 2
     assert translate("--addresses").returncode == 2
+
+
+def test_every_field_is_known(corpus):
+    """What is in the corpus is translated or reported: no silent third case."""
+    answer = run(MESHCTL, "translate", "--each", "--coverage", corpus)
+    assert answer.returncode in (0, 1), answer.stderr
+    counts = {"translated": 0, "reported": 0, "unknown": 0}
+    for line in answer.stdout.splitlines():
+        for name, n in json.loads(line).items():
+            if name in counts:
+                counts[name] += n
+    total = sum(counts.values())
+    print("fields in the corpus:", ", ".join(f"{name} {n} ({100 * n / total:.1f} %)" for name, n in counts.items()))
+    assert counts["unknown"] == 0
+    assert counts["translated"] > total / 2
+
+
+def test_the_coverage_table():
+    table = json.loads(run(MESHCTL, "-f", "json", "report", "--coverage").stdout)["coverage"]
+    rows = {row["message"]: row for row in table}
+    assert int(rows["envoy.config.route.v3.VirtualHost"]["used"]) > 3
+    assert int(rows["all"]["reported"]) > 100
+    assert all(int(row["unknown"]) == 0 for row in table)

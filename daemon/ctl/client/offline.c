@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "check.h"
+#include "coverage.h"
 #include "explain.h"
 #include "plugin.h"
 #include "schema.h"
@@ -118,9 +119,11 @@ static void do_translate(int argc, char **argv, struct result *r)
 const struct offline_command offline_commands[] = {
 	{ "explain --files", "FILE|DIR [--files FILE|DIR]… QUESTION…",
 	  "Explain a mesh on disk; needs no daemon.", 3, -1, explain_files },
+	{ "report --coverage", "", "What becomes of the fields of each xDS message; needs no daemon.", 0, 0,
+	  coverage_report },
 	{ "check", "FILE", "Check a meshd.yaml; needs no daemon.", 1, 1, do_check },
 	{ "translate",
-	  "[--each] [--capture] [--feature NAME=VALUE]… [--overlay FILE]… [--report|--addresses] [--prefix PREFIX] FILE|DIR…",
+	  "[--each] [--capture] [--feature NAME=VALUE]… [--overlay FILE]… [--report|--addresses|--coverage] [--prefix PREFIX] FILE|DIR…",
 	  "Print the APISIX objects that these mesh files become; needs no daemon.", 1, -1, do_translate },
 	{ "config schema", "[SOURCE [FRONTEND]]",
 	  "All options of meshd.yaml and of these plugins (file, etcd); needs no daemon.", 0, 2, do_schema },

@@ -28,7 +28,7 @@
 
 struct job {
 	const char *prefix;
-	bool each, capture, report, addresses;
+	bool each, capture, report, addresses, coverage;
 	unsigned skip; /* features that are left out */
 	const char *overlays[OVERLAYS_MAX];
 	size_t n_overlays;
@@ -40,7 +40,7 @@ static int usage(const char *what, const char *arg)
 {
 	fprintf(stderr, "meshctl: translate: %s%s\n", what, arg);
 	fputs("usage: meshctl translate [--each] [--capture] [--feature NAME=VALUE]… [--overlay FILE]… "
-	      "[--report|--addresses] [--prefix PREFIX] FILE|DIR…\n", stderr);
+	      "[--report|--addresses|--coverage] [--prefix PREFIX] FILE|DIR…\n", stderr);
 	return EXIT_USAGE;
 }
 
@@ -118,8 +118,9 @@ static int print_mesh(const struct job *job, struct content *const *contents, si
 	_cleanup_(offline_freep) struct offline *o = NULL;
 	_cleanup_(set_deinit) struct set set = SET_INIT;
 	_cleanup_(buf_deinit) struct buf out = BUF_INIT;
+	struct cover_counts counts = { 0 };
 	const struct translation_options options = {
-		.capture = job->capture, .skip = job->skip, .overlay = job->overlay,
+		.capture = job->capture, .skip = job->skip, .overlay = job->overlay, .counts = &counts,
 	};
 	int r = offline_new(&options, &o);
 
@@ -133,6 +134,9 @@ static int print_mesh(const struct job *job, struct content *const *contents, si
 		r = write_findings(contents, n, &set, &out);
 	if (r == 0 && job->report)
 		r = offline_findings(o, &out);
+	else if (r == 0 && job->coverage)
+		buf_printf(&out, "{\"translated\":%zu,\"reported\":%zu,\"unknown\":%zu}\n", counts.translated,
+			   counts.reported, counts.unknown);
 	else if (r == 0)
 		r = job->addresses ? offline_addresses(o, &out) : offline_objects(o, job->prefix, &out);
 	return r < 0 ? r : lines_print(&out, job->report, file, stdout);
@@ -277,6 +281,7 @@ int translate_main(int argc, char **argv)
 		{ "capture", no_argument, NULL, 'c' },
 		{ "overlay", required_argument, NULL, 'o' },
 		{ "report", no_argument, NULL, 'r' },
+		{ "coverage", no_argument, NULL, 'C' },
 		{ "addresses", no_argument, NULL, 'a' },
 		{ "prefix", required_argument, NULL, 'p' },
 		{ "feature", required_argument, NULL, 'f' },
@@ -294,6 +299,7 @@ int translate_main(int argc, char **argv)
 		job.each = job.each || c == 'e';
 		job.capture = job.capture || c == 'c' || c == 'a';
 		job.report = job.report || c == 'r';
+		job.coverage = job.coverage || c == 'C';
 		job.addresses = job.addresses || c == 'a';
 		if (c == 'p')
 			job.prefix = optarg;

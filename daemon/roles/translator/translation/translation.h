@@ -40,6 +40,13 @@ struct translation_ports {
 struct identities;
 struct overlay;
 
+/* Fields that were there, by what became of them. */
+struct cover_counts {
+	size_t translated;	/* used, or read by code */
+	size_t reported;	/* have a finding */
+	size_t unknown;		/* are in no table */
+};
+
 struct translation_options {
 	bool capture;			/* routes carry address identities (DESIGN 5); off: hosts alone decide */
 	struct identities *identities;	/* borrowed; NULL: the default networks, remembered nowhere */
@@ -48,6 +55,7 @@ struct translation_options {
 	const char *const *apisix_plugins;
 	unsigned skip;			/* features that are left out: bits of feature.h */
 	struct overlay *overlay;	/* borrowed; NULL: none. It learns which of its patches match */
+	struct cover_counts *counts;	/* borrowed, counted up; NULL: nobody asks */
 	bool no_closure;		/* only for the test which shows that without it the order is lost */
 };
 

@@ -135,6 +135,21 @@ static void walk_used(struct walk *w, const ProtobufCMessage *message,
 			     &here);
 }
 
+static void count(struct walk *w, const struct cover *row, const ProtobufCMessage *message,
+		  const ProtobufCFieldDescriptor *field)
+{
+	struct cover_counts *counts = w->job->options->counts;
+
+	if (counts == NULL)
+		return;
+	if (row == NULL)
+		counts->unknown++;
+	else if (row->kind == COVER_NOTE || (row->kind == COVER_SET && field_set(message, field)))
+		counts->reported++;
+	else
+		counts->translated++;
+}
+
 static void walk_field(struct walk *w, const ProtobufCMessage *message, unsigned i,
 		       const struct path *at)
 {
@@ -142,6 +157,7 @@ static void walk_field(struct walk *w, const ProtobufCMessage *message, unsigned
 	const struct cover *row = coverage_field(w->job->coverage, message->descriptor, i);
 	struct path here = PATH_AT(at, field->name);
 
+	count(w, row, message, field);
 	if (row == NULL) {
 		job_note(w->job, &here, B_WARN, "is not translated");
 		return;
@@ -156,6 +172,8 @@ static void walk_unknown(struct walk *w, const ProtobufCMessage *message, const 
 {
 	uint32_t last = 0;
 
+	if (w->job->options->counts != NULL)
+		w->job->options->counts->unknown += message->n_unknown_fields;
 	for (unsigned i = 0; i < message->n_unknown_fields; i++) {
 		uint32_t tag = message->unknown_fields[i].tag;
 
