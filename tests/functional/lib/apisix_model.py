@@ -2,11 +2,12 @@
 """What APISIX makes of a request, by the objects that meshd publishes.
 
 A model written from descriptions of its radixtree_host_uri router and of the plugins that the translation
-uses (fault-injection's abort, redirect, proxy-rewrite, traffic-split, response-rewrite).  It was compared
+uses (fault-injection's abort, redirect, proxy-rewrite, traffic-split, response-rewrite, workflow).  It was compared
 with a real APISIX 3.18.  Everything is bytes there; here it is text with one character a byte (latin-1).
 What the model does not know (another plugin, another variable) is an error, never a guess.
 """
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 
@@ -124,9 +125,20 @@ def lua_text(value):
     return "true" if value is True else value
 
 
+def in_ranges(value, ranges):
+    """resty.ipmatcher: what is no address is in no range."""
+    try:
+        address = ipaddress.ip_address(value or "")
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(r, strict=False) for r in ranges)
+
+
 def compare(value, op, operand):
     if op in ("==", "~="):
         return (value == operand and type(value) is type(operand)) == (op == "==")
+    if op == "ipmatch":
+        return in_ranges(value, operand)
     if value is None:
         return False
     if op in ("~~", "~*"):
@@ -291,7 +303,7 @@ def rewrite_response(conf, variables, headers):
     return headers
 
 
-KNOWN = {"fault-injection", "redirect", "proxy-rewrite", "traffic-split", "response-rewrite"}
+KNOWN = {"fault-injection", "redirect", "proxy-rewrite", "traffic-split", "response-rewrite", "workflow"}
 
 
 class Model:
@@ -318,7 +330,7 @@ class Model:
 
     @staticmethod
     def answered(plugins, variables, answer):
-        """fault-injection and redirect, in the order in which they run."""
+        """fault-injection, redirect and workflow, in the order in which they run."""
         abort = plugins.get("fault-injection", {}).get("abort")
         if abort:
             answer.status, answer.body = abort["http_status"], variables.resolve(abort["body"])
@@ -329,7 +341,12 @@ class Model:
         answer.location = conf and redirect_location(conf, variables)
         if answer.location is not None:
             answer.status = conf.get("ret_code") or (301 if variables.get("request_method") in ("GET", "HEAD") else 308)
-        return answer.location is not None
+            return True
+        for rule in plugins.get("workflow", {}).get("rules", []):
+            if holds(rule["case"], variables):
+                answer.status = rule["actions"][0][1]["code"]
+                return True
+        return False
 
     def forwarded(self, route, plugins, variables, request, answer):
         conf = plugins.get("proxy-rewrite", {})
