@@ -480,6 +480,8 @@ def mutation_tables():
            ],
            response_headers_to_remove=["x-other"])
     ]
+    yield "auto-host-without-names", Table(
+        {"virtual_hosts": [vhost("v", ["*"], [to("a", {"prefix": "/"}, auto_host_rewrite=True)])]}, [ask("/")])
     yield "mutation-values", Table({"virtual_hosts": [vhost("v", ["*"], routes)]}, [ask("/x", x_here="there")])
 
 
@@ -500,7 +502,6 @@ APPROXIMATE = [
     (to("a", {"path": "/a"}, prefix_rewrite="b"), ask("/a"), "target", "must begin with a slash"),
     (to("a", {"prefix": "/a%20b"}), ask("/a%20b%2520"), None, "compared with the decoded path"),
     (here("x", prefix="/a//b"), ask("/a/b"), "body", "compared with the decoded path"),
-    (to("a", {"prefix": "/"}, auto_host_rewrite=True), ask("/"), "host", "Host becomes the node's address"),
     (to("a", {"prefix": "/"},
         request_headers_to_add=[add("x-a", "%REQ(x-b)%")]), ask("/"), "request", "an empty value is sent"),
     (to("a", {"prefix": "/"},
