@@ -66,7 +66,7 @@ static const struct {
 	{ RT_CLUSTER,
 	  "a",
 	  { CLUSTER("a", "type: EDS"), CLUSTER("a", "type: EDS, " SUBSETS),
-	    CLUSTER("a", "type: EDS, circuit_breakers: {thresholds: [{max_requests: 3}]}"),
+	    CLUSTER("a", "type: EDS, circuit_breakers: {thresholds: [{max_requests: 3, max_connections: 2}]}"),
 	    CLUSTER("a", "type: EDS, " HTTP_OPTIONS("use_downstream_protocol_config: {}")),
 	    CLUSTER("a", "type: EDS, lb_policy: RING_HASH, connect_timeout: 3s, outlier_detection: {}"),
 	    CLUSTER("a", SUBSETS ", load_assignment: {cluster_name: a, " NODES(NODE("10.0.1.1", "v: 1")) "}") } },

@@ -16,6 +16,10 @@
 	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, " \
 	"route_config: {name: r, virtual_hosts: [{name: v, domains: [a.t], routes: " routes "}]}}}]}]}\n"
 #define ROUTE(action) LISTENER("[{name: x, match: {prefix: /}, route: {" action "}}]")
+#define STREAM(more) \
+	"- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: t, " \
+	"address: {socket_address: {address: 0.0.0.0, port_value: 5432}}, filter_chains: [{filters: [{name: t, typed_config: " \
+	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: s, " more "}}]}]}\n"
 #define CLUSTER(name, more) \
 	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " name ", " more "}\n"
 #define CLA(name, more) \
@@ -235,6 +239,23 @@ static void test_limits(void **unused)
 		     "9");
 	mesh_make(&m, LIMITED("max_requests: 0"));
 	assert_json(upstream(&m, "a", "nodes"), "[]");
+	mesh_close(&m);
+	/* TCP: its connections, counted by a plugin of the stream route. */
+	mesh_make(&m, STREAM("cluster: a") CLUSTER("a", BREAKERS("max_connections: 4") "type: STATIC"));
+	assert_json(json_object_get(json_object_get(json_object_get(mesh_object(&m, "stream_routes", "t"), "plugins"),
+						    "limit-conn"), "conn"), "4");
+	mesh_remove(&m, RT_LISTENER, "t");
+	mesh_add(&m, STREAM("weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: 1}]}")
+			     CLUSTER("b", BREAKERS("max_connections: 5") "type: STATIC"));
+	mesh_run(&m);
+	assert_json(json_object_get(json_object_get(json_object_get(mesh_object(&m, "stream_routes", "t"), "plugins"),
+						    "limit-conn"), "conn"), "9");
+	assert_non_null(json_object_get(json_object_get(mesh_object(&m, "stream_routes", "t"), "plugins"),
+					"traffic-split"));
+	mesh_close(&m);
+	mesh_make(&m, STREAM("cluster: a") CLUSTER("a", BREAKERS("max_connections: 0") "type: STATIC"));
+	assert_int_equal(mesh_count(&m, "stream_routes", "t"), 0);
+	assert_finding(&m, "skip", "typed_config", "no connection is allowed");
 	mesh_close(&m);
 	/* Two clusters: both limits, or none. */
 	mesh_make(&m, ROUTE("weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: 1}]}")

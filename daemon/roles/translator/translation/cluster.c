@@ -83,6 +83,7 @@ static struct cluster_facts facts_of(const struct upstream *up)
 		.grpc_apart = up->protocol == UP_DOWNSTREAM,
 		.connect_ms = up->connect_ms,
 		.requests_max = up->requests_max,
+		.connections_max = up->connections_max,
 		.drop = up->drop,
 	};
 }
@@ -92,7 +93,8 @@ bool cluster_facts_equal(const struct cluster_facts *a, const struct cluster_fac
 	return a->exists == b->exists && a->hashes == b->hashes &&
 	       a->original == b->original && a->subsets == b->subsets &&
 	       a->grpc_apart == b->grpc_apart && a->connect_ms == b->connect_ms &&
-	       a->requests_max == b->requests_max && a->drop == b->drop;
+	       a->requests_max == b->requests_max &&
+	       a->connections_max == b->connections_max && a->drop == b->drop;
 }
 
 static struct upstream upstream_of(const char *name)
@@ -103,6 +105,7 @@ static struct upstream upstream_of(const char *name)
 		.connect_ms = CONNECT_TIMEOUT_MS,
 		.keepalive_ms = -1,
 		.requests_max = UINT32_MAX,
+		.connections_max = UINT32_MAX,
 	};
 }
 

@@ -35,6 +35,7 @@ struct cluster_facts {
 	bool grpc_apart;		/* gRPC is sent over HTTP/2, all else over HTTP/1.1: a variant for each */
 	int64_t connect_ms;
 	uint32_t requests_max;		/* at once; UINT32_MAX: any number */
+	uint32_t connections_max;	/* the same for TCP */
 	uint32_t drop;			/* this share of requests, in millionths */
 };
 

@@ -4,7 +4,8 @@
  * counts for a route, so the limit is a fact that the routes of the cluster read (action.c).
  *
  * Envoy refuses what is more than max_requests; over HTTP/1.1, where a connection has one request, also
- * what finds all connections busy and the queue full.  Called by cluster.c.
+ * what finds all connections busy and the queue full.  A TCP connection that is one too many is closed.
+ * Called by cluster.c.
  */
 #include "upstream.h"
 
@@ -46,7 +47,7 @@ static void note_thresholds(struct job *job, const thresholds *t, uint32_t limit
 	else if (limit < UINT32_MAX)
 		job_note(job, at, B_WARN,
 			 "APISIX counts requests for each route and not for the cluster: %u at once, more "
-			 "get 503; TCP connections are not limited",
+			 "get 503; connections for them are not limited",
 			 limit);
 	else if (is_small(t->max_connections) || is_small(t->max_pending_requests))
 		job_note(job, at, B_WARN,
@@ -67,6 +68,9 @@ void limits_read(struct job *job, const xds_cluster *cluster, const struct path 
 	struct path here = PATH_AT(at, "circuit_breakers"),
 		    hosts = PATH_AT(&here, "per_host_thresholds");
 
+	up->connections_max = counts != NULL && is_small(counts->max_connections) ?
+				      counts->max_connections->value :
+				      UINT32_MAX;
 	up->requests_max = counts != NULL ? requests_at_once(counts, up->protocol) : UINT32_MAX;
 	for (size_t i = 0; b != NULL && i < b->n_thresholds; i++) {
 		struct path there = PATH_INDEX(&here, "thresholds", i);

@@ -131,6 +131,64 @@ static const char *weighted(struct job *job, const struct stream_chain *chain,
 	return job_take(job, &b);
 }
 
+/* Limits of the clusters: what all of them take together, or nothing when one of them takes any number. */
+struct limit {
+	uint64_t connections;
+	bool any, unlimited;
+};
+
+static void limit_add(struct job *job, const char *cluster, struct limit *limit)
+{
+	uint32_t max = job_facts(job, cluster).connections_max;
+
+	limit->connections += max;
+	limit->any = limit->any || max != UINT32_MAX;
+	limit->unlimited = limit->unlimited || max == UINT32_MAX;
+}
+
+static struct limit limit_of(struct job *job, const xds_tcp_proxy *proxy)
+{
+	const tcp_weighted *w = proxy->weighted_clusters;
+	struct limit limit = { .connections = 0 };
+
+	if (proxy->cluster_specifier_case == XDS_TCP(CLUSTER_SPECIFIER_CLUSTER))
+		limit_add(job, proxy->cluster, &limit);
+	else
+		for (size_t i = 0; i < w->n_clusters && i < WEIGHTED_MAX; i++)
+			if (w->clusters[i]->weight > 0)
+				limit_add(job, w->clusters[i]->name, &limit);
+	return limit;
+}
+
+/* The plugins, with limit-conn put before them; NULL: none of both. */
+static const char *limited(struct job *job, const struct stream_chain *chain, struct limit limit,
+			   const char *plugins)
+{
+	const char *own;
+
+	if (!limit.any || limit.connections == 0)
+		return plugins;
+	if (limit.unlimited || !rule_offered(job, "limit-conn")) {
+		job_note(job, chain->at, B_WARN,
+			 limit.unlimited ?
+				 "some of the clusters limit connections and others do not, which one stream "
+				 "route cannot tell apart; they are not limited" :
+				 "the cluster limits connections, which needs APISIX's plugin 'limit-conn'; it is "
+				 "not enabled there, and they are not limited");
+		return plugins;
+	}
+	job_note(job, chain->at, B_WARN,
+		 "APISIX counts connections for each stream route and not for the cluster: %llu at once, more "
+		 "are closed",
+		 (unsigned long long)limit.connections);
+	own = job_printf(job,
+			 "{\"limit-conn\":{\"conn\":%llu,\"burst\":0,\"default_conn_delay\":0.1,"
+			 "\"key_type\":\"var\",\"key\":\"server_port\"}}",
+			 (unsigned long long)limit.connections);
+	return plugins == NULL ? own :
+				 job_concat(job, job_str(job, own, strlen(own) - 1), ",", plugins + 1, NULL);
+}
+
 static void write_place(struct job *job, const struct stream_chain *chain,
 			struct stream_place *place)
 {
@@ -206,6 +264,7 @@ void stream_write(struct job *job, const struct stream_chain *chain)
 	struct stream_place place = { .name = chain->listener };
 	struct path here = PATH_AT(chain->at, "cluster");
 	struct variant wanted, v;
+	struct limit limit;
 
 	if (chain->closed != NULL)
 		return;
@@ -234,6 +293,12 @@ void stream_write(struct job *job, const struct stream_chain *chain)
 		place.plugins = restricted(job, chain->refused, place.plugins);
 	if (place.upstream_id == NULL)
 		job_note(job, chain->at, B_SKIP, "names no cluster; the chain is left out");
+	if (place.upstream_id == NULL)
+		return;
+	limit = limit_of(job, chain->proxy);
+	place.plugins = limited(job, chain, limit, place.plugins);
+	if (limit.any && limit.connections == 0)
+		job_note(job, chain->at, B_SKIP, "no connection is allowed at once; the chain is left out");
 	else
 		write_all(job, chain, &place);
 }

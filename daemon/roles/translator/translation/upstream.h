@@ -56,6 +56,7 @@ struct upstream {
 	int64_t keepalive_ms;		/* -1: APISIX's default */
 	uint32_t keepalive_requests;	/* 0: APISIX's default */
 	uint32_t requests_max;		/* at once; UINT32_MAX: any number */
+	uint32_t connections_max;	/* the same for TCP */
 	uint32_t drop;			/* this share of requests, in millionths */
 
 	struct up_source *sources;
