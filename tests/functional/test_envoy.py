@@ -95,10 +95,16 @@ class Side:
         self.nodes = Nodes(CLUSTERS)
         self.clusters = [cluster(n, [p]) for n, p in self.nodes.ports.items()] + [cluster("empty", [])]
         try:
-            self.envoy = Envoy(path, {name: (t.config, t.hcm) for name, t in tables.items()}, self.clusters)
+            own = [c for t in tables.values() for c in self.clusters_of(t)]
+            self.envoy = Envoy(path, {name: (t.config, t.hcm) for name, t in tables.items()}, self.clusters + own)
         except BaseException:
             self.nodes.close()
             raise
+
+    def clusters_of(self, table):
+        """A table's own clusters, whose endpoints are some of the nodes."""
+        return [{**cluster(name, [self.nodes.ports[n] for n, _ in nodes], [tags for _, tags in nodes]), **more}
+                for name, nodes, more in table.clusters]
 
     def close(self):
         self.envoy.close()
@@ -130,7 +136,9 @@ def objects_of(file, own_listener, clusters):
 def compare_table(side, name, file):
     """The differences of one table: (request, its parts as texts)."""
     table, port = side.tables[name], side.envoy.ports[name]
-    model = Model(objects_of(file, side.envoy.listeners[name], side.clusters))
+    clusters = side.clusters + side.clusters_of(table)
+    nodes = {port: node for node, port in side.nodes.ports.items()}
+    model = Model(objects_of(file, side.envoy.listeners[name], clusters), nodes)
     names = [changed_names(table.config, direction) for direction in ("request", "response")]
     client, found = Client(port), []
     for request in table.requests:

@@ -225,7 +225,7 @@ class Router:
 @dataclass
 class Answer:
     status: int = 200
-    upstreams: frozenset = frozenset()  # names of clusters, any of which may get it
+    upstreams: frozenset = frozenset()  # names of nodes, any of which may get it
     target: str = None
     host: str = None
     request: list = None                # headers as the node sees them
@@ -307,8 +307,9 @@ KNOWN = {"fault-injection", "redirect", "proxy-rewrite", "traffic-split", "respo
 
 
 class Model:
-    def __init__(self, objects):
-        """objects: key without the prefix -> value"""
+    def __init__(self, objects, nodes):
+        """objects: key without the prefix -> value; nodes: their names by port"""
+        self.nodes = nodes
         objects = {key: bytes_deep(value) for key, value in objects.items()}
         self.router = Router([v for k, v in objects.items() if k.startswith("routes/")])
         self.upstreams = {k.split("/", 1)[1]: v for k, v in objects.items() if k.startswith("upstreams/")}
@@ -359,8 +360,8 @@ class Model:
             assert len(upstreams) == 1, "the model does not mix empty upstreams with others"
             answer.status = 503
             return
-        answer.upstreams = frozenset(u["name"] for u in upstreams)
-        hosts = {u["name"]: self.host(u, answer.host) for u in upstreams}
+        hosts = {name: self.host(u, answer.host) for u in upstreams for name in self.names(u)}
+        answer.upstreams = frozenset(hosts)
         answer.host = next(iter(hosts.values())) if len(set(hosts.values())) == 1 else hosts
 
     @staticmethod
@@ -370,6 +371,11 @@ class Model:
             if "match" not in rule or any(holds(m["vars"], variables) for m in rule["match"]):
                 return [w["upstream_id"] for w in rule["weighted_upstreams"]]
         return None
+
+    def names(self, upstream):
+        """Those of its nodes that get requests while all are well."""
+        first = max(n.get("priority", 0) for n in upstream["nodes"])
+        return [self.nodes[n["port"]] for n in upstream["nodes"] if n.get("priority", 0) == first]
 
     @staticmethod
     def host(upstream, host):

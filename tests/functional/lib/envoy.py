@@ -127,11 +127,13 @@ class Nodes:
         self.loop.close()
 
 
-def cluster(name, ports):
+def cluster(name, ports, tags=None):
+    """tags: metadata for load balancing, one for each port."""
     return {"name": name, "type": "STATIC", "connect_timeout": "5s", "load_assignment": {
         "cluster_name": name, "endpoints": [{"lb_endpoints": [
-            {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}
-            for port in ports]}]}}
+            {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}},
+             "metadata": {"filter_metadata": {"envoy.lb": tags[i] if tags else {}}}}
+            for i, port in enumerate(ports)]}]}}
 
 
 def listener(name, port, route_config, hcm=None):

@@ -17,6 +17,7 @@ class Table:
     config: dict
     requests: list
     hcm: dict = field(default_factory=dict)
+    clusters: list = field(default_factory=list)  # of its own: (name, [(node, its envoy.lb)], more of the cluster)
 
 
 def vhost(name, domains, routes, **more):
@@ -296,6 +297,7 @@ def rewrite_tables():
         to("a", {"path": "/dollar"}, prefix_rewrite="/$uri"),
         to("b", {"prefix": "/pct/"}, prefix_rewrite="/a%20b/"),
         to("b", {"path": "/pct"}, prefix_rewrite="/a%20b"),
+        to("a", {"prefix": "/ha"}, auto_host_rewrite=True),  # its endpoints have no names
         to("a", {"prefix": "/hl"}, host_rewrite_literal="lit.test"),
         to("a", {"prefix": "/hp"}, host_rewrite_literal="lit.test:81"),
         to("a", {"prefix": "/hu"}, host_rewrite_literal="lit_x.test"),
@@ -307,7 +309,7 @@ def rewrite_tables():
     ]
     places = [
         "/p/", "/p/x", "/p/x/y.z", "/q", "/qx", "/q/x", "/x", "/s", "/s/", "/s/x", "/FOLD", "/folded/x", "/g/x",
-        "/r/a/b/c", "/r/a", "/c++/x", "/dollar/x", "/dollar", "/pct/x", "/pct", "/hl", "/hp/x", "/hu", "/hv6",
+        "/r/a/b/c", "/r/a", "/c++/x", "/dollar/x", "/dollar", "/pct/x", "/pct", "/ha", "/hl", "/hp/x", "/hu", "/hv6",
         "/both/x", "/re2/y", "/none", "/none/x", "/plain/x"
     ]
     requests = [ask(p + q) for p in places for q in ("", "?a=b&c=%20d", "?$x=$1")]
@@ -416,6 +418,75 @@ def cluster_tables():
     requests += [ask("/host/x?y", h) for h in ("a", "b", "nowhere", "c:80")]
     requests += [ask(p, x_one="1") for p in ("/shared", "/hosts", "/both/x", "/zero", "/share/x") for _ in range(8)]
     yield "cluster-choice", Table({"virtual_hosts": [vhost("v", ["*"], routes)], "validate_clusters": False}, requests)
+
+
+# ---- subsets ----
+
+KEYS = ["k", "l", "m"]
+FALLBACKS = ["NO_FALLBACK", "ANY_ENDPOINT", "DEFAULT_SUBSET"]
+
+
+def random_tags(rng, values=("x", "y")):
+    return {key: rng.choice(values) for key in KEYS if rng.random() < 0.7}
+
+
+def random_selector(rng, keys):
+    more = {"fallback_policy": rng.choice(["NOT_DEFINED"] + FALLBACKS)}
+    if len(keys) > 1 and rng.random() < 0.4:
+        more = {"fallback_policy": "KEYS_SUBSET", "fallback_keys_subset": keys[:rng.randrange(1, len(keys))]}
+    if len(keys) == 1 and rng.random() < 0.2:
+        more["single_host_per_subset"] = True
+    return {"keys": keys, **more}
+
+
+def random_subsets(rng):
+    choices = [["k"], ["l"], ["k", "l"], ["k", "l", "m"], ["l", "m"]]
+    return {
+        "fallback_policy": rng.choice(FALLBACKS),
+        "default_subset": random_tags(rng),
+        "subset_selectors": [random_selector(rng, keys) for keys in rng.sample(choices, rng.randrange(1, 4))],
+        "panic_mode_any": rng.random() < 0.3,
+        "list_as_any": rng.random() < 0.3,
+        "metadata_fallback_policy": rng.choice(["METADATA_NO_FALLBACK", "FALLBACK_LIST"]),
+    }
+
+
+POLICIES = "type.googleapis.com/envoy.extensions.load_balancing_policies."
+
+
+def by_policy(rng, subsets):
+    """The same, said as a load balancing policy."""
+    def policies(name, kind, **more):
+        config = {"name": name, "typed_config": {"@type": POLICIES + kind, **more}}
+        return {"policies": [{"typed_extension_config": config}]}
+
+    return policies("envoy.load_balancing_policies.subset",
+                    "subset.v3.Subset",
+                    allow_redundant_keys=rng.random() < 0.5,
+                    subset_lb_policy=policies("envoy.load_balancing_policies.round_robin", "round_robin.v3.RoundRobin"),
+                    **subsets)
+
+
+def random_criteria(rng):
+    tags = random_tags(rng, ("x", "y", "z"))
+    if rng.random() < 0.2:
+        tags["fallback_list"] = [random_tags(rng, ("x", "y", "z")) for _ in range(rng.randrange(1, 3))]
+    return {"filter_metadata": {"envoy.lb": tags}}
+
+
+def subset_tables():
+    rng = random.Random("subsets")
+    clusters, routes, requests = [], [], []
+    for i in range(100):
+        nodes = [(n, random_tags(rng, ("x", "y", ["x", "y"]))) for n in "abc"]
+        subsets = random_subsets(rng)
+        clusters.append((f"s{i}", nodes, {"load_balancing_policy": by_policy(rng, subsets)} if i % 2 else
+                         {"lb_subset_config": subsets}))
+        routes.append(to(f"s{i}", {"prefix": f"/{i}/none/"}))
+        for j in range(6):
+            routes.append(to(f"s{i}", {"prefix": f"/{i}/{j}/"}, metadata_match=random_criteria(rng)))
+        requests += [ask(f"/{i}/{j}/") for j in ["none", *range(6)] for _ in range(3)]
+    yield "subsets", Table({"virtual_hosts": [vhost("v", ["*"], routes)]}, requests, clusters=clusters)
 
 
 # ---- header mutations ----
@@ -643,7 +714,7 @@ def random_request(rng):
 def all_tables(seed, count, requests):
     tables = {}
     for group in (domain_tables, path_tables, condition_tables, redirect_tables, rewrite_tables, action_tables,
-                  template_tables, cluster_tables, mutation_tables):
+                  template_tables, cluster_tables, subset_tables, mutation_tables):
         tables.update(group())
     for i in range(count):
         tables[f"random-{seed}-{i}"] = random_table(random.Random(f"{seed}-{i}"), requests)

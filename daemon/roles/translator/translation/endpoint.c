@@ -221,6 +221,20 @@ static void nodes_merge(struct up_nodes *nodes)
 	nodes->n = kept + 1;
 }
 
+/* The first of the highest priority alone, in the order in which they stand. */
+static void nodes_first(struct up_nodes *nodes)
+{
+	size_t first = 0;
+
+	for (size_t i = 1; i < nodes->n; i++)
+		if (nodes->list[i].priority > nodes->list[first].priority)
+			first = i;
+	if (nodes->n == 0)
+		return;
+	nodes->list[0] = nodes->list[first];
+	nodes->n = 1;
+}
+
 static uint64_t divisor(uint64_t a, uint64_t b)
 {
 	while (b != 0) {
@@ -253,11 +267,11 @@ void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at,
 		r.healthy_only = false;
 		cla_read(&r, cla, at);
 	}
+	if (options->subset != NULL && options->subset->single_host)
+		nodes_first(&r.nodes);
 	nodes_merge(&r.nodes);
 	if (options->localities)
 		nodes_reduce(&r.nodes);
-	if (options->subset != NULL && options->subset->single_host && r.nodes.n > 1)
-		r.nodes.n = 1;
 	*ret = r.nodes;
 }
 

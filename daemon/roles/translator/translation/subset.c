@@ -5,6 +5,7 @@
  */
 #include "subset.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "envoy/extensions_load_balancing_policies_subset_v3.pb-c.h"
@@ -16,13 +17,58 @@
 typedef Envoy__Config__Cluster__V3__Cluster__LbSubsetConfig old_config;
 typedef Envoy__Extensions__LoadBalancingPolicies__Subset__V3__Subset new_config;
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A set of keys: sorted, each once. */
 static struct strs names(struct job *job, char *const *list, size_t n)
 {
 	struct strs strs = { 0 };
+	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++)
 		strs_add(job, &strs, list[i]);
+	if (strs.n > 1)
+		qsort(strs.list, strs.n, sizeof(*strs.list), compare_names);
+	for (size_t i = 1; i < strs.n; i++)
+		if (strcmp(strs.list[kept], strs.list[i]) != 0)
+			strs.list[++kept] = strs.list[i];
+	strs.n = strs.n > 0 ? kept + 1 : 0;
 	return strs;
+}
+
+static bool begins_with(const struct strs *keys, const struct strs *start)
+{
+	for (size_t i = 0; i < start->n; i++)
+		if (i >= keys->n || strcmp(keys->list[i], start->list[i]) != 0)
+			return false;
+	return true;
+}
+
+/* The most keys first, then as they came. */
+static int compare_sizes(const void *a, const void *b)
+{
+	const struct subset_selector *x = a, *y = b;
+
+	if (x->keys.n != y->keys.n)
+		return x->keys.n > y->keys.n ? -1 : 1;
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+/*
+ * Envoy keeps the fallbacks in a tree of sorted keys and gives a selector's only to a branch that is new: behind a
+ * selector whose keys begin with all of its own, it has none.
+ */
+static void selectors_finish(struct subsets *subsets)
+{
+	if (subsets->redundant_keys && subsets->n > 1)
+		qsort(subsets->selectors, subsets->n, sizeof *subsets->selectors, compare_sizes);
+	for (size_t i = 0; i < subsets->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (begins_with(&subsets->selectors[k].keys, &subsets->selectors[i].keys))
+				subsets->selectors[i].fallback = SELECTOR_UNDEFINED;
 }
 
 /* Both messages have the same members, their enumerators the same numbers. */
@@ -33,6 +79,7 @@ static struct strs names(struct job *job, char *const *list, size_t n)
 		for (size_t i = 0; (ret)->selectors != NULL && i < (config)->n_subset_selectors;   \
 		     i++)                                                                          \
 			(ret)->selectors[(ret)->n++] = (struct subset_selector){                   \
+				.index = i,                                                        \
 				.keys = names(job, (config)->subset_selectors[i]->keys,            \
 					      (config)->subset_selectors[i]->n_keys),              \
 				.fallback_keys = names(                                            \
@@ -66,6 +113,7 @@ const struct subsets *subsets_read(struct job *job, const xds_cluster *cluster)
 		.fallback_list = c->metadata_fallback_policy != 0,
 	};
 	SELECTORS(job, c, ret);
+	selectors_finish(ret);
 	return ret;
 }
 
@@ -90,6 +138,7 @@ const struct subsets *subsets_of_policy(struct job *job, const ProtobufCMessage 
 		.redundant_keys = c->allow_redundant_keys,
 	};
 	SELECTORS(job, c, ret);
+	selectors_finish(ret);
 	return ret;
 }
 
@@ -149,25 +198,21 @@ static const pb_struct *with_keys(struct job *job, const pb_struct *criteria,
 	return part;
 }
 
-/* The selector with just these keys, else, where that is allowed, the longest with some of them. */
+/* The selector with just these keys or, where more are allowed, with the most of them: the first, see selectors_finish(). */
 static const struct subset_selector *selector_of(const struct choice *c, const pb_struct *criteria,
 						 const pb_struct **ret_part)
 {
-	const struct subset_selector *found = NULL;
-
 	for (size_t i = 0; i < c->of->n; i++) {
 		const struct subset_selector *s = &c->of->selectors[i];
-		const pb_struct *part = NULL;
 
-		if (s->keys.n == criteria->n_fields ||
-		    (c->of->redundant_keys && s->keys.n < criteria->n_fields))
-			part = with_keys(c->job, criteria, &s->keys);
-		if (part == NULL || (found != NULL && found->keys.n >= s->keys.n))
+		if (s->keys.n != criteria->n_fields &&
+		    (!c->of->redundant_keys || s->keys.n > criteria->n_fields))
 			continue;
-		found = s;
-		*ret_part = part;
+		*ret_part = with_keys(c->job, criteria, &s->keys);
+		if (*ret_part != NULL)
+			return s;
 	}
-	return found;
+	return NULL;
 }
 
 static struct subset default_subset(const struct choice *c)

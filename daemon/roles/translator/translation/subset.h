@@ -14,6 +14,7 @@ enum subset_fallback { SUBSET_NONE = 0, SUBSET_ANY, SUBSET_DEFAULT };
 enum selector_fallback { SELECTOR_UNDEFINED = 0, SELECTOR_NONE, SELECTOR_ANY, SELECTOR_DEFAULT, SELECTOR_KEYS };
 
 struct subset_selector {
+	size_t index;			/* as it came */
 	struct strs keys, fallback_keys;
 	enum selector_fallback fallback;
 	bool single_host;
