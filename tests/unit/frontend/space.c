@@ -19,7 +19,8 @@ int space_setup(void **state)
 	lease_host_ops(&s->ops);
 	s->f.host.ops = &s->ops;
 	assert_int_equal(lease_init(&s->f), 0);
-	assert_int_equal(store_open(&(struct store_options){ .dirfd = s->scratch.fd }, NOW_MS, &s->f.store, &report), 0);
+	assert_int_equal(store_open(&(struct store_options){ .dirfd = s->scratch.fd }, NOW_MS, &s->f.store,
+				    &report), 0);
 	put_one(store_keys(s->f.store), "/apisix/routes/r1", "{}");
 	*state = s;
 	return 0;
