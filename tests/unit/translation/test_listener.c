@@ -232,13 +232,15 @@ static void test_original_inbound(void **state)
 	(void)state;
 	make_captured(&m, LISTENER "  name: l\n  address: {socket_address: {address: 0.0.0.0, port_value: 15006}}\n"
 			  "  traffic_direction: INBOUND\n  use_original_dst: true\n"
-			  "  filter_chains: [{filter_chain_match: {destination_port: 8080}, filters: [" HTTP("o") "]}]\n"
+			  "  filter_chains: [{filter_chain_match: {destination_port: 8080}, "
+			  "filters: [" HTTP("o") "]}]\n"
 			  ORIGINAL);
 	assert_node(&m, node);
 	mesh_close(&m);
 	make_captured(&m, LISTENER "  name: l\n  address: {socket_address: {address: 0.0.0.0, port_value: 15006}}\n"
 			  "  traffic_direction: INBOUND\n  use_original_dst: true\n"
-			  "  filter_chains: [{filter_chain_match: {destination_port: 8080}, filters: [" STREAM("o") "]}]\n"
+			  "  filter_chains: [{filter_chain_match: {destination_port: 8080}, "
+			  "filters: [" STREAM("o") "]}]\n"
 			  ORIGINAL);
 	assert_int_equal(mesh_count(&m, "stream_routes", "l"), 1);
 	assert_node(&m, node);
