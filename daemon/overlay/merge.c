@@ -139,7 +139,7 @@ static void merge_set(struct merging *m, const struct overlay_kind *kind, json_t
 }
 
 /* What may stop a route's requests before they reach anything: a patch may not take it away. */
-static bool guards(const char *plugin)
+bool overlay_guards(const char *plugin)
 {
 	static const char *const names[] = {
 		"basic-auth",  "consumer-restriction", "fault-injection", "forward-auth", "ip-restriction",
@@ -161,7 +161,7 @@ static json_t *without_guards(struct merging *m, const json_t *object, const jso
 	void *next;
 
 	json_object_foreach_safe (copy, next, name, value) {
-		if (!guards(name) || json_object_get(old, name) == NULL)
+		if (!overlay_guards(name) || json_object_get(old, name) == NULL)
 			continue;
 		say(m, "plugin '%s' is the mesh's here and stays as it is", name);
 		json_object_del(copy, name);
@@ -180,6 +180,15 @@ static void merge(struct merging *m, const char *kind, const json_t *patch, json
 	}
 	merge_map(m, object, "labels", json_object_get(patch, "labels"));
 	merge_set(m, overlay_kind(kind), object, json_object_get(patch, "set"));
+}
+
+void overlay_where(const struct overlay *o, const struct overlay_subject *subject, const json_t *object, struct buf *out)
+{
+	size_t before = out->len;
+
+	for (size_t i = 0; i < o->n_patches; i++)
+		if (matches(&o->patches[i].match, subject, object))
+			buf_printf(out, "%s%s", out->len > before ? ", " : "", o->patches[i].where);
 }
 
 size_t overlay_used(const struct overlay *o)

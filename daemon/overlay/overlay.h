@@ -71,6 +71,12 @@ typedef void (*overlay_note_fn)(void *arg, const char *text);
 int overlay_patch(struct overlay *o, const struct overlay_subject *subject, json_t *object, overlay_note_fn note,
 		  void *arg);
 
+/* Appends the places of all patches that match: "FILE:LINE, FILE:LINE". */
+void overlay_where(const struct overlay *o, const struct overlay_subject *subject, const json_t *object, struct buf *out);
+
+/* Does the plugin decide who may pass? An object that has one and cannot be said is closed, not opened. */
+bool overlay_guards(const char *plugin);
+
 /* How many patches have matched something since the overlay was read, and which have not. */
 size_t overlay_used(const struct overlay *o);
 void overlay_each_idle(const struct overlay *o, void (*fn)(void *arg, const char *file, unsigned line), void *arg);

@@ -111,6 +111,23 @@ static void test_guards(void **state)
 	assert_non_null(strstr(problems, "'uri' of routes is the mesh's"));
 }
 
+/* A mistake in a value hurts the patch, not the route; where it was to guard the route, that is closed. */
+static void test_refused(void **state)
+{
+	struct mesh m;
+
+	(void)state;
+	assert_int_equal(load("patches:\n- {match: {route: one}, plugins: {limit-count: {count: -4, time_window: 60}}}\n"
+			      "- {match: {route: two}, plugins: {key-auth: {header: 5}}}\n"), 0);
+	make(&m, ROUTES);
+	assert_null(plugin(&m, "one", "limit-count"));
+	assert_non_null(json_object_get(mesh_object(&m, "routes", "one"), "upstream_id"));
+	assert_finding(&m, "skip", "routes[0]", ":2 adds is left out");
+	assert_finding(&m, "skip", "routes[0]", "plugins.limit-count.count");
+	assert_null(json_object_get(mesh_object(&m, "routes", "two"), "upstream_id"));
+	mesh_close(&m);
+}
+
 static void test_objects(void **state)
 {
 	const struct overlay_object *list;
@@ -204,7 +221,7 @@ static void test_unreadable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_patches), cmocka_unit_test(test_guards),	 cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_patches), cmocka_unit_test(test_guards), cmocka_unit_test(test_refused),	 cmocka_unit_test(test_objects),
 		cmocka_unit_test(test_metadata), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_unreadable),
 	};
 

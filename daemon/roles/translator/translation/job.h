@@ -56,7 +56,7 @@ struct strs {
 struct job {
 	const struct translation_options *options;
 	const struct coverage *coverage;
-	const struct apisix *apisix;	/* what is enabled there */
+	struct apisix *apisix;		/* what is enabled there, and what it takes */
 	const struct job_ops *ops;
 	void *arg;
 	struct arena *arena;

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "any.h"
+#include "apisix.h"
 #include "overlay.h"
 
 #define NAMESPACE "apisix"
@@ -69,14 +70,52 @@ static json_t *load(const struct buf *value)
 	return buf_error(value) == 0 ? json_loadb((const char *)value->data, value->len, 0, NULL) : NULL;
 }
 
+/* Has the patched object a plugin that decides who may pass, and had not? */
+static bool guards_more(const json_t *object, const struct buf *before)
+{
+	json_t *old = load(before), *plugin;
+	const char *name;
+	bool more = false;
+
+	json_object_foreach (json_object_get(object, "plugins"), name, plugin)
+		more = more || (overlay_guards(name) &&
+				json_object_get(json_object_get(old, "plugins"), name) == NULL);
+	json_decref(old);
+	return more;
+}
+
+/*
+ * What APISIX would refuse is left as the mesh has it, with a note that names the patches; but where they
+ * were to guard the route, it goes on to be closed.
+ */
+static bool refused(struct patching *p, const struct overlay_subject *subject, const json_t *object, const char *text,
+		    const struct buf *before)
+{
+	const char *id = json_string_value(json_object_get(object, "id"));
+	struct buf where = BUF_INIT;
+	struct apisix_error error;
+
+	if (p->job->apisix == NULL || id == NULL ||
+	    apisix_check(p->job->apisix, subject->kind, id, (const uint8_t *)text, strlen(text), &error) == 0 ||
+	    guards_more(object, before))
+		return false;
+	if (p->job->options->overlay != NULL)
+		overlay_where(p->job->options->overlay, subject, object, &where);
+	job_note(p->job, p->at, B_SKIP, "what %s adds is left out, APISIX would refuse it: %s: %s",
+		 where.len > 0 ? buf_str(&where) : "filter_metadata", error.path, error.reason);
+	buf_deinit(&where);
+	return true;
+}
+
 /* The bytes are replaced when the object changed. */
-static void store(struct job *job, json_t *object, bool changed, struct buf *value)
+static void store(struct patching *p, const struct overlay_subject *subject, json_t *object, bool changed,
+		  struct buf *value)
 {
 	char *text = changed ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 
 	if (changed && text == NULL)
-		job->failed = true;
-	if (text != NULL) {
+		p->job->failed = true;
+	if (text != NULL && !refused(p, subject, object, text, value)) {
 		buf_reset(value);
 		buf_puts(value, text);
 	}
@@ -126,7 +165,7 @@ void patch_route(struct job *job, const struct rule *rule, const struct route_pl
 	subject.n_hosts = place->hosts->n;
 	if (touched)
 		changed |= overlay_patch(job->options->overlay, &subject, object, on_note, &p);
-	store(job, object, changed, value);
+	store(&p, &subject, object, changed, value);
 }
 
 void patch_upstream(struct job *job, const char *cluster, const metadata *m, const struct path *at, struct buf *value)
@@ -146,7 +185,7 @@ void patch_upstream(struct job *job, const char *cluster, const metadata *m, con
 	changed = merge_own(&p, "upstreams", m, "filter_metadata of the cluster", object);
 	if (touched)
 		changed |= overlay_patch(job->options->overlay, &subject, object, on_note, &p);
-	store(job, object, changed, value);
+	store(&p, &subject, object, changed, value);
 }
 
 static void write_object(struct job *job, const struct overlay_object *object)
