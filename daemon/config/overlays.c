@@ -21,7 +21,8 @@ static void on_problem(void *arg, const char *file, unsigned line, unsigned colu
 {
 	struct load *l = arg;
 
-	diag_add(l->diag, &(struct diag_at){ .file = file, .line = line, .column = column, .path = OVERLAY }, "%s", text);
+	diag_add(l->diag, &(struct diag_at){ .file = file, .line = line, .column = column, .path = OVERLAY },
+		 "%s", text);
 }
 
 /* Changes whenever the file does. */

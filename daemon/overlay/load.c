@@ -222,7 +222,8 @@ static void read_object(struct loader *l, const struct doc_node *n)
 		return;
 	}
 	if (!is_id(id)) {
-		problem(l, doc_map_get(n, "id"), "'%.80s' is no id: letters, digits, '-', '_', '.', at most %d", id, ID_MAX);
+		problem(l, doc_map_get(n, "id"), "'%.80s' is no id: letters, digits, '-', '_', '.', at most %d",
+			id, ID_MAX);
 		return;
 	}
 	json = to_json(l, value);
@@ -261,7 +262,8 @@ static void read_label(struct loader *l, const struct doc_node *n, struct patch_
 
 static bool read_match(struct loader *l, const struct doc_node *n, struct patch_match *m)
 {
-	static const char *const keys[] = { "kind", "listener", "virtual_host", "route", "cluster", "host", "label", NULL };
+	static const char *const keys[] = { "kind",    "listener", "virtual_host", "route",
+					    "cluster", "host",	   "label",	   NULL };
 	const struct doc_node *kind = doc_map_get(n, "kind"), *label = doc_map_get(n, "label");
 
 	check_keys(l, n, keys);

@@ -34,9 +34,10 @@ static bool label_fits(const struct patch_match *m, const json_t *object)
 
 static bool matches(const struct patch_match *m, const struct overlay_subject *s, const json_t *object)
 {
-	return strcmp(m->kind, s->kind) == 0 && fits(m->listener, s->listener) && fits(m->virtual_host, s->virtual_host) &&
-	       fits(m->route, s->route) && fits_any(m->cluster, s->clusters, s->n_clusters) &&
-	       fits_any(m->host, s->hosts, s->n_hosts) && label_fits(m, object);
+	return strcmp(m->kind, s->kind) == 0 && fits(m->listener, s->listener) &&
+	       fits(m->virtual_host, s->virtual_host) && fits(m->route, s->route) &&
+	       fits_any(m->cluster, s->clusters, s->n_clusters) && fits_any(m->host, s->hosts, s->n_hosts) &&
+	       label_fits(m, object);
 }
 
 bool overlay_touches(const struct overlay *o, const char *kind)
@@ -182,7 +183,8 @@ static void merge(struct merging *m, const char *kind, const json_t *patch, json
 	merge_set(m, overlay_kind(kind), object, json_object_get(patch, "set"));
 }
 
-void overlay_where(const struct overlay *o, const struct overlay_subject *subject, const json_t *object, struct buf *out)
+void overlay_where(const struct overlay *o, const struct overlay_subject *subject, const json_t *object,
+		   struct buf *out)
 {
 	size_t before = out->len;
 
@@ -223,7 +225,8 @@ int overlay_patch(struct overlay *o, const struct overlay_subject *subject, json
 	return m.changed;
 }
 
-int overlay_merge(const char *kind, const json_t *patch, const char *where, json_t *object, overlay_note_fn note, void *arg)
+int overlay_merge(const char *kind, const json_t *patch, const char *where, json_t *object,
+		  overlay_note_fn note, void *arg)
 {
 	struct merging m = { .where = where, .note = note, .arg = arg };
 

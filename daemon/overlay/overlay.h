@@ -72,7 +72,8 @@ int overlay_patch(struct overlay *o, const struct overlay_subject *subject, json
 		  void *arg);
 
 /* Appends the places of all patches that match: "FILE:LINE, FILE:LINE". */
-void overlay_where(const struct overlay *o, const struct overlay_subject *subject, const json_t *object, struct buf *out);
+void overlay_where(const struct overlay *o, const struct overlay_subject *subject, const json_t *object,
+		   struct buf *out);
 
 /* Does the plugin decide who may pass? An object that has one and cannot be said is closed, not opened. */
 bool overlay_guards(const char *plugin);
@@ -85,6 +86,7 @@ void overlay_each_idle(const struct overlay *o, void (*fn)(void *arg, const char
  * Merges one patch that stands elsewhere (filter_metadata): {plugins, labels}.  where: for notes.
  * 1: the object changed, 0: it did not.
  */
-int overlay_merge(const char *kind, const json_t *patch, const char *where, json_t *object, overlay_note_fn note, void *arg);
+int overlay_merge(const char *kind, const json_t *patch, const char *where, json_t *object,
+		  overlay_note_fn note, void *arg);
 
 #endif

@@ -123,7 +123,8 @@ const struct offline_command offline_commands[] = {
 	  coverage_report },
 	{ "check", "FILE", "Check a meshd.yaml; needs no daemon.", 1, 1, do_check },
 	{ "translate",
-	  "[--each] [--capture] [--feature NAME=VALUE]… [--overlay FILE]… [--report|--addresses|--coverage] [--prefix PREFIX] FILE|DIR…",
+	  "[--each] [--capture] [--feature NAME=VALUE]… [--overlay FILE]… [--report|--addresses|--coverage] "
+	  "[--prefix PREFIX] FILE|DIR…",
 	  "Print the APISIX objects that these mesh files become; needs no daemon.", 1, -1, do_translate },
 	{ "config schema", "[SOURCE [FRONTEND]]",
 	  "All options of meshd.yaml and of these plugins (file, etcd); needs no daemon.", 0, 2, do_schema },

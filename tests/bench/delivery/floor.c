@@ -131,8 +131,9 @@ static void write_upstream(struct buf *out, uint32_t index, const uint8_t *body,
 	write_number(out, index);
 	buf_puts(out, "\",\"name\":\"cluster-");
 	write_number(out, index);
-	buf_puts(out, "\",\"scheme\":\"http\",\"type\":\"least_conn\",\"pass_host\":\"pass\",\"timeout\":{\"connect\":1,"
-		"\"send\":60,\"read\":60},\"nodes\":[");
+	buf_puts(out, "\",\"scheme\":\"http\",\"type\":\"least_conn\",\"pass_host\":\"pass\",\"timeout\":{"
+		      "\"connect\":1,"
+		      "\"send\":60,\"read\":60},\"nodes\":[");
 	while (pb_field_next(&assignment, &locality) == PB_FIELD) {
 		struct pb_cursor list = pb_cursor_of(locality.data, locality.len);
 
@@ -158,9 +159,12 @@ static void write_event(struct receiver *r, uint32_t index)
 	size_t size = base64_encoded_len(r->json.len);
 
 	base64_encode_to(key64, key, (size_t)key_size);
-	n = snprintf(head, sizeof head, "{\"result\":{\"header\":{\"cluster_id\":\"14841639068965178418\","
-		     "\"member_id\":\"10276657743932975437\",\"revision\":\"%llu\",\"raft_term\":\"2\"},\"events\":[{\"kv\":"
-		     "{\"key\":\"%s\",\"create_revision\":\"2\",\"mod_revision\":\"%llu\",\"version\":\"2\",\"value\":\"",
+	n = snprintf(head, sizeof head,
+		     "{\"result\":{\"header\":{\"cluster_id\":\"14841639068965178418\","
+		     "\"member_id\":\"10276657743932975437\",\"revision\":\"%llu\",\"raft_term\":\"2\"},"
+		     "\"events\":[{\"kv\":"
+		     "{\"key\":\"%s\",\"create_revision\":\"2\",\"mod_revision\":\"%llu\",\"version\":\"2\","
+		     "\"value\":\"",
 		     (unsigned long long)r->revision, key64, (unsigned long long)r->revision);
 	buf_printf(&r->out, "%zx\r\n", (size_t)n + size + 8);
 	buf_append(&r->out, head, (size_t)n);

@@ -24,7 +24,8 @@ struct prepared {
 	size_t cluster_bytes, assignment_bytes;		/* of all bodies */
 };
 
-/* n clusters with this many endpoints each (at most 64); NULL: no memory, or too many.  Lives until the process ends. */
+/* n clusters with this many endpoints each (at most 64); NULL: no memory, or too many.  Lives until the process
+ * ends. */
 struct prepared *prepared_new(size_t n, size_t endpoints);
 
 /*

@@ -42,7 +42,9 @@ static int tear_down(void **state)
 static void test_url(void **state)
 {
 	(void)state;
-	assert_int_equal(REQUEST("GET", "https://A.Example:8443/x/y?q=1#part", "--to", "10.0.0.1:443", "--from", "::1"), 0);
+	assert_int_equal(
+		REQUEST("GET", "https://A.Example:8443/x/y?q=1#part", "--to", "10.0.0.1:443", "--from", "::1"),
+		0);
 	assert_string_equal(request.scheme, "https");
 	assert_string_equal(request.authority, "A.Example:8443");
 	assert_string_equal(request.target, "/x/y?q=1");
@@ -97,8 +99,8 @@ static void var_is(const char *name, const char *value)
 static void test_variables(void **state)
 {
 	(void)state;
-	assert_int_equal(REQUEST("PUT", "http://A.b.:8080//a/./b/../%63//d?x=1&y=%41&z", "-H", "X-A: 1", "-H", "x-a: 2", "-H",
-				 "Cookie: k=v; l=w"),
+	assert_int_equal(REQUEST("PUT", "http://A.b.:8080//a/./b/../%63//d?x=1&y=%41&z", "-H", "X-A: 1", "-H",
+				 "x-a: 2", "-H", "Cookie: k=v; l=w"),
 			 0);
 	var_is("uri", "/a/c/d");
 	var_is("host", "a.b");

@@ -53,7 +53,8 @@ static int tear_down(void **state)
 }
 
 #define ROUTES \
-	"[{name: one, match: {prefix: /one}, route: {cluster: a}}, {name: two, match: {prefix: /two}, route: {cluster: b}}, " \
+	"[{name: one, match: {prefix: /one}, route: {cluster: a}}, {name: two, match: {prefix: /two}, route: " \
+	"{cluster: b}}, " \
 	"{name: closed, match: {prefix: /closed}, direct_response: {status: 403}}]"
 
 static void make(struct mesh *m, const char *routes)
@@ -78,15 +79,18 @@ static void test_patches(void **state)
 
 	(void)state;
 	assert_int_equal(load("patches:\n"
-			      "- {match: {route: 'o*'}, plugins: {limit-count: {count: 1, time_window: 60}}, labels: {a: b}}\n"
+			      "- {match: {route: 'o*'}, plugins: {limit-count: {count: 1, time_window: 60}}, "
+			      "labels: {a: b}}\n"
 			      "- {match: {cluster: b}, set: {timeout: {connect: 1, send: 2, read: 3}}}\n"
 			      "- {match: {kind: upstreams, cluster: a}, set: {retries: 7}}\n"
 			      "- {match: {label: a=b}, plugins: {limit-count: {count: 2}}}\n"
-			      "- {match: {label: a=c}, plugins: {gzip: {}}}\n"), 0);
+			      "- {match: {label: a=c}, plugins: {gzip: {}}}\n"),
+			 0);
 	make(&m, ROUTES);
 	assert_json(plugin(&m, "one", "limit-count"), "{\"count\":2,\"time_window\":60}");
 	assert_null(plugin(&m, "two", "limit-count"));
-	assert_json(json_object_get(mesh_object(&m, "routes", "two"), "timeout"), "{\"connect\":1,\"send\":2,\"read\":3}");
+	assert_json(json_object_get(mesh_object(&m, "routes", "two"), "timeout"),
+		    "{\"connect\":1,\"send\":2,\"read\":3}");
 	assert_int_equal(json_integer_value(json_object_get(mesh_object(&m, "upstreams", "a"), "retries")), 7);
 	assert_finding(&m, "warn", "routes[0]", "sets plugins.limit-count over");
 	assert_finding(&m, "warn", "routes[1]", "sets set.timeout over what the mesh says");
@@ -117,8 +121,10 @@ static void test_refused(void **state)
 	struct mesh m;
 
 	(void)state;
-	assert_int_equal(load("patches:\n- {match: {route: one}, plugins: {limit-count: {count: -4, time_window: 60}}}\n"
-			      "- {match: {route: two}, plugins: {key-auth: {header: 5}}}\n"), 0);
+	assert_int_equal(
+		load("patches:\n- {match: {route: one}, plugins: {limit-count: {count: -4, time_window: 60}}}\n"
+		     "- {match: {route: two}, plugins: {key-auth: {header: 5}}}\n"),
+		0);
 	make(&m, ROUTES);
 	assert_null(plugin(&m, "one", "limit-count"));
 	assert_non_null(json_object_get(mesh_object(&m, "routes", "one"), "upstream_id"));
@@ -135,21 +141,28 @@ static void test_objects(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(load("objects:\n"
-			      "- {kind: upstreams, id: mine, value: {type: roundrobin, nodes: [{host: 127.0.0.1, port: 1, weight: 1}]}}\n"
-			      "- {kind: routes, id: extra, value: {uri: /extra, upstream_id: mine}}\n"
-			      "- {kind: routes, id: other, value: {uri: /other, upstream_id: from-the-mesh}}\n"
-			      "- {kind: consumers, id: jack, value: {username: jack, plugins: {key-auth: {key: k}}}}\n"), 0);
+	assert_int_equal(
+		load("objects:\n"
+		     "- {kind: upstreams, id: mine, value: {type: roundrobin, nodes: [{host: 127.0.0.1, port: "
+		     "1, weight: 1}]}}\n"
+		     "- {kind: routes, id: extra, value: {uri: /extra, upstream_id: mine}}\n"
+		     "- {kind: routes, id: other, value: {uri: /other, upstream_id: from-the-mesh}}\n"
+		     "- {kind: consumers, id: jack, value: {username: jack, plugins: {key-auth: {key: k}}}}\n"),
+		0);
 	list = overlay_objects(overlay, &n);
 	assert_int_equal(n, 4);
 	assert_string_equal(list[0].key, "consumers/jack");
 	assert_null(strstr(list[0].value, "\"id\""));
 	make(&m, ROUTES);
-	assert_string_equal(json_string_value(json_object_get(json_object_get(m.objects, "routes/op-extra"), "upstream_id")),
+	assert_string_equal(json_string_value(json_object_get(json_object_get(m.objects, "routes/op-extra"),
+							      "upstream_id")),
 			    "op-mine");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(m.objects, "routes/op-other"), "upstream_id")),
+	assert_string_equal(json_string_value(json_object_get(json_object_get(m.objects, "routes/op-other"),
+							      "upstream_id")),
 			    "from-the-mesh");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(m.objects, "upstreams/op-mine"), "id")), "op-mine");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(m.objects, "upstreams/op-mine"), "id")),
+		"op-mine");
 	mesh_close(&m);
 }
 
@@ -164,7 +177,8 @@ static void test_metadata(void **state)
 		 "{plugins: {gzip: {comp_level: 3}}, labels: {x: y}, uri: no}}}}, "
 		 "{name: both, match: {prefix: /b}, route: {cluster: a}, metadata: {filter_metadata: {apisix: "
 		 "{plugins: {gzip: {comp_level: 3, min_length: 9}}}}}}, "
-		 "{name: none, match: {prefix: /c}, route: {cluster: a}, metadata: {filter_metadata: {other: {plugins: {}}}}}]");
+		 "{name: none, match: {prefix: /c}, route: {cluster: a}, metadata: {filter_metadata: {other: "
+		 "{plugins: {}}}}}]");
 	assert_json(plugin(&m, "own", "gzip"), "{\"comp_level\":3}");
 	assert_json(json_object_get(mesh_object(&m, "routes", "own"), "labels"), "{\"x\":\"y\"}");
 	assert_finding(&m, "warn", "routes[0]", "'uri' is not known there");
@@ -185,7 +199,8 @@ static void test_mistakes(void **state)
 	(void)state;
 	mistake("objects: {}\n", "1:10: 'objects' must be a list");
 	mistake("thing: []\n", "1:1: 'thing' is not known here; there are objects, patches");
-	mistake("objects: [{kind: planets, id: x, value: {}}]\n", "there is no kind 'planets'; there are consumer_groups");
+	mistake("objects: [{kind: planets, id: x, value: {}}]\n",
+		"there is no kind 'planets'; there are consumer_groups");
 	mistake("objects: [{kind: routes, id: 'a/b', value: {}}]\n", "'a/b' is no id");
 	mistake("objects: [{kind: routes, id: a}]\n", "'value' is missing");
 	mistake("objects: [{kind: routes, id: a, value: {}}, {kind: routes, id: a, value: {}}]\n", "stands in");
@@ -195,7 +210,9 @@ static void test_mistakes(void **state)
 	mistake("objects: [\n", ":");
 	mistake("[1, 2]\n", "the file is a list where a map is needed");
 	/* The rest is used. */
-	assert_int_equal(load("objects:\n- {kind: nope, id: a, value: {}}\n- {kind: routes, id: a, value: {uri: /x}}\n"), 1);
+	assert_int_equal(
+		load("objects:\n- {kind: nope, id: a, value: {}}\n- {kind: routes, id: a, value: {uri: /x}}\n"),
+		1);
 	{
 		size_t n;
 
@@ -221,8 +238,10 @@ static void test_unreadable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_patches), cmocka_unit_test(test_guards), cmocka_unit_test(test_refused),	 cmocka_unit_test(test_objects),
-		cmocka_unit_test(test_metadata), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_patches),	   cmocka_unit_test(test_guards),
+		cmocka_unit_test(test_refused),	   cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_metadata),   cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -12,18 +12,23 @@
 /* clang-format off */
 #define LISTENER(name, domain, action) \
 	"- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: " name ", " \
-	"address: {socket_address: {address: 0.0.0.0, port_value: 9080}}, filter_chains: [{filters: [{name: h, typed_config: " \
-	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, " \
+	"address: {socket_address: {address: 0.0.0.0, port_value: 9080}}, " \
+	"filter_chains: [{filters: [{name: h, typed_config: " \
+	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network." \
+	"http_connection_manager.v3.HttpConnectionManager, " \
 	"route_config: {name: r, virtual_hosts: [{name: v, domains: [" domain "], routes: [" \
 	"{name: x, match: {prefix: /}, route: {" action "}}]}]}}}]}]}\n"
 #define STREAM(name, more) \
 	"- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: " name ", " \
-	"address: {socket_address: {address: 0.0.0.0, port_value: 5432}}, filter_chains: [{filters: [{name: t, typed_config: " \
-	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: s, " more "}}]}]}\n"
+	"address: {socket_address: {address: 0.0.0.0, port_value: 5432}}, " \
+	"filter_chains: [{filters: [{name: t, typed_config: " \
+	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, " \
+	"stat_prefix: s, " more "}}]}]}\n"
 #define CLUSTER(name, more) \
 	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " name ", " more "}\n"
 #define CLA(name, more) \
-	"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: " name ", " more "}\n"
+	"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, " \
+	"cluster_name: " name ", " more "}\n"
 #define NODE(ip, tags) \
 	"{endpoint: {hostname: n.t, address: {socket_address: {address: " ip ", port_value: 80}}}, " \
 	"metadata: {filter_metadata: {envoy.lb: {" tags "}}}}"
@@ -49,41 +54,50 @@ static const struct {
 	  "l1",
 	  { LISTENER("l1", "a.t", "cluster: a"),
 	    LISTENER("l1", "a.t", "cluster: a, auto_host_rewrite: true, " MATCH("v: 1")),
-	    LISTENER("l1", "\"*\"", "cluster: g, " MATCH("v: 2")),
-	    LISTENER("l1", "a.t", "cluster_header: x-c"),
-	    LISTENER("l1", "a.t", "weighted_clusters: {clusters: [{name: a, weight: 1, " MATCH(
-					  "v: 1") "}, {name: a, weight: 2, " MATCH("v: 2") "}, {name: g, weight: 3}]}") } },
+	    LISTENER("l1", "\"*\"", "cluster: g, " MATCH("v: 2")), LISTENER("l1", "a.t", "cluster_header: x-c"),
+	    LISTENER("l1", "a.t",
+		     "weighted_clusters: {clusters: [{name: a, weight: 1, " MATCH(
+			     "v: 1") "}, {name: a, weight: 2, " MATCH("v: 2") "}, {name: g, weight: 3}]}") } },
 	{ RT_LISTENER,
 	  "l2",
 	  { LISTENER("l2", "b.t",
-		     "cluster: b, hash_policy: [{header: {header_name: x}}], request_mirror_policies: [{cluster: g}]"),
+		     "cluster: b, hash_policy: [{header: {header_name: x}}], request_mirror_policies: "
+		     "[{cluster: g}]"),
 	    LISTENER("l2", "\"*\"", "cluster: b, request_mirror_policies: [{cluster: a}]"),
 	    LISTENER("l2", "b.t", "cluster: gone, retry_policy: {retry_on: reset}") } },
 	{ RT_LISTENER,
 	  "t",
 	  { STREAM("t", "cluster: a, " MATCH("v: 1")),
-	    STREAM("t", "weighted_clusters: {clusters: [{name: a, weight: 1, " MATCH("v: 2") "}, {name: g, weight: 1}]}") } },
+	    STREAM("t", "weighted_clusters: {clusters: [{name: a, weight: 1, " MATCH(
+				"v: 2") "}, {name: g, weight: 1}]}") } },
 	{ RT_CLUSTER,
 	  "a",
 	  { CLUSTER("a", "type: EDS"), CLUSTER("a", "type: EDS, " SUBSETS),
 	    CLUSTER("a", "type: EDS, circuit_breakers: {thresholds: [{max_requests: 3, max_connections: 2}]}"),
 	    CLUSTER("a", "type: EDS, " HTTP_OPTIONS("use_downstream_protocol_config: {}")),
 	    CLUSTER("a", "type: EDS, lb_policy: RING_HASH, connect_timeout: 3s, outlier_detection: {}"),
-	    CLUSTER("a", SUBSETS ", load_assignment: {cluster_name: a, " NODES(NODE("10.0.1.1", "v: 1")) "}") } },
+	    CLUSTER("a",
+		    SUBSETS ", load_assignment: {cluster_name: a, " NODES(NODE("10.0.1.1", "v: 1")) "}") } },
 	{ RT_CLUSTER,
 	  "b",
 	  { CLUSTER("b", "load_assignment: {cluster_name: b, " NODES(NODE("10.0.2.1", "v: 1")) "}"),
-	    CLUSTER("b", "lb_policy: MAGLEV, load_assignment: {cluster_name: b, " NODES(NODE("10.0.2.2", "v: 2")) "}"),
-	    CLUSTER("b", "type: EDS, eds_cluster_config: {service_name: a}, health_checks: [{timeout: 1s, interval: "
-			 "1s, http_health_check: {path: /}}]"),
+	    CLUSTER("b", "lb_policy: MAGLEV, load_assignment: {cluster_name: b, " NODES(
+				 NODE("10.0.2.2", "v: 2")) "}"),
+	    CLUSTER("b",
+		    "type: EDS, eds_cluster_config: {service_name: a}, health_checks: [{timeout: 1s, interval: "
+		    "1s, http_health_check: {path: /}}]"),
 	    AGGREGATE("b", "g, a") } },
-	{ RT_CLUSTER, "g", { AGGREGATE("g", "a, b"), AGGREGATE("g", "b"), AGGREGATE("g", "gone, h"), CLUSTER("g", "type: STATIC") } },
+	{ RT_CLUSTER,
+	  "g",
+	  { AGGREGATE("g", "a, b"), AGGREGATE("g", "b"), AGGREGATE("g", "gone, h"),
+	    CLUSTER("g", "type: STATIC") } },
 	{ RT_CLUSTER, "h", { AGGREGATE("h", "a"), AGGREGATE("h", "g") } },
 	{ RT_ENDPOINT,
 	  "a",
 	  { CLA("a", NODES(NODE("10.0.0.1", "v: 1") ", " NODE("10.0.0.2", "v: 2"))),
-	    CLA("a", NODES(NODE("10.0.0.3", "v: 1"))), CLA("a", NODES(NODE("10.0.0.1", "v: 2")) ", " DROP("30")),
-	    CLA("a", DROP("60")), CLA("a", NODES(NODE("10.0.0.9", "v: 3")) ", " DROP("30")) } },
+	    CLA("a", NODES(NODE("10.0.0.3", "v: 1"))),
+	    CLA("a", NODES(NODE("10.0.0.1", "v: 2")) ", " DROP("30")), CLA("a", DROP("60")),
+	    CLA("a", NODES(NODE("10.0.0.9", "v: 3")) ", " DROP("30")) } },
 };
 
 #define ROUNDS 150

@@ -21,21 +21,41 @@
 	"- {" TLS_TYPE("Secret") ", name: " name ", tls_certificate: {certificate_chain: {inline_string: " CERT(mark) \
 	"}, private_key: {inline_string: " KEY(mark) "}}}\n"
 #define ROOTS(name) \
-	"- {" TLS_TYPE("Secret") ", name: " name ", validation_context: {trusted_ca: {inline_string: " CERT("root") "}}}\n"
+	"- {" TLS_TYPE("Secret") ", name: " name \
+				 ", validation_context: {trusted_ca: {inline_string: " CERT("root") "}}}\n"
 #define SDS(name) "{name: " name ", sds_config: {ads: {}}}"
 #define CLUSTER(name, extra) "- {" TYPE("config.cluster.v3.Cluster") ", name: " name ", type: STATIC" extra "}\n"
 #define UPSTREAM_TLS(context) \
-	", transport_socket: {name: t, typed_config: {" TLS_TYPE("UpstreamTlsContext") ", common_tls_context: {" context "}}}"
+	", transport_socket: {name: t, typed_config: {" TLS_TYPE( \
+		"UpstreamTlsContext") ", common_tls_context: {" context "}}}"
 
 /* One listener with one chain. match: of the chain; tls: its context; context: the common one. */
 #define LISTENER(name, port, match, tls, context) \
-	"- " TYPE("config.listener.v3.Listener") "\n  name: " name "\n" \
-	"  address: {socket_address: {address: 192.168.0.2, port_value: " port "}}\n  traffic_direction: INBOUND\n" \
-	"  filter_chains:\n  - {filter_chain_match: {" match "}, transport_socket: {name: t, typed_config: {" \
-	TLS_TYPE("DownstreamTlsContext") tls ", common_tls_context: {" context "}}}, filters: [{name: h, typed_config: {" \
-	TYPE("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager") ", stat_prefix: x, " \
-	"route_config: {name: " name ", virtual_hosts: [{name: v, domains: ['" name ".t'], routes: " \
-	"[{match: {prefix: /}, route: {cluster: a}}]}]}}}]}\n"
+	"- " TYPE( \
+		"config.listener.v3.Listener") "\n  name: " name "\n" \
+					       "  address: {socket_address: {address: 192.168.0.2, " \
+					       "port_value: " port "}}\n  traffic_direction: INBOUND\n" \
+					       "  filter_chains:\n  - {filter_chain_match: {" match \
+					       "}, transport_socket: {name: t, typed_config: {" TLS_TYPE( \
+						       "DownstreamTlsContext") \
+						       tls ", common_tls_context: {" context \
+							   "}}}, filters: [{name: h, typed_config: {" TYPE( \
+								   "extensions.filters.network.http_" \
+								   "connection_manager.v3." \
+								   "HttpConnectionManager") ", stat_prefix: " \
+											    "x, " \
+											    "route_config: " \
+											    "{name: " name \
+											    ", " \
+											    "virtual_hosts: " \
+											    "[{name: v, " \
+											    "domains: ['" name \
+											    ".t'], routes: " \
+											    "[{match: " \
+											    "{prefix: /}, " \
+											    "route: " \
+											    "{cluster: " \
+											    "a}}]}]}}}]}\n"
 #define OF_SECRETS(name) "tls_certificate_sds_secret_configs: [" SDS(name) "]"
 #define DEMANDS ", require_client_certificate: true"
 #define ROOTED(name) ", validation_context_sds_secret_config: " SDS(name)
@@ -81,8 +101,9 @@ static void test_server(void **state)
 	assert_finding(&m, "warn", "typed_config", "'*.b.t' stands for one label");
 	mesh_close(&m);
 	/* No names: all, in the form that really matches all. */
-	mesh_make(&m, LISTENER("l", "443", "", "", OF_SECRETS("s") ", tls_params: {tls_minimum_protocol_version: TLSv1_3}")
-		  SECRET("s", "one1") CLUSTER("a", ""));
+	mesh_make(&m, LISTENER("l", "443", "", "",
+			       OF_SECRETS("s") ", tls_params: {tls_minimum_protocol_version: TLSv1_3}")
+			      SECRET("s", "one1") CLUSTER("a", ""));
 	assert_string_equal(text_of(only_ssl(&m), "sni"), "*");
 	assert_json(json_object_get(only_ssl(&m), "ssl_protocols"), "[\"TLSv1.3\"]");
 	mesh_close(&m);
@@ -95,7 +116,8 @@ static void test_rotation(void **state)
 
 	(void)state;
 	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", "", OF_SECRETS("s")) SECRET("s", "one1")
-		  CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c"))) CLUSTER("b", UPSTREAM_TLS(OF_SECRETS("c"))) SECRET("c", "two2"));
+			      CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c")))
+				      CLUSTER("b", UPSTREAM_TLS(OF_SECRETS("c"))) SECRET("c", "two2"));
 	assert_int_equal(mesh_count(&m, "ssls", ""), 0); /* they have no names */
 	(void)offline_counts(m.offline);
 	mesh_remove(&m, RT_SECRET, "c");
@@ -134,8 +156,8 @@ static void test_clients(void **state)
 	struct mesh m;
 
 	(void)state;
-	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", DEMANDS, OF_SECRETS("s") ROOTED("r")) SECRET("s", "one1")
-		  ROOTS("r") CLUSTER("a", ""));
+	mesh_make(&m, LISTENER("l", "443", "server_names: [a.t]", DEMANDS, OF_SECRETS("s") ROOTED("r"))
+			      SECRET("s", "one1") ROOTS("r") CLUSTER("a", ""));
 	assert_non_null(strstr(text_of(json_object_get(only_ssl(&m), "client"), "ca"), "root" LINE));
 	assert_json(json_object_get(only_ssl(&m), "ssl_protocols"), "[\"TLSv1.3\"]");
 	assert_finding(&m, "warn", "typed_config", "clients with certificates must speak TLS 1.3");
@@ -162,15 +184,20 @@ static void assert_closed(const char *text, const char *why)
 static void test_closed(void **state)
 {
 	(void)state;
-	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s")) SECRET("s", "one1") CLUSTER("a", ""), "no roots");
-	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s") ROOTED("r")) SECRET("s", "one1") CLUSTER("a", ""),
+	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s")) SECRET("s", "one1") CLUSTER("a", ""),
+		      "no roots");
+	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s") ROOTED("r")) SECRET("s", "one1")
+			      CLUSTER("a", ""),
 		      "is not there");
 	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s") ", combined_validation_context: "
 			       "{default_validation_context: {match_typed_subject_alt_names: [{san_type: URI, matcher: "
 			       "{exact: spiffe://x/y}}]}, validation_context_sds_secret_config: " SDS("r") "}")
 		      SECRET("s", "one1") ROOTS("r") CLUSTER("a", ""), "names in client certificates");
-	assert_closed(LISTENER("l", "443", "", DEMANDS, OF_SECRETS("s") ROOTED("r") ", alpn_protocols: [istio-peer-exchange, "
-			       "istio]") SECRET("s", "one1") ROOTS("r") CLUSTER("a", ""), "only by way of capture");
+	assert_closed(LISTENER("l", "443", "", DEMANDS,
+			       OF_SECRETS("s") ROOTED("r") ", alpn_protocols: [istio-peer-exchange, "
+							   "istio]") SECRET("s", "one1") ROOTS("r")
+			      CLUSTER("a", ""),
+		      "only by way of capture");
 }
 
 /* All TLS ports share their certificates: the first listener by name has a name. */
@@ -180,14 +207,15 @@ static void test_conflicts(void **state)
 
 	(void)state;
 	mesh_make(&m, LISTENER("l1", "443", "server_names: [a.t]", "", OF_SECRETS("s"))
-		  LISTENER("l2", "444", "server_names: [a.t]", "", OF_SECRETS("t")) SECRET("s", "one1") SECRET("t", "two2")
-		  CLUSTER("a", ""));
+			      LISTENER("l2", "444", "server_names: [a.t]", "", OF_SECRETS("t"))
+				      SECRET("s", "one1") SECRET("t", "two2") CLUSTER("a", ""));
 	assert_non_null(strstr(text_of(only_ssl(&m), "cert"), "one1" LINE));
 	assert_finding(&m, "warn", "typed_config", "are those of listener 'l1'");
 	mesh_close(&m);
 	/* The same under both names: nothing is lost, so nothing is said. */
 	mesh_make(&m, LISTENER("l1", "443", "server_names: [a.t]", "", OF_SECRETS("s"))
-		  LISTENER("l2", "444", "server_names: [a.t]", "", OF_SECRETS("s")) SECRET("s", "one1") CLUSTER("a", ""));
+			      LISTENER("l2", "444", "server_names: [a.t]", "", OF_SECRETS("s"))
+				      SECRET("s", "one1") CLUSTER("a", ""));
 	assert_non_null(only_ssl(&m));
 	assert_false(mesh_finding(&m, "warn", "typed_config", "are those of listener"));
 	mesh_close(&m);
@@ -199,9 +227,12 @@ static void test_upstream(void **state)
 	json_t *up;
 
 	(void)state;
-	mesh_make(&m, CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c") ROOTED("r") ", alpn_protocols: [istio]"))
-		  CLUSTER("b", UPSTREAM_TLS("tls_certificates: [{certificate_chain: {inline_string: " CERT("own1") "}, "
-					    "private_key: {inline_string: " KEY("own1") "}}]")) SECRET("c", "two2") ROOTS("r"));
+	mesh_make(&m,
+		  CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c") ROOTED("r") ", alpn_protocols: [istio]")) CLUSTER(
+			  "b", UPSTREAM_TLS("tls_certificates: [{certificate_chain: {inline_string: " CERT(
+				       "own1") "}, "
+					       "private_key: {inline_string: " KEY("own1") "}}]"))
+			  SECRET("c", "two2") ROOTS("r"));
 	up = mesh_object(&m, "upstreams", "a");
 	assert_string_equal(text_of(up, "scheme"), "https");
 	assert_non_null(strstr(text_of(json_object_get(up, "tls"), "client_cert_id"), "c-"));
@@ -267,16 +298,20 @@ static void test_mesh_tls(void **state)
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, 0), "port")), 9081);
 	route = mesh_object(&m, "routes", "l/v/all");
 	assert_non_null(json_object_get(route, "upstream_id"));
-	assert_string_equal(json_string_value(json_array_get(json_array_get(json_object_get(route, "vars"), 0), 2)), identity);
+	assert_string_equal(
+		json_string_value(json_array_get(json_array_get(json_object_get(route, "vars"), 0), 2)),
+		identity);
 	mesh_close(&m);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_server),	    cmocka_unit_test(test_rotation), cmocka_unit_test(test_nothing_to_show),
-		cmocka_unit_test(test_clients),	    cmocka_unit_test(test_closed),   cmocka_unit_test(test_conflicts),
-		cmocka_unit_test(test_upstream),    cmocka_unit_test(test_matches),  cmocka_unit_test(test_mesh_tls),
+		cmocka_unit_test(test_server),		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_nothing_to_show), cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_closed),		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_upstream),	cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_mesh_tls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

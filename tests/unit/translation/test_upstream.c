@@ -12,18 +12,23 @@
 /* clang-format off */
 #define LISTENER(routes) \
 	"- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: l, " \
-	"address: {socket_address: {address: 0.0.0.0, port_value: 9080}}, filter_chains: [{filters: [{name: h, typed_config: " \
-	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, " \
+	"address: {socket_address: {address: 0.0.0.0, port_value: 9080}}, " \
+	"filter_chains: [{filters: [{name: h, typed_config: " \
+	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network." \
+	"http_connection_manager.v3.HttpConnectionManager, " \
 	"route_config: {name: r, virtual_hosts: [{name: v, domains: [a.t], routes: " routes "}]}}}]}]}\n"
 #define ROUTE(action) LISTENER("[{name: x, match: {prefix: /}, route: {" action "}}]")
 #define STREAM(more) \
 	"- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: t, " \
-	"address: {socket_address: {address: 0.0.0.0, port_value: 5432}}, filter_chains: [{filters: [{name: t, typed_config: " \
-	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: s, " more "}}]}]}\n"
+	"address: {socket_address: {address: 0.0.0.0, port_value: 5432}}, " \
+	"filter_chains: [{filters: [{name: t, typed_config: " \
+	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, " \
+	"stat_prefix: s, " more "}}]}]}\n"
 #define CLUSTER(name, more) \
 	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " name ", " more "}\n"
 #define CLA(name, more) \
-	"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: " name ", " more "}\n"
+	"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, " \
+	"cluster_name: " name ", " more "}\n"
 #define AT(ip) "address: {socket_address: {address: \"" ip "\", port_value: 80}}"
 #define NODE(ip) "{endpoint: {" AT(ip) "}}"
 #define TAGGED(ip, tags) "{endpoint: {" AT(ip) "}, metadata: {filter_metadata: {envoy.lb: {" tags "}}}}"
@@ -150,8 +155,8 @@ static void test_checks_of_endpoints(void **unused)
 {
 #define PROBED(ip, config) "{endpoint: {" AT(ip) ", health_check_config: {" config "}}}"
 #define PROBES(nodes) \
-	CLUSTER("a", "health_checks: [{timeout: 1s, interval: 1s, alt_port: 7, http_health_check: {path: /}}], " ASSIGN( \
-			     "a", nodes))
+	CLUSTER("a", "health_checks: [{timeout: 1s, interval: 1s, alt_port: 7, http_health_check: {path: " \
+		     "/}}], " ASSIGN("a", nodes))
 	struct mesh m;
 
 	mesh_make(&m, PROBES(NODE("10.0.0.1")));
@@ -337,21 +342,24 @@ static void test_subsets(void **unused)
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("stage: prod")) SUBSETS(BY_VERSION, V1_V2), "[]");
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("stage: prod"))
 				   SUBSETS("fallback_policy: ANY_ENDPOINT, " BY_VERSION, V1_V2), BOTH);
-	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v3"))
-				   SUBSETS("fallback_policy: DEFAULT_SUBSET, default_subset: {stage: dev}, " BY_VERSION, V1_V2),
-			   ONLY_2);
+	assert_route_nodes(
+		ROUTE("cluster: a, " MATCH("version: v3")) SUBSETS(
+			"fallback_policy: DEFAULT_SUBSET, default_subset: {stage: dev}, " BY_VERSION, V1_V2),
+		ONLY_2);
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v3"))
 				   SUBSETS("fallback_policy: DEFAULT_SUBSET, default_subset: {stage: x}, "
 					   "panic_mode_any: true, " BY_VERSION, V1_V2), BOTH);
 	/* Also for a route that asks for nothing. */
 	assert_route_nodes(ROUTE("cluster: a") SUBSETS(BY_VERSION, V1_V2), "[]");
-	assert_route_nodes(ROUTE("cluster: a")
-				   SUBSETS("fallback_policy: DEFAULT_SUBSET, default_subset: {stage: dev}, " BY_VERSION, V1_V2),
-			   ONLY_2);
+	assert_route_nodes(
+		ROUTE("cluster: a") SUBSETS(
+			"fallback_policy: DEFAULT_SUBSET, default_subset: {stage: dev}, " BY_VERSION, V1_V2),
+		ONLY_2);
 	/* The selector's own fallback wins. */
-	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v3"))
-				   SUBSETS("subset_selectors: [{keys: [version], fallback_policy: ANY_ENDPOINT}]", V1_V2),
-			   BOTH);
+	assert_route_nodes(
+		ROUTE("cluster: a, " MATCH("version: v3"))
+			SUBSETS("subset_selectors: [{keys: [version], fallback_policy: ANY_ENDPOINT}]", V1_V2),
+		BOTH);
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v3"))
 				   SUBSETS("fallback_policy: ANY_ENDPOINT, subset_selectors: "
 					   "[{keys: [version], fallback_policy: NO_FALLBACK}]", V1_V2), "[]");
@@ -360,11 +368,13 @@ static void test_subsets(void **unused)
 					   "fallback_keys_subset: [stage]}, {keys: [stage]}]", V1_V2), ONLY_2);
 	/* Values of other types, lists, one host for each value, lists of fallbacks. */
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: 1.5"))
-				   SUBSETS(BY_VERSION, TAGGED("10.0.0.1", "version: 1.5") ", " TAGGED("10.0.0.2", "version: \"1.5\"")),
+				   SUBSETS(BY_VERSION, TAGGED("10.0.0.1", "version: 1.5") ", " TAGGED(
+							       "10.0.0.2", "version: \"1.5\"")),
 			   ONLY_1);
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v2"))
 				   SUBSETS("list_as_any: true, " BY_VERSION,
-					   TAGGED("10.0.0.1", "version: [v1]") ", " TAGGED("10.0.0.2", "version: [v1, v2]")),
+					   TAGGED("10.0.0.1", "version: [v1]") ", " TAGGED(
+						   "10.0.0.2", "version: [v1, v2]")),
 			   ONLY_2);
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v1"))
 				   SUBSETS("subset_selectors: [{keys: [version], single_host_per_subset: true}]",
@@ -373,7 +383,9 @@ static void test_subsets(void **unused)
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("fallback_list: [{version: v9}, {version: v2}]"))
 				   SUBSETS("metadata_fallback_policy: FALLBACK_LIST, " BY_VERSION, V1_V2), ONLY_2);
 	/* Without selectors there are no subsets. */
-	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v1")) SUBSETS("fallback_policy: NO_FALLBACK", V1_V2), BOTH);
+	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v1"))
+				   SUBSETS("fallback_policy: NO_FALLBACK", V1_V2),
+			   BOTH);
 }
 
 static void test_subset_policy(void **unused)
@@ -386,15 +398,22 @@ static void test_subset_policy(void **unused)
 	assert_route_nodes(ROUTE("cluster: a, " MATCH("version: v1, more: x")) CLUSTER(
 				   "a", POLICY("subset.v3.Subset", "allow_redundant_keys: true, " BY_VERSION
 					       ", subset_lb_policy: {policies: []}") ", " ASSIGN("a", V1_V2)), ONLY_1);
-	mesh_make(&m, CLUSTER("a", POLICY("override_host.v3.OverrideHost", "override_host_sources: [{}], fallback_policy: "
-		"{policies: [{typed_extension_config: {name: l, typed_config: {\"@type\": type.googleapis.com/"
-		"envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest}}}]}")));
+	mesh_make(
+		&m,
+		CLUSTER("a",
+			POLICY("override_host.v3.OverrideHost",
+			       "override_host_sources: [{}], fallback_policy: "
+			       "{policies: [{typed_extension_config: {name: l, typed_config: {\"@type\": "
+			       "type.googleapis.com/"
+			       "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest}}}]}")));
 	assert_json(upstream(&m, "a", "type"), "\"least_conn\"");
 	assert_finding(&m, "warn", "override_host_sources", "fallback policy");
 	mesh_close(&m);
-	mesh_make(&m, CLUSTER("a", "load_balancing_policy: {policies: [{typed_extension_config: {name: n, typed_config: "
-		"{\"@type\": type.googleapis.com/envoy.extensions.load_balancing_policies."
-		"client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin}}}]}"));
+	mesh_make(&m,
+		  CLUSTER("a",
+			  "load_balancing_policy: {policies: [{typed_extension_config: {name: n, typed_config: "
+			  "{\"@type\": type.googleapis.com/envoy.extensions.load_balancing_policies."
+			  "client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin}}}]}"));
 	assert_json(upstream(&m, "a", "type"), "\"roundrobin\"");
 	assert_finding(&m, "warn", "load_balancing_policy", "configured weights");
 	mesh_close(&m);
@@ -407,8 +426,10 @@ static void test_weighted_subsets(void **unused)
 	const json_t *list;
 	struct mesh m;
 
-	mesh_make(&m, ROUTE(SPLIT ", " MATCH("stage: prod")) SUBSETS("subset_selectors: [{keys: [version, stage]}]",
-			    TAGGED("10.0.0.1", "version: v1, stage: prod") ", " TAGGED("10.0.0.2", "version: v2, stage: prod")));
+	mesh_make(&m, ROUTE(SPLIT ", " MATCH("stage: prod"))
+			      SUBSETS("subset_selectors: [{keys: [version, stage]}]",
+				      TAGGED("10.0.0.1", "version: v1, stage: prod") ", " TAGGED(
+					      "10.0.0.2", "version: v2, stage: prod")));
 	list = json_object_get(json_array_get(json_object_get(plugin(&m, "traffic-split"), "rules"), 0),
 			       "weighted_upstreams");
 	assert_int_equal(json_array_size(list), 2);
@@ -429,11 +450,13 @@ static void test_aggregate(void **unused)
 	struct translation_pending pending;
 	struct mesh m;
 
-	mesh_make(&m, ROUTE("cluster: g") AGGREGATE("g", "a, gone, b, g, h")
-			      AGGREGATE("h", "g, b, c") CLUSTER("a", "connect_timeout: 2s, type: EDS")
-			      CLUSTER("b", ASSIGN("b", NODE("10.0.0.2"))) CLUSTER("c", ASSIGN("c", NODE("10.0.0.3")))
-			      CLA("a", "endpoints: [{lb_endpoints: [" NODE("10.0.0.1") "]}, {priority: 1, lb_endpoints: ["
-				  NODE("10.0.0.9") "]}]"));
+	mesh_make(&m, ROUTE("cluster: g") AGGREGATE("g", "a, gone, b, g, h") AGGREGATE("h", "g, b, c")
+			      CLUSTER("a", "connect_timeout: 2s, type: EDS")
+				      CLUSTER("b", ASSIGN("b", NODE("10.0.0.2"))) CLUSTER(
+					      "c", ASSIGN("c", NODE("10.0.0.3")))
+					      CLA("a", "endpoints: [{lb_endpoints: [" NODE(
+							       "10.0.0.1") "]}, {priority: 1, lb_endpoints: "
+									   "[" NODE("10.0.0.9") "]}]"));
 	assert_json(upstream(&m, "g", "nodes"),
 		    "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":1},"
 		    "{\"host\":\"10.0.0.9\",\"port\":80,\"weight\":1,\"priority\":-1},"
@@ -474,11 +497,13 @@ static void test_protocol_of_the_client(void **unused)
 	assert_false(json_equal(ids, json_object_get(mesh_object(&m, "routes", "l/v/x"), "upstream_id")));
 	mesh_close(&m);
 	/* Where it is known, one upstream does. */
-	mesh_make(&m, LISTENER("[{name: x, match: {prefix: /, grpc: {}}, route: {cluster: a}}]") CLUSTER("a", DOWNSTREAM));
+	mesh_make(&m, LISTENER("[{name: x, match: {prefix: /, grpc: {}}, route: {cluster: a}}]")
+			      CLUSTER("a", DOWNSTREAM));
 	assert_json(upstream(&m, "a", "scheme"), "\"grpc\"");
 	assert_null(plugin(&m, "traffic-split"));
 	mesh_close(&m);
-	mesh_make(&m, LISTENER("[{name: x, match: {prefix: /, headers: [{name: \":method\", string_match: {exact: GET}}]}, "
+	mesh_make(&m, LISTENER("[{name: x, match: {prefix: /, headers: [{name: \":method\", string_match: "
+			       "{exact: GET}}]}, "
 			       "route: {cluster: a}}]") CLUSTER("a", DOWNSTREAM));
 	assert_json(upstream(&m, "a", "scheme"), "\"http\"");
 	assert_null(plugin(&m, "traffic-split"));

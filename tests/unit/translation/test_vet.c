@@ -57,7 +57,9 @@ static void expect(const char *const *plugins, const char *kind, const char *jso
 	out_deinit(&out);
 }
 
-#define ABORT(status) "\"plugins\":{\"fault-injection\":{\"abort\":{\"body\":\"\",\"http_status\":" status "}}},\"status\":1}"
+#define ABORT(status) \
+	"\"plugins\":{\"fault-injection\":{\"abort\":{\"body\":\"\",\"http_status\":" status "}}},\"status\":" \
+											     "1}"
 
 static void test_route(void **unused)
 {
@@ -89,7 +91,8 @@ static void test_route_that_guards(void **unused)
 {
 	(void)unused;
 	expect(NULL, "routes",
-	       "{\"id\":\"x\",\"uri\":\"/a\",\"plugins\":{\"ip-restriction\":{\"whitelist\":[\"no\"]}},\"upstream_id\":\"u\"}",
+	       "{\"id\":\"x\",\"uri\":\"/"
+	       "a\",\"plugins\":{\"ip-restriction\":{\"whitelist\":[\"no\"]}},\"upstream_id\":\"u\"}",
 	       "{\"id\":\"x\",\"uri\":\"/a\"," ABORT("403"), B_CLOSED, "ip-restriction.whitelist[0]");
 	/* Rather more is closed than anything open: first without conditions, then all. */
 	expect(NULL, "routes",
@@ -102,10 +105,13 @@ static void test_route_that_guards(void **unused)
 static void test_others(void **unused)
 {
 	(void)unused;
-	expect(NULL, "upstreams", "{\"id\":\"x\",\"nodes\":[{\"host\":\"a\",\"port\":0,\"weight\":1}],\"type\":\"roundrobin\"}",
-	       "{\"id\":\"x\",\"nodes\":[],\"retries\":0,\"type\":\"roundrobin\"}", B_SKIP, "nodes[0].port is 0");
+	expect(NULL, "upstreams",
+	       "{\"id\":\"x\",\"nodes\":[{\"host\":\"a\",\"port\":0,\"weight\":1}],\"type\":\"roundrobin\"}",
+	       "{\"id\":\"x\",\"nodes\":[],\"retries\":0,\"type\":\"roundrobin\"}", B_SKIP,
+	       "nodes[0].port is 0");
 	expect(NULL, "ssls", "{\"id\":\"x\",\"sni\":\"a\",\"cert\":\"c\",\"key\":\"k\"}", NULL, B_SKIP, "left out");
-	expect(NULL, "stream_routes", "{\"id\":\"x\",\"server_port\":0,\"upstream_id\":\"u\"}", NULL, B_SKIP, "server_port");
+	expect(NULL, "stream_routes", "{\"id\":\"x\",\"server_port\":0,\"upstream_id\":\"u\"}", NULL, B_SKIP,
+	       "server_port");
 	expect(NULL, "addresses", "{}", "{}", B_INFO, NULL);
 }
 

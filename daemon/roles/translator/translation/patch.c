@@ -57,8 +57,8 @@ static bool merge_own(struct patching *p, const char *kind, const metadata *m, c
 	buf_deinit(&b);
 	json_object_foreach (patch, field, value)
 		if (strcmp(field, known[0]) != 0 && strcmp(field, known[1]) != 0)
-			job_note(p->job, p->at, B_WARN, "%s: '%s' is not known there; there are plugins and labels", where,
-				 field);
+			job_note(p->job, p->at, B_WARN, "%s: '%s' is not known there; there are plugins and labels",
+				 where, field);
 	json_object_del(patch, "set");
 	changed = patch != NULL && overlay_merge(kind, patch, where, object, on_note, p);
 	json_decref(patch);

@@ -106,7 +106,8 @@ struct listener_ops {
 	/* While capture is on: each destination of the listener, and each that a domain of its virtual hosts names. */
 	void (*reach)(struct job *job, const char *listener, const struct reach *reach, void *arg);
 	/* While capture is on: an identity where mesh TLS is ended, ADDRESS_STRICT or ADDRESS_PERMISSIVE. */
-	void (*mesh)(struct job *job, const char *listener, const char *identity, enum address_target target, void *arg);
+	void (*mesh)(struct job *job, const char *listener, const char *identity, enum address_target target,
+		     void *arg);
 	/* While capture is on: what capture is to know. Without it nothing is planned, and conditions are missing. */
 	void (*address)(struct job *job, const struct translation_address *a, void *arg);
 };

@@ -198,7 +198,8 @@ static const pb_struct *with_keys(struct job *job, const pb_struct *criteria,
 	return part;
 }
 
-/* The selector with just these keys or, where more are allowed, with the most of them: the first, see selectors_finish(). */
+/* The selector with just these keys or, where more are allowed, with the most of them: the first, see
+ * selectors_finish(). */
 static const struct subset_selector *selector_of(const struct choice *c, const pb_struct *criteria,
 						 const pb_struct **ret_part)
 {

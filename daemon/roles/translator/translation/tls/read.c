@@ -167,9 +167,7 @@ static void trust_of_secret(struct job *job, const char *name, const struct path
 }
 
 /* Lists of both are joined, a single value of the secret wins (protobuf merge, as Envoy does it). */
-static void trust_combined(struct job *job,
-			   const Envoy__Extensions__TransportSockets__Tls__V3__CommonTlsContext__CombinedCertificateValidationContext *c,
-			   const struct path *at, struct tls_trust *trust)
+static void trust_combined(struct job *job, const xds_tls_combined *c, const struct path *at, struct tls_trust *trust)
 {
 	struct path first = PATH_AT(at, "default_validation_context");
 	struct path second = PATH_AT(at, "validation_context_sds_secret_config");

@@ -21,7 +21,8 @@ static void note_limits(struct job *job, const xds_upstream_tls *tls, const stru
 		return;
 	if (common->validation_context_type_case != 0)
 		job_note(job, &here, B_WARN,
-			 "the server's certificate is not verified by APISIX: traffic is encrypted, the peer not proven");
+			 "the server's certificate is not verified by APISIX: traffic is encrypted, the peer "
+			 "not proven");
 	for (size_t i = 0; i < common->n_alpn_protocols; i++)
 		if (strncmp(common->alpn_protocols[i], "istio", 5) == 0 ||
 		    strcmp(common->alpn_protocols[i], "kuma") == 0) {
