@@ -136,7 +136,7 @@ def side():
     except BaseException:
         nodes.close()
         raise
-    yield envoy, clusters, rng
+    yield envoy, clusters, {port: name for name, port in nodes.ports.items()}, rng
     envoy.close()
     nodes.close()
 
@@ -150,10 +150,10 @@ def objects_of(file, listener, clusters):
 
 
 def test_envoy_and_the_objects_refuse_the_same(side, work):
-    envoy, clusters, rng = side
+    envoy, clusters, nodes, rng = side
     found, counts = [], {(real, ours): 0 for real in (False, True) for ours in (False, True)}
     for name, port in envoy.ports.items():
-        model = Model(objects_of(work / "mesh.json", envoy.listeners[name], clusters))
+        model = Model(objects_of(work / "mesh.json", envoy.listeners[name], clusters), nodes)
         client = Client(port)
         for _ in range(REQUESTS):
             asked = request(rng)

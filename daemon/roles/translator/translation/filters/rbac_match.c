@@ -169,14 +169,15 @@ struct access rbac_template(struct rbac_reader *r,
 {
 	struct path_template template;
 	const char *why = "";
-	struct access a;
 
 	if (r->hcm == NULL)
 		return rbac_unknown(r, at, "a connection has no path");
 	if (template_read(r->job, m, &template, &why) != 0)
 		return rbac_unknown(r, at, "%s", why);
-	a = access_expr(expr_op(r->job, "uri", "~~", template.regex));
-	return access_polar(r->job, a, negated);
+	return access_regex(r->job, &(struct access_regex){ .var = "uri",
+							    .regex = template.regex,
+							    .missing = true,
+							    .negated = negated });
 }
 
 static bool text_takes_empty(const xds_string_matcher *m)
