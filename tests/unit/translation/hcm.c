@@ -56,3 +56,10 @@ const json_t *plugin_of(const struct mesh *m, const char *route, const char *plu
 {
 	return json_object_get(plugins_of(m, route), plugin);
 }
+
+long abort_status(const json_t *plugins)
+{
+	const json_t *abort = json_object_get(json_object_get(plugins, "fault-injection"), "abort");
+
+	return abort != NULL ? (long)json_integer_value(json_object_get(abort, "http_status")) : 0;
+}

@@ -32,13 +32,6 @@ static void make(struct mesh *m, struct hcm_text parts, const char *cluster)
 	free(text);
 }
 
-static long abort_status(const json_t *plugins)
-{
-	const json_t *abort = json_object_get(json_object_get(plugins, "fault-injection"), "abort");
-
-	return abort != NULL ? (long)json_integer_value(json_object_get(abort, "http_status")) : 0;
-}
-
 static void assert_plugin(struct hcm_text parts, const char *cluster, const char *json)
 {
 	struct mesh m;

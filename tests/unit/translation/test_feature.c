@@ -37,13 +37,6 @@ static void test_names_are_those_of_the_configuration(void **unused)
 	assert_int_equal(feature_set("rbac", &set), 2);
 }
 
-static long abort_status(const json_t *plugins)
-{
-	const json_t *abort = json_object_get(json_object_get(plugins, "fault-injection"), "abort");
-
-	return abort != NULL ? (long)json_integer_value(json_object_get(abort, "http_status")) : 0;
-}
-
 /* The plugins of a route behind the filter; as many as `plugins`, and `status` when it answers. */
 static void assert_behind(const char *filter, const char *feature, long status, size_t plugins)
 {

@@ -36,13 +36,6 @@
 #define ALWAYS ", rules: [{match: {prefix: /}, requires: {provider_name: p}}]"
 #define JWT(rest) FILTER("jwt_authn.v3.JwtAuthentication", ", " rest)
 
-static long abort_status(const json_t *plugins)
-{
-	const json_t *abort = json_object_get(json_object_get(plugins, "fault-injection"), "abort");
-
-	return abort != NULL ? (long)json_integer_value(json_object_get(abort, "http_status")) : 0;
-}
-
 static void test_the_plugin(void **unused)
 {
 	static const char plugin[] =

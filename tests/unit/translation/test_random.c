@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dice.h"
 #include "json.h"
 #include "mesh.h"
 #include "router.h"
@@ -21,23 +22,6 @@
 #define ROUTES_MAX 9
 #define DOMAINS_MAX 4
 #define HEADERS_MAX 2
-
-static uint64_t state = 0x243f6a8885a308d3;
-
-static unsigned pick(unsigned n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)((state >> 33) % n);
-}
-
-static bool chance(unsigned percent)
-{
-	return pick(100) < percent;
-}
-
-#define PICK(list) ((list)[pick(ARRAY_SIZE(list))])
 
 static const char *const domain_pool[] = {
 	"a.t", "b.a.t",	 "*.a.t",  "*-x.t", "*.t", "a.*",      "a-*", "a.z*",
@@ -523,7 +507,7 @@ static size_t mismatches(size_t tables, bool no_closure, bool loud)
 	struct translation_options options = { .no_closure = no_closure };
 	size_t wrong = 0, routed = 0;
 
-	state = 0x243f6a8885a308d3;
+	dice_seed(0x243f6a8885a308d3);
 	for (size_t n = 0; n < tables; n++) {
 		struct random_request q;
 		struct table t;
