@@ -86,6 +86,17 @@ static void ops_error(struct mesh_diag *diag, const struct mesh_conf *c, const c
 	va_end(ap);
 }
 
+static const char *ops_node(const struct mesh_conf *c, const char *name)
+{
+	char path[NAME_MAX_LEN];
+	const struct conf_entry *e;
+
+	if (snprintf(path, sizeof(path), "node.%s", name) >= (int)sizeof(path))
+		return NULL;
+	e = conf_find(c->conf, path);
+	return e != NULL ? e->text : NULL;
+}
+
 const struct mesh_host_ops *plugin_conf_ops(void)
 {
 	static const struct mesh_host_ops ops = {
@@ -95,6 +106,7 @@ const struct mesh_host_ops *plugin_conf_ops(void)
 		.conf_str = ops_str,
 		.conf_num = ops_num,
 		.conf_error = ops_error,
+		.conf_node = ops_node,
 	};
 
 	return &ops;

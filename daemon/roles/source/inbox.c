@@ -70,8 +70,7 @@ static void handle_holdings(void *ctx, const ProtobufCMessage *body, int fd)
 	struct source *s = ctx;
 
 	(void)fd;
-	/* A plugin that runs already asks for everything again and needs no list. */
-	if (!s->started && keep_holdings(s, m) < 0) {
+	if (keep_holdings(s, m) < 0) {
 		log_err("no memory for what the translator holds; telling the control plane that nothing is held");
 		inbox_forget_holdings(s);
 	}

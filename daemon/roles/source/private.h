@@ -3,7 +3,7 @@
  * What the files of the source role share.
  *
  * role.c is the life of the worker, host.c what the plugin may call, outbox.c what goes to the
- * translator, inbox.c what comes from it.
+ * translator, inbox.c what comes from it, status.c what meshctl is told.
  */
 #ifndef SOURCE_PRIVATE_H
 #define SOURCE_PRIVATE_H
@@ -58,6 +58,9 @@ void inbox_forget_holdings(struct source *s);
 
 /* ---- host.c ---- */
 extern const struct mesh_host_ops *source_host_ops(void);
+
+/* ---- status.c ---- */
+extern const struct ctl_handler source_commands[];
 
 /* ---- role.c: the translator is there and has said what it holds ---- */
 void source_welcome(struct source *s);

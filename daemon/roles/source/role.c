@@ -103,10 +103,9 @@ static int source_start(struct worker *w, void **ret_ctx)
 	return 0;
 }
 
-static void start_plugin(struct source *s)
+static void tell_holdings(struct source *s)
 {
 	const struct mesh_plugin *desc = s->plugin->desc;
-	int r;
 
 	if (s->n_foreign > 0)
 		log_info("%zu resources are held that this source ('%s') did not send; asking for everything anew",
@@ -114,6 +113,14 @@ static void start_plugin(struct source *s)
 	if (SOURCE_HAS(s, held))
 		desc->source->held(s->ctx, s->holdings, s->n_holdings);
 	inbox_forget_holdings(s);
+}
+
+static void start_plugin(struct source *s)
+{
+	const struct mesh_plugin *desc = s->plugin->desc;
+	int r;
+
+	tell_holdings(s);
 	s->started = true;
 	r = desc->start(s->ctx);
 	if (r < 0) {
@@ -131,6 +138,7 @@ void source_welcome(struct source *s)
 		start_plugin(s);
 		return;
 	}
+	tell_holdings(s);
 	if (SOURCE_HAS(s, restart))
 		s->plugin->desc->source->restart(s->ctx);
 	resume_if_busy(s);
@@ -152,8 +160,7 @@ static void on_lost(void *ctx)
 
 	s->welcomed = false;
 	s->skipping = true;
-	if (!s->started)
-		inbox_forget_holdings(s);
+	inbox_forget_holdings(s);
 	resume_if_busy(s);
 }
 
@@ -172,41 +179,6 @@ static void source_deinit(void *ctx)
 {
 	source_free(ctx);
 }
-
-/* ---- meshctl status ------------------------------------------------------------------------ */
-
-static void row(struct ctl_reply *reply, const char *name, uint64_t value)
-{
-	ctl_text(reply, name);
-	ctl_num(reply, (int64_t)value);
-	ctl_row_end(reply);
-}
-
-static void ctl_status(void *ctx, struct ctl_reply *reply, int argc, char **argv)
-{
-	static const char *const plugin_columns[] = { "role", "plugin", "file", NULL };
-	static const char *const counter_columns[] = { "name", "value", NULL };
-	const struct source *s = ctx;
-
-	(void)argc;
-	(void)argv;
-	ctl_table(reply, "plugins", plugin_columns);
-	ctl_text(reply, role_name(ROLE_SOURCE));
-	ctl_text(reply, s->plugin->desc->name);
-	ctl_text(reply, s->plugin->file);
-	ctl_row_end(reply);
-	ctl_table(reply, "delivered", counter_columns);
-	row(reply, "updates", s->updates);
-	row(reply, "updates_refused", s->refused);
-	row(reply, "resources", s->resources);
-	row(reply, "bytes", s->bytes);
-	ctl_end(reply, 0);
-}
-
-static const struct ctl_handler source_commands[] = {
-	{ "status", ctl_status },
-	{ NULL, NULL },
-};
 
 static const struct worker_peer source_peers[] = {
 	{

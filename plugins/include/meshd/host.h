@@ -91,6 +91,12 @@ struct mesh_host_ops {
 	int (*lease_keys)(struct mesh_host *host, int64_t id, mesh_kv_fn fn, void *arg);
 	/* All of them, the one that ends first at first; the callback's value. */
 	int (*lease_walk)(struct mesh_host *host, mesh_lease_fn fn, void *arg);
+
+	/*
+	 * Sources, and their check(): who this machine is to the control plane, by the names of the section `node`: "id",
+	 * "cluster", "metadata" (JSON text).  NULL: absent.
+	 */
+	const char *(*conf_node)(const struct mesh_conf *conf, const char *name);
 };
 
 /* A host's own structure begins with this, so the inline helpers below need no casts. */

@@ -70,9 +70,23 @@ struct mesh_verdict {
 	const char *detail;	/* refused: which resources and why */
 };
 
+/* What `meshctl status` says of one type of resource. */
+struct mesh_source_type {
+	const char *type_url;
+	const char *version;		/* of the newest response that was accepted; "" none */
+	size_t resources;		/* accepted and held */
+	size_t names;			/* asked for by name */
+	bool wildcard;			/* all are asked for */
+	int64_t acked, nacked;		/* seconds since the epoch; 0: never */
+	const char *reason;		/* of the last refusal; "" none */
+};
+
 struct mesh_source_api {
 	uint32_t size;
-	/* Before start(): what is held of what origin() names; may be empty.  Called once. */
+	/*
+	 * Before start(), and again before each restart(): what is held of what origin() names; may be empty.  It replaces
+	 * all that the plugin believed to be accepted.
+	 */
 	void (*held)(void *ctx, const struct mesh_holding *holdings, size_t n);
 	void (*subscribe)(void *ctx, const struct mesh_subscription *subscription);
 	void (*verdict)(void *ctx, const struct mesh_verdict *verdict);
@@ -85,6 +99,9 @@ struct mesh_source_api {
 	 * absent or NULL: then held() gets nothing, and everything is asked for anew.
 	 */
 	const char *(*origin)(void *ctx);
+	/* For `meshctl status`, both may be absent or NULL: a row per type of resource; other facts as name and value. */
+	void (*types)(void *ctx, void (*emit)(void *arg, const struct mesh_source_type *type), void *arg);
+	void (*stats)(void *ctx, void (*emit)(void *arg, const char *name, const char *value), void *arg);
 };
 
 struct mesh_frontend_api {
