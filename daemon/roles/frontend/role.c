@@ -22,15 +22,19 @@ LOG_MODULE("frontend");
 
 /* ---- the store ----------------------------------------------------------------------------- */
 
-/* With `secrets: memory`: keys of certificates, and objects that carry a client key, stay off the disk. */
+/* With `secrets: memory`: keys of certificates and clients, and objects that carry a client key, stay off the disk. */
 static bool may_store(void *ctx, const struct blob *key, const struct blob *value)
 {
+	static const char *const kinds[] = { "ssls", "consumers" };
 	const struct frontend *f = ctx;
-	char ssls[PREFIX_SIZE_MAX + 16];
-	int len = snprintf(ssls, sizeof(ssls), "%s/ssls/", f->prefix);
 
-	if (key->size > (size_t)len && memcmp(key->data, ssls, (size_t)len) == 0)
-		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		char start[PREFIX_SIZE_MAX + 16];
+		int len = snprintf(start, sizeof(start), "%s/%s/", f->prefix, kinds[i]);
+
+		if (key->size > (size_t)len && memcmp(key->data, start, (size_t)len) == 0)
+			return false;
+	}
 	return memmem(value->data, value->size, "\"client_key\"", 12) == NULL;
 }
 

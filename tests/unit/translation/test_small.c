@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "digest.h"
 #include "expr.h"
 #include "ids.h"
 #include "match.h"
@@ -193,29 +194,63 @@ static void test_notes(void **unused)
 }
 
 /* Two objects with one id: the second is not put out, and that is said. */
+static void assert_digest(const char *text, const char *hex)
+{
+	uint8_t d[DIGEST_SIZE];
+
+	digest(text, strlen(text), d);
+	for (size_t i = 0; i < DIGEST_SIZE; i++) {
+		char byte[3];
+
+		snprintf(byte, sizeof byte, "%02x", d[i]);
+		assert_memory_equal(byte, hex + 2 * i, 2);
+	}
+}
+
+/* Of FIPS 180-4, and texts that just fit into a block and just do not. */
+static void test_digest(void **unused)
+{
+	char text[65] = { 0 };
+
+	assert_digest("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_digest("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_digest("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+	memset(text, 'a', 55);
+	assert_digest(text, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318");
+	memset(text, 'a', 64);
+	assert_digest(text, "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
+}
+
 static void test_same_id_twice(void **unused)
 {
 	struct path root = PATH_ROOT(RT_ROUTE, "r"), at = PATH_AT(&root, "x");
 	const struct path *origin = &at;
-	struct buf value = BUF_INIT;
+	struct buf value = BUF_INIT, another = BUF_INIT;
 	struct out out = { 0 };
 
 	buf_puts(&value, "{}");
+	buf_puts(&another, "{\"a\":1}");
+	/* What says the same is one object. */
 	out_object(&out, "routes", "same", &value, &origin, 1);
 	out_object(&out, "routes", "same", &value, &origin, 1);
-	out_object(&out, "routes", "other", &value, &origin, 1);
+	out_object(&out, "routes", "taken", &value, &origin, 1);
+	out_object(&out, "routes", "taken", &another, &origin, 1);
 	out_finish(&out);
 	assert_int_equal(out_error(&out), 0);
 	assert_int_equal(out.n_objects, 2);
 	assert_int_equal(out.notes.n, 1);
 	assert_int_equal(out.notes.list[0].behaviour, B_SKIP);
+	assert_non_null(strstr(out.notes.list[0].reason, "routes/taken"));
 	out_deinit(&out);
+	buf_deinit(&another);
 	buf_deinit(&value);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_ids),	      cmocka_unit_test(test_regex),
 		cmocka_unit_test(test_safe_patterns), cmocka_unit_test(test_closure),
 		cmocka_unit_test(test_linear),	      cmocka_unit_test(test_variants),

@@ -12,9 +12,12 @@
 #define XXH_STATIC_LINKING_ONLY /* the state on the stack */
 #include <xxhash.h>
 
+#include "digest.h"
+
 #define HASH_CHARS 16
+#define SECRET_BYTES 20 /* of the digest, twice as many characters */
 #define BLOCK_MAX 1024
-#define READABLE_MAX (ID_SIZE - 1 - HASH_CHARS - 1)
+#define READABLE_MAX(hash_chars) (ID_SIZE - 1 - (hash_chars) - 1)
 
 static bool legal(char c)
 {
@@ -22,12 +25,12 @@ static bool legal(char c)
 	       c == '_' || c == '.';
 }
 
-/* Runs of other characters become one dash. Returns the length. */
-static size_t slug(char *to, const char *from)
+/* Runs of other characters become one dash, and there is one at the end. Returns the length, not above max + 1. */
+static size_t slug(char *to, const char *from, size_t max)
 {
 	size_t len = 0;
 
-	for (; *from != '\0' && len < READABLE_MAX; from++) {
+	for (; *from != '\0' && len < max; from++) {
 		if (legal(*from))
 			to[len++] = *from;
 		else if (len > 0 && to[len - 1] != '-')
@@ -35,6 +38,8 @@ static size_t slug(char *to, const char *from)
 	}
 	while (len > 0 && to[len - 1] == '-')
 		len--;
+	if (len > 0)
+		to[len++] = '-';
 	return len;
 }
 
@@ -66,15 +71,27 @@ static uint64_t hash_parts(const char *const *parts, size_t n_parts)
 	return XXH3_64bits(block, len);
 }
 
+static const char hex[] = "0123456789abcdef";
+
 void id_make(char ret_id[ID_SIZE], const char *readable, const char *const *parts, size_t n_parts)
 {
-	static const char hex[] = "0123456789abcdef";
 	uint64_t hash = hash_parts(parts, n_parts);
-	size_t len = slug(ret_id, readable);
+	size_t len = slug(ret_id, readable, READABLE_MAX(HASH_CHARS));
 
-	if (len > 0)
-		ret_id[len++] = '-';
 	for (int shift = 4 * (HASH_CHARS - 1); shift >= 0; shift -= 4)
 		ret_id[len++] = hex[hash >> shift & 15];
+	ret_id[len] = '\0';
+}
+
+void id_make_secret(char ret_id[ID_SIZE], const char *readable, const char *secret)
+{
+	size_t len = slug(ret_id, readable, READABLE_MAX(2 * SECRET_BYTES));
+	uint8_t d[DIGEST_SIZE];
+
+	digest(secret, strlen(secret), d);
+	for (size_t i = 0; i < SECRET_BYTES; i++) {
+		ret_id[len++] = hex[d[i] >> 4];
+		ret_id[len++] = hex[d[i] & 15];
+	}
 	ret_id[len] = '\0';
 }

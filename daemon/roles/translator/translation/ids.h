@@ -17,4 +17,7 @@
  */
 void id_make(char ret_id[ID_SIZE], const char *readable, const char *const *parts, size_t n_parts);
 
+/* The same for what a secret stands for, which nobody shall learn from the id, nor find another with the same id. */
+void id_make_secret(char ret_id[ID_SIZE], const char *readable, const char *secret);
+
 #endif

@@ -210,6 +210,11 @@ static void objects_finish(struct out *out)
 			out->objects[++kept] = *object;
 			continue;
 		}
+		/* What several have (a consumer) is one object. */
+		if (out->objects[kept].hash == object->hash && out->objects[kept].size == object->size) {
+			object_deinit(object);
+			continue;
+		}
 		notes_add(&out->notes, &at, B_SKIP,
 			  "the id of '%s' is taken by another object; rename one", object->key);
 		object_deinit(object);

@@ -307,7 +307,7 @@ void rewrite_write(struct job *job, const struct rewrite *rewrite, struct rule *
 	}
 	if (rewrite->uri != NULL)
 		json_key_str(&j, "uri", rewrite->uri);
-	else if (rewrite->regex == NULL && b.len > 1)
+	else if (rewrite->regex == NULL && !rewrite->query && b.len > 1)
 		/* Otherwise the path is made anew from the decoded one, for a header's sake. */
 		json_key_bool(&j, "use_real_request_uri_unsafe", true);
 	json_obj_close(&j);

@@ -28,6 +28,7 @@ struct rewrite {
 	const char *regex, *subst;	/* or: replace what matches */
 	const char *host;
 	const char *method;
+	bool query;			/* a plugin takes parameters away: the query is not as it came */
 	struct header_changes request, response;
 };
 

@@ -388,14 +388,40 @@ static int translate(struct translation *t, struct unit *unit, struct out *out)
 	return job.failed ? -ENOMEM : out_error(out);
 }
 
+static int compare_key(const void *key, const void *object)
+{
+	return strcmp(key, ((const struct object *)object)->key);
+}
+
+static bool unit_has(const struct unit *unit, const char *key)
+{
+	return unit != NULL && unit->out.n_objects > 0 &&
+	       bsearch(key, unit->out.objects, unit->out.n_objects, sizeof *unit->out.objects, compare_key) != NULL;
+}
+
+/* Consumers belong to all who want them: does another unit? */
+static bool shared(const struct translation *t, const struct unit *unit, const char *key)
+{
+	const struct node *node, *next;
+
+	if (strncmp(key, "consumers/", strlen("consumers/")) != 0)
+		return false;
+	if (unit->kind != UNIT_HOSTLESS && unit_has(t->graph.shared[UNIT_HOSTLESS], key))
+		return true;
+	HASH_ITER (hh, t->graph.nodes, node, next)
+		if (node->unit != unit && unit_has(node->unit, key))
+			return true;
+	return false;
+}
+
 /* object NULL: it is gone. */
 static void put_out(struct translation *t, const struct unit *unit, const char *key, const struct object *object)
 {
 	if (is_address(key))
 		addresses_put(t, unit, key + strlen(ADDRESSES "/"), object);
-	else if (object == NULL)
+	else if (object == NULL && !shared(t, unit, key))
 		t->ops.del(t->arg, key);
-	else
+	else if (object != NULL)
 		t->ops.put(t->arg, key, object->value, object->size);
 }
 

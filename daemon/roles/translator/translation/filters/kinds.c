@@ -6,6 +6,7 @@
 #include "kinds.h"
 
 const struct filter_kind *const filter_kinds[] = {
+	&filter_api_key,
 	&filter_authz,
 	&filter_buffer,
 	&filter_compressor,

@@ -8,6 +8,7 @@
 
 #include "filter.h"
 
+extern const struct filter_kind filter_api_key;
 extern const struct filter_kind filter_authz;
 extern const struct filter_kind filter_buffer;
 extern const struct filter_kind filter_compressor;
