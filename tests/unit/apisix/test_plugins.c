@@ -163,6 +163,7 @@ static void guards(void **state)
 	PLUGIN_CASES("authz-keycloak",
 		     { "{'client_id':'c','discovery':'d','permissions':['a'],'timeout':1000}", NULL },
 		     { "{'client_id':'c'}", "authz-keycloak" },
+		     { "{'client_id':'c','token_endpoint':'t','lazy_load_paths':true}", "authz-keycloak" },
 		     { "{'client_id':'c','discovery':'d','timeout':999}", "timeout" },
 		     { "{'client_id':'c','discovery':'d','permissions':['a','a']}", "permissions" });
 	PLUGIN_CASES("wolf-rbac", { "{'server':'http://a','appid':'x'}", NULL }, { "{'server':1}", "server" });

@@ -169,6 +169,16 @@ bool check_openid(struct check *c, struct span value, const struct span *m)
 	return true;
 }
 
+bool check_keycloak(struct check *c, struct span value, const struct span *m)
+{
+	(void)value;
+	if (!given(m[P_DISCOVERY]) && !given(m[P_TOKENS]))
+		return check_fail(c, "needs at least one of: discovery, token_endpoint");
+	return !is_true(m[P_LAZY]) || given(m[P_DISCOVERY]) || given(m[P_RESOURCES]) ||
+	       check_fail(c, "has lazy_load_paths, so discovery or resource_registration_endpoint must be "
+			     "there");
+}
+
 bool check_cors(struct check *c, struct span value, const struct span *m)
 {
 	(void)value;

@@ -33,7 +33,7 @@ extern const struct plugin_row plugins_auth[], plugins_limit[], plugins_traffic[
 typedef bool schema_check(struct check *c, struct span value, const struct span *members);
 schema_check check_upstream, check_ssl, check_username, check_jwt_consumer, check_openid, check_cors,
 	check_limit_count, check_regex_uri, check_response_rewrite, check_redirect, check_workflow,
-	check_multi_auth, check_header_map, check_expression, check_expressions;
+	check_multi_auth, check_header_map, check_keycloak, check_expression, check_expressions;
 
 /* Marks of members that those checks look at. */
 enum { P_ALGORITHM = 1, P_JWT_SECRET, P_BASE64, P_PUBLIC_KEY };
@@ -41,6 +41,7 @@ enum { P_BEARER = 1, P_SESSION, P_CLIENT_SECRET, P_JWKS, P_PUBLIC, P_INTROSPECTI
        P_PAR };
 enum { P_POLICY = 1, P_COUNT, P_WINDOW, P_RULES, P_GROUP, P_INTERVAL };
 enum { P_CREDENTIAL = 1, P_ORIGINS, P_METHODS, P_HEADERS, P_EXPOSE, P_TIMING };
+enum { P_DISCOVERY = 1, P_TOKENS, P_RESOURCES, P_LAZY };
 enum { W_BODY = 1, W_BASE64, W_FILTERS };
 enum { R_TARGET = 1, R_REGEX, R_HTTPS, R_QUERY };
 
