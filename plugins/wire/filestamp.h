@@ -2,10 +2,11 @@
 /*
  * Files that may change while we run (certificates, passwords): what tells one state of a file from
  * another, and reading a small file. They are looked at when somebody needs them, at most once a
- * second, so nobody is woken up while nothing happens. Used by auth.c, tls.c and options.c.
+ * second, so nobody is woken up while nothing happens. Used by the plugins etcd (users, TLS)
+ * and xds, and by grpc (TLS).
  */
-#ifndef ETCD_FILESTAMP_H
-#define ETCD_FILESTAMP_H
+#ifndef WIRE_FILESTAMP_H
+#define WIRE_FILESTAMP_H
 
 #include <stdbool.h>
 #include <stdint.h>
