@@ -128,6 +128,9 @@ static void test_health(void **unused)
 		"[]");
 }
 
+#define LOCALITIES(list) CLUSTER(", common_lb_config: {locality_weighted_lb_config: {}}" ASSIGN(list))
+#define LOCALITY(settings, ip) "{" settings "lb_endpoints: [{" AT(ip, "80") "}]}"
+
 static void test_localities(void **unused)
 {
 #define TWO                                                                                        \
@@ -139,16 +142,10 @@ static void test_localities(void **unused)
 									    "80") "}]}"
 	/* Three quarters to two nodes, one quarter to one, nothing to the locality without weight. */
 	struct mesh m;
-	json_t *nodes;
 
-	mesh_make(&m, CLUSTER(", common_lb_config: {locality_weighted_lb_config: {}}" ASSIGN(TWO)));
-	nodes = json_object_get(mesh_object(&m, "upstreams", "a"), "nodes");
-	assert_int_equal(json_array_size(nodes), 3);
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, 0), "weight")),
-			 500000);
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, 2), "weight")),
-			 333333);
-	mesh_close(&m);
+	assert_nodes(LOCALITIES(TWO), "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":3},"
+				      "{\"host\":\"10.0.0.2\",\"port\":80,\"weight\":3},"
+				      "{\"host\":\"10.0.0.3\",\"port\":80,\"weight\":2}]");
 	mesh_make(
 		&m,
 		CLUSTER(", load_balancing_policy: {policies: [{typed_extension_config: {name: w, "
@@ -163,6 +160,45 @@ static void test_localities(void **unused)
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "a"), "type"), "\"least_conn\"");
 	assert_int_equal(
 		json_array_size(json_object_get(mesh_object(&m, "upstreams", "a"), "nodes")), 3);
+	mesh_close(&m);
+}
+
+/* What Envoy does was looked at: without a weight that can be used the endpoints of a priority are equal. */
+static void test_localities_without_weights(void **unused)
+{
+	assert_nodes(LOCALITIES(LOCALITY("load_balancing_weight: 9, ", "10.0.0.1") ", " LOCALITY(
+			     "priority: 1, ", "10.0.0.2")),
+		     "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":1},"
+		     "{\"host\":\"10.0.0.2\",\"port\":80,\"weight\":1,\"priority\":-1}]");
+	assert_nodes(LOCALITIES("{load_balancing_weight: 9, lb_endpoints: [{" AT("10.0.0.1", "80")
+				", health_status: UNHEALTHY}]}, " LOCALITY("", "10.0.0.2")),
+		     "[{\"host\":\"10.0.0.2\",\"port\":80,\"weight\":1}]");
+}
+
+/* The heaviest node gets its surplus in a row, so no weight is larger than it must be. */
+static void test_locality_weights_are_small(void **unused)
+{
+	assert_nodes(LOCALITIES(LOCALITY("load_balancing_weight: 900, ", "10.0.0.1") ", " LOCALITY(
+			     "load_balancing_weight: 7, ", "10.0.0.2")),
+		     "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":900},"
+		     "{\"host\":\"10.0.0.2\",\"port\":80,\"weight\":7}]");
+	assert_nodes(LOCALITIES(LOCALITY("load_balancing_weight: 4294967291, ", "10.0.0.1") ", " LOCALITY(
+			     "load_balancing_weight: 1073741823, ", "10.0.0.2") ", " LOCALITY(
+			     "load_balancing_weight: 1, ", "10.0.0.3")),
+		     "[{\"host\":\"10.0.0.1\",\"port\":80,\"weight\":10000},"
+		     "{\"host\":\"10.0.0.2\",\"port\":80,\"weight\":2500},"
+		     "{\"host\":\"10.0.0.3\",\"port\":80,\"weight\":1}]");
+}
+
+static void test_filters(void **unused)
+{
+	struct mesh m;
+
+	mesh_make(&m, CLUSTER(", filters: [{name: f, typed_config: {\"@type\": "
+			      "type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange}}, "
+			      "{name: g, typed_config: {\"@type\": type.googleapis.com/some.Filter}}]"));
+	assert_finding(&m, "info", "filters[0].typed_config", "not exchanged");
+	assert_finding(&m, "warn", "filters[1].typed_config", "some.Filter' is not translated");
 	mesh_close(&m);
 }
 
@@ -201,6 +237,9 @@ int main(void)
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_localities),
+		cmocka_unit_test(test_localities_without_weights),
+		cmocka_unit_test(test_locality_weights_are_small),
+		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_scheme_and_keepalive),
 		cmocka_unit_test(test_tls_is_said),
 	};

@@ -11,12 +11,21 @@
 #include "upstream.h"
 
 #define DEGRADED 1000 /* further back in priority than any other */
-#define LOCALITY_SCALE 1000000.0
+#define PRIORITIES 129 /* Envoy's last is 128 */
+#define EXACT_MAX (UINT64_C(1) << 53)
+
+/*
+ * APISIX's round robin gives the heaviest node as many requests in a row as it is heavier than the
+ * next, so weights that localities have made large are cut to four digits.
+ */
+#define WEIGHT_MAX 10000
 
 struct reading {
 	struct job *job;
 	const struct endpoint_options *options;
 	bool healthy_only;
+	bool by_locality[PRIORITIES]; /* a locality with a weight can be used there */
+	double unit; /* a weight of one locality: a multiple of what each has to share out, if that can be */
 	struct up_nodes nodes;
 	size_t unhealthy;
 };
@@ -137,32 +146,62 @@ static double locality_sum(const struct reading *r, const xds_locality *locality
 	return sum;
 }
 
-/* The heaviest locality of all: weights are scaled so that its share has six digits. */
-static double locality_heaviest(const xds_cla *cla)
+static uint64_t divisor(uint64_t a, uint64_t b)
 {
-	double heaviest = 1;
+	while (b != 0) {
+		uint64_t rest = a % b;
 
-	for (size_t i = 0; i < cla->n_endpoints; i++)
-		if (uint32_of(cla->endpoints[i]->load_balancing_weight, 0) > heaviest)
-			heaviest = uint32_of(cla->endpoints[i]->load_balancing_weight, 0);
-	return heaviest;
+		a = b;
+		b = rest;
+	}
+	return a;
 }
 
-static void locality_read(struct reading *r, const xds_locality *locality, double heaviest,
-			  const struct path *at)
+static bool *by_locality(struct reading *r, const xds_locality *locality)
+{
+	return &r->by_locality[locality->priority < PRIORITIES ? locality->priority : PRIORITIES - 1];
+}
+
+/*
+ * Where no locality of a priority has both a weight and endpoints that can be used, Envoy balances over
+ * all of its endpoints.  Elsewhere each locality shares its weight out: in whole numbers where they fit.
+ */
+static void localities_scan(struct reading *r, const xds_cla *cla)
+{
+	uint64_t multiple = 1, heaviest = 1;
+	double share, sum;
+
+	memset(r->by_locality, 0, sizeof r->by_locality);
+	for (size_t i = 0; i < cla->n_endpoints; i++) {
+		uint32_t weight = uint32_of(cla->endpoints[i]->load_balancing_weight, 0);
+
+		if (weight == 0 || (sum = locality_sum(r, cla->endpoints[i], &share)) == 0)
+			continue;
+		*by_locality(r, cla->endpoints[i]) = true;
+		heaviest = weight > heaviest ? weight : heaviest;
+		if (multiple <= INT32_MAX && sum <= UINT32_MAX)
+			multiple *= (uint64_t)sum / divisor(multiple, (uint64_t)sum);
+		else
+			multiple = EXACT_MAX;
+	}
+	r->unit = (double)EXACT_MAX / (double)heaviest;
+	if (!r->options->scale_localities && multiple <= EXACT_MAX / heaviest)
+		r->unit = (double)multiple;
+}
+
+static void locality_read(struct reading *r, const xds_locality *locality, const struct path *at)
 {
 	uint32_t weight = uint32_of(locality->load_balancing_weight, 0);
 	double share, sum = locality_sum(r, locality, &share), factor = 0;
 
-	if (r->options->localities && weight == 0)
+	if (*by_locality(r, locality) && weight == 0)
 		return;
 	if (locality->priority > 0)
 		job_note(r->job, path_root(at), B_WARN,
 			 "a lower priority gets requests when no node above it answers; Envoy begins "
 			 "earlier");
-	if (r->options->localities && sum > 0)
-		factor = weight / heaviest / sum * LOCALITY_SCALE *
-			 (r->options->scale_localities ? share : 1);
+	if (*by_locality(r, locality) && sum > 0)
+		factor = weight * (r->unit / sum) * (r->options->scale_localities ? share : 1);
 	for (size_t i = 0; i < locality->n_lb_endpoints; i++) {
 		struct path here = PATH_INDEX(at, "lb_endpoints", i);
 
@@ -178,12 +217,12 @@ static void locality_read(struct reading *r, const xds_locality *locality, doubl
 
 static void cla_read(struct reading *r, const xds_cla *cla, const struct path *at)
 {
-	double heaviest = r->options->localities ? locality_heaviest(cla) : 1;
-
+	if (r->options->localities)
+		localities_scan(r, cla);
 	for (size_t i = 0; i < cla->n_endpoints; i++) {
 		struct path here = PATH_INDEX(at, "endpoints", i);
 
-		locality_read(r, cla->endpoints[i], heaviest, &here);
+		locality_read(r, cla->endpoints[i], &here);
 	}
 }
 
@@ -235,26 +274,41 @@ static void nodes_first(struct up_nodes *nodes)
 	nodes->n = 1;
 }
 
-static uint64_t divisor(uint64_t a, uint64_t b)
-{
-	while (b != 0) {
-		uint64_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
-/* Smallest numbers in the same proportion, when localities have made them large. */
-static void nodes_reduce(struct up_nodes *nodes)
+static void weights_reduce(struct up_node *list, size_t n)
 {
 	uint64_t common = 0;
 
-	for (size_t i = 0; i < nodes->n; i++)
-		common = divisor(common, nodes->list[i].weight);
-	for (size_t i = 0; i < nodes->n && common > 1; i++)
-		nodes->list[i].weight /= common;
+	for (size_t i = 0; i < n; i++)
+		common = divisor(common, list[i].weight);
+	for (size_t i = 0; i < n && common > 1; i++)
+		list[i].weight /= common;
+}
+
+/* Small numbers in the same proportion, if need be nearly so, for the nodes of one priority. */
+static void weights_cut(struct up_node *list, size_t n)
+{
+	uint64_t heaviest = 0;
+
+	weights_reduce(list, n);
+	for (size_t i = 0; i < n; i++)
+		heaviest = list[i].weight > heaviest ? list[i].weight : heaviest;
+	if (heaviest <= WEIGHT_MAX)
+		return;
+	for (size_t i = 0; i < n; i++)
+		list[i].weight = (uint64_t)fmax(
+			1, round((double)list[i].weight / (double)heaviest * WEIGHT_MAX));
+	weights_reduce(list, n);
+}
+
+/* When localities have made them large. */
+static void nodes_cut(struct up_nodes *nodes)
+{
+	for (size_t first = 0, end; first < nodes->n; first = end) {
+		for (end = first + 1; end < nodes->n; end++)
+			if (nodes->list[end].priority != nodes->list[first].priority)
+				break;
+		weights_cut(nodes->list + first, end - first);
+	}
 }
 
 void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at,
@@ -271,7 +325,7 @@ void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at,
 		nodes_first(&r.nodes);
 	nodes_merge(&r.nodes);
 	if (options->localities)
-		nodes_reduce(&r.nodes);
+		nodes_cut(&r.nodes);
 	*ret = r.nodes;
 }
 
