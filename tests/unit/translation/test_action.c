@@ -249,6 +249,33 @@ static void test_headers(void **unused)
 	mesh_close(&m);
 }
 
+static const char *answer(const struct mesh *m, const char *route)
+{
+	const json_t *plugins = json_object_get(mesh_object(m, "routes", route), "plugins");
+	const json_t *abort = json_object_get(json_object_get(plugins, "fault-injection"), "abort");
+
+	return json_string_value(json_object_get(abort, "body"));
+}
+
+/* Control planes of today write the whole body into the format. */
+static void test_body_format(void **unused)
+{
+	struct mesh m;
+
+	make_routes(&m, "[{name: x, match: {path: /x}, direct_response: {status: 502, body_format: "
+			"{text_format_source: {inline_bytes: T0s=}}}},"
+			"{name: y, match: {path: /y}, direct_response: {status: 503, body: {inline_string: no}, "
+			"body_format: {text_format: '%RESPONSE_CODE%: %LOCAL_REPLY_BODY% 100%%%PROTOCOL%.'}}},"
+			"{name: z, match: {path: /z}, direct_response: {status: 200, body: {inline_string: as is}, "
+			"body_format: {json_format: {a: b}}}}]");
+	assert_string_equal(answer(&m, "x"), "OK");
+	assert_string_equal(answer(&m, "y"), "503: no 100%.");
+	assert_finding(&m, "warn", "routes[1].direct_response.body_format", "%PROTOCOL% cannot be put");
+	assert_string_equal(answer(&m, "z"), "as is");
+	assert_finding(&m, "warn", "routes[2].direct_response.body_format", "only formats of texts");
+	mesh_close(&m);
+}
+
 static void test_websocket(void **unused)
 {
 	struct mesh m;
@@ -261,6 +288,7 @@ static void test_websocket(void **unused)
 			"[{upgrade_type: CONNECT}]}}]");
 	assert_json(json_object_get(mesh_object(&m, "routes", "x"), "enable_websocket"), "true");
 	assert_null(json_object_get(mesh_object(&m, "routes", "y"), "enable_websocket"));
+	assert_finding(&m, "warn", "", "a WebSocket ends after as much silence");
 	assert_finding(&m, "info", "routes[2].route.upgrade_configs[0]", "CONNECT");
 	mesh_close(&m);
 }
@@ -312,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_retries_make_variants),
 		cmocka_unit_test(test_hashing),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_body_format),
 		cmocka_unit_test(test_websocket),
 		cmocka_unit_test(test_matches_that_cannot_be_said),
 	};

@@ -73,8 +73,8 @@ void action_route(struct job *job, const struct scope *scope, const xds_vhost *v
 		wanted.subset = subset_criteria(job, action->metadata_match, NULL);
 	if (!target(job, scope, route, &here, &wanted, rule))
 		return;
-	action_timeouts(job, scope, vhost, action, &here, rule);
 	rule->websocket = upgrades_to_websocket(scope, action);
+	action_timeouts(job, scope, vhost, action, &here, rule);
 	action_mirror(job, scope, vhost, action, &here,
 		      rewrite->uri != NULL || rewrite->regex != NULL, rule);
 }

@@ -118,6 +118,10 @@ void action_timeouts(struct job *job, const struct scope *scope, const xds_vhost
 
 	if (total > 0)
 		note_timeouts(job, action, retry, at);
+	if (rule->websocket && total > 0 && (idle == 0 || total < idle))
+		job_note(job, path_root(at), B_WARN,
+			 "a WebSocket ends after as much silence as its route's timeout allows; in Envoy only "
+			 "idle_timeout counts for it");
 	rule->io_ms = total > 0 ? total : least(UNLIMITED_MS, idle);
 	if (retry != NULL)
 		rule->io_ms = least(rule->io_ms, duration_ms(retry->per_try_timeout, 0));

@@ -69,9 +69,9 @@ struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t 
 		    is_dotted(vhost->domains[i]) && has_twin(vhost, vhost->domains[i]))
 			continue;
 		if (d.class == DOMAIN_NEVER) {
-			job_note(job, &here, B_INFO,
-				 "'%s' matches no request, since the port is taken off the Host here",
-				 vhost->domains[i]);
+			job_note(job, &here, B_INFO, "'%s' matches no request, since %s", vhost->domains[i],
+				 vhost->domains[i][0] == '\0' ? "every Host has a name" :
+								"the port is taken off the Host here");
 			continue;
 		}
 		claim = domain_claim(job, &d, scope->claimant);
