@@ -436,6 +436,22 @@ static void test_inbound(void **state)
 	mesh_close(&m);
 }
 
+/* TCP that is taken with and without mesh TLS: the clients that speak it have their bytes passed on. */
+static void test_permissive_tcp(void **state)
+{
+	struct mesh m;
+
+	(void)state;
+	make(&m, LISTENER "  name: l\n  address: " ADDRESS("192.168.0.2", "3306") "\n  traffic_direction: INBOUND\n"
+	     "  filter_chains:\n"
+	     "  - {filter_chain_match: {transport_protocol: raw_buffer}, filters: [" STREAM("a") "]}\n"
+	     "  - {filter_chain_match: {transport_protocol: tls, application_protocols: [kuma]}, " MTLS
+	     ", filters: [" STREAM("a") "]}\n" CLUSTER "a}\n");
+	assert_told(&m, TOLD({ "in tcp 192.168.0.2 3306", NULL, "stream" }));
+	assert_finding(&m, "warn", "filter_chains[1]", "TLS cannot be ended at a port that takes plaintext TCP");
+	mesh_close(&m);
+}
+
 static const char closing[] =
 	LISTENER "  name: l\n  address: " ADDRESS("10.96.0.1", "80") "\n"
 	"  filter_chains: [{filters: [{name: r, typed_config: {\"@type\": "
@@ -568,6 +584,7 @@ int main(void)
 		cmocka_unit_test(test_sniffed),
 		cmocka_unit_test(test_passed_on),
 		cmocka_unit_test(test_inbound),
+		cmocka_unit_test(test_permissive_tcp),
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_families),
 		cmocka_unit_test(test_exhausted),

@@ -188,6 +188,11 @@ static void test_regex_once(void **unused)
 	assert_true(regex_once("^/a/(.*)"));
 	assert_true(regex_once("\\A/a(b|c)"));
 	assert_true(regex_once("^/a[|]b\\|c"));
+	assert_true(regex_once(".*"));
+	assert_true(regex_once(".*/b(c|d)?"));
+	assert_false(regex_once(".*?b"));
+	assert_false(regex_once(".*a|b"));
+	assert_false(regex_once(".+"));
 	assert_false(regex_once("/a"));
 	assert_false(regex_once("^/a|b"));
 	assert_false(regex_once("^(a)|b"));

@@ -219,6 +219,18 @@ static void explain(struct plan *plan, const struct group *group, enum chain_kin
 	}
 }
 
+/* Chains that end TLS, beside others that take connections as they come. */
+static void explain_tls(struct plan *plan, const struct group *group)
+{
+	for (size_t i = 0; i < group->leaves.n; i++) {
+		struct chain_plan *chain = chain_of(plan, &group->leaves.list[i]);
+
+		if (chain != NULL && chain->kind == CHAIN_STREAM && chain->tls && chain->why == NULL)
+			chain->why = "TLS cannot be ended at a port that takes plaintext TCP, too; its connections get "
+				     "the chain for plaintext, TLS and all";
+	}
+}
+
 static void group_stream(struct plan *plan, struct group *group, const struct tally *tally)
 {
 	group->target = ADDRESS_STREAM;
@@ -229,6 +241,7 @@ static void group_stream(struct plan *plan, struct group *group, const struct ta
 			"nothing breaks; name the port's protocol in the mesh to have it served as HTTP");
 	if (tally->raw || tally->absent) {
 		stream_plain(plan, group);
+		explain_tls(plan, group);
 		explain(plan, group, CHAIN_STREAM, "server names are not seen in TLS that is passed on; its "
 						   "connections get the chain for plaintext");
 	} else if (stream_names(plan, group)) {

@@ -138,11 +138,19 @@ int regex_check(const char *re, char *ret_why, size_t why_size)
 	}
 }
 
+/* Is a match at the beginning the only one? A greedy .* takes the last of what could follow it. */
+static bool begins_text(const char *re)
+{
+	if (strncmp(re, ".*", 2) == 0)
+		return strchr("?+*{", re[2]) == NULL || re[2] == '\0';
+	return re[0] == '^' || strncmp(re, "\\A", 2) == 0;
+}
+
 bool regex_once(const char *re)
 {
 	int depth = 0;
 
-	if (re[0] != '^' && strncmp(re, "\\A", 2) != 0)
+	if (!begins_text(re))
 		return false;
 	while (re != NULL && *re != '\0' && !(*re == '|' && depth == 0)) {
 		depth += (*re == '(') - (*re == ')');

@@ -22,7 +22,7 @@ static void note_hosts_decide(struct reader *r, const chain_match *m, const stru
 	     "TLS and plaintext cannot share a port in APISIX; the chain is served for both");
 	note(r, at, m->n_application_protocols > 0, "application_protocols",
 	     "ALPN is not matched; the chain is served for all");
-	note(r, at, m->n_server_names > 0, "server_names", "SNI is not matched; hosts alone decide");
+	note(r, at, m->n_server_names > 0, "server_names", "SNI is not matched; the chain is served for every name");
 	note(r, at, m->source_type != 0, "source_type", "is not matched; the chain is served for all clients");
 	note(r, at, m->n_direct_source_prefix_ranges > 0, "direct_source_prefix_ranges",
 	     "is not matched; the chain is served for all clients");
