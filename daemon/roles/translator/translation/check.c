@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assignment.h"
 #include "envoy/extensions_transport_sockets_tls_v3.pb-c.h"
 #include "expr.h"
 #include "notes.h"
@@ -220,6 +221,13 @@ static const struct {
 
 static void check_message(struct check *c, const ProtobufCMessage *m, const struct path *at);
 
+static void refuse_encoded(struct check *c, const ProtobufCMessageDescriptor *desc,
+			   const struct pbscan_error *error, const struct path *at)
+{
+	refuse(c, at, "is not a valid %s: %s%s%s", desc->name, error->path,
+	       error->path[0] != '\0' ? ": " : "", error->text);
+}
+
 static ProtobufCMessage *decode(struct check *c, const ProtobufCMessageDescriptor *desc,
 				const uint8_t *data, size_t size, const struct path *at)
 {
@@ -232,8 +240,7 @@ static ProtobufCMessage *decode(struct check *c, const ProtobufCMessageDescripto
 	if (r == -ENOMEM)
 		c->failed = true;
 	else
-		refuse(c, at, "is not a valid %s: %s%s%s", desc->name, error.path,
-		       error.path[0] != '\0' ? ": " : "", error.text);
+		refuse_encoded(c, desc, &error, at);
 	return NULL;
 }
 
@@ -290,6 +297,20 @@ static void check_message(struct check *c, const ProtobufCMessage *m, const stru
 	c->depth--;
 }
 
+/* Of a plain assignment nothing is asked but that it is well-formed. */
+static bool check_plain(struct check *c, const struct resource *r, const struct path *root)
+{
+	struct pbscan_error error;
+	int result;
+
+	if (r->type != RT_ENDPOINT || !assignment_plain(r->body, r->size, NULL, NULL))
+		return false;
+	result = pbscan_check(rt_info(r->type)->descriptor, r->body, r->size, NULL, &error);
+	if (result < 0)
+		refuse_encoded(c, rt_info(r->type)->descriptor, &error, root);
+	return true;
+}
+
 int translation_check(const struct resource *r, translation_need_fn fn, void *arg, char *ret_why,
 		      size_t why_size)
 {
@@ -298,10 +319,11 @@ int translation_check(const struct resource *r, translation_need_fn fn, void *ar
 	struct check c = {
 		.arena = &arena, .need = fn, .arg = arg, .why = ret_why, .why_size = why_size
 	};
-	const ProtobufCMessage *m;
+	const ProtobufCMessage *m = NULL;
 
 	arena_init(&arena, 0);
-	m = decode(&c, rt_info(r->type)->descriptor, r->body, r->size, &root);
+	if (!check_plain(&c, r, &root))
+		m = decode(&c, rt_info(r->type)->descriptor, r->body, r->size, &root);
 	if (r->name[0] == '\0')
 		refuse(&c, &root, "has no name");
 	if (m != NULL)

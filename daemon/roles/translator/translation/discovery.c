@@ -133,6 +133,7 @@ static void read_eds(struct job *job, const xds_cluster *cluster, const struct p
 	const struct resource *r = job_find(job, RT_ENDPOINT, name);
 	struct path root = PATH_ROOT(RT_ENDPOINT, r != NULL ? r->name : "");
 	const ProtobufCMessage *cla;
+	struct up_nodes nodes;
 
 	if (r == NULL) {
 		job_note(job, &here, B_WARN,
@@ -146,6 +147,8 @@ static void read_eds(struct job *job, const xds_cluster *cluster, const struct p
 	walk(job, cla, &root);
 	source_add(job, cluster, (const xds_cla *)cla, &root, false, up);
 	origin_add(job, up, &root);
+	up->plain = up->n_sources == 1 && !up->sources[0].localities && up->sources[0].subsets == NULL &&
+		    endpoints_plain(job, r->body, r->size, &nodes) == 1;
 }
 
 static void read_inline(struct job *job, const xds_cluster *cluster, const struct path *at,
@@ -200,10 +203,12 @@ void discovery_read(struct job *job, const xds_cluster *cluster, const struct pa
 			 cluster->cluster_type->typed_config != NULL ?
 				 cluster->cluster_type->typed_config->type_url :
 				 cluster->cluster_type->name);
-	if (discovery == DISCOVERY_AGGREGATE)
-		aggregate_read(job, config, &there, up);
-	else
+	if (discovery != DISCOVERY_AGGREGATE) {
 		discovery_own(job, cluster, at, discovery, up);
+		return;
+	}
+	aggregate_read(job, config, &there, up);
+	up->plain = false;
 }
 
 /* The field `policy` alone: the endpoints are many, and a change of theirs is no change of it. */

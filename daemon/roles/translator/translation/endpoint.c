@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assignment.h"
 #include "upstream.h"
 
 #define DEGRADED 1000 /* further back in priority than any other */
@@ -47,7 +48,7 @@ static const char *node_host(struct job *job, const char *address)
 {
 	unsigned char bytes[sizeof(struct in6_addr)];
 
-	if (inet_pton(AF_INET6, address, bytes) == 1)
+	if (strchr(address, ':') != NULL && inet_pton(AF_INET6, address, bytes) == 1)
 		return job_printf(job, "[%s]", address);
 	if (address[0] == '\0' || address[strspn(address, "0123456789abcdefghijklmnopqrstuvwxyz"
 							  "ABCDEFGHIJKLMNOPQRSTUVWXYZ-._")] != '\0')
@@ -327,6 +328,31 @@ void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at,
 	if (options->localities)
 		nodes_cut(&r.nodes);
 	*ret = r.nodes;
+}
+
+static bool plain_read(void *arg, const struct plain_endpoint *endpoint)
+{
+	struct reading *r = arg;
+	struct up_node node = { .port = endpoint->port, .weight = endpoint->weight, .hostname = "" };
+
+	if (!endpoint->usable)
+		return true;
+	node.host = node_host(r->job, job_str(r->job, (const char *)endpoint->address, endpoint->address_len));
+	if (node.host == NULL)
+		return false;
+	node_add(r, node);
+	return true;
+}
+
+int endpoints_plain(struct job *job, const uint8_t *body, size_t size, struct up_nodes *ret)
+{
+	struct reading r = { .job = job };
+
+	if (!assignment_plain(body, size, plain_read, &r) || r.nodes.n == 0)
+		return 0;
+	nodes_merge(&r.nodes);
+	*ret = r.nodes;
+	return 1;
 }
 
 bool endpoints_any(const xds_cla *cla, const struct subset *subset)

@@ -183,7 +183,7 @@ void unit_list_remove(struct unit_list *list, struct unit *unit)
 	}
 }
 
-int unit_mark(struct graph *g, struct unit *unit)
+static int mark(struct graph *g, struct unit *unit)
 {
 	struct unit_list *work = &g->work;
 
@@ -203,6 +203,21 @@ int unit_mark(struct graph *g, struct unit *unit)
 	unit->dirty = true;
 	g->dirty[unit->kind]++;
 	return 0;
+}
+
+int unit_mark(struct graph *g, struct unit *unit)
+{
+	unit->whole = true;
+	return mark(g, unit);
+}
+
+int units_mark_endpoints(struct graph *g, const struct unit_list *units)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < units->n && r == 0; i++)
+		r = mark(g, units->list[i]);
+	return r;
 }
 
 int unit_mark_unscanned(struct graph *g, struct unit *unit)
@@ -226,6 +241,7 @@ void unit_clear(struct graph *g, struct unit *unit)
 	unit->dirty = false;
 	unit->urgent = false;
 	unit->forget = false;
+	unit->whole = false;
 }
 
 int units_mark(struct graph *g, const struct unit_list *units, bool unscanned)

@@ -28,6 +28,7 @@ struct unit {
 	bool unscanned;			/* its facts or claims must be looked at first */
 	bool urgent;			/* a cluster whose variants a listener has changed */
 	bool forget;			/* what was put out is lost */
+	bool whole;			/* dirty, and not for the sake of plain endpoints alone */
 	struct out out;			/* of the last time; the objects without their values */
 	struct claim *claims;		/* listeners; each in a block of its own, sorted */
 	size_t n_claims;
@@ -103,6 +104,8 @@ int graph_touch(struct graph *g, struct node *node);
 void graph_collect(struct graph *g, struct node *node);
 
 int unit_mark(struct graph *g, struct unit *unit);
+/* Marks the users of an assignment that has changed: clusters have a short way for that, see refresh.c. */
+int units_mark_endpoints(struct graph *g, const struct unit_list *units);
 /* Marks it, to be scanned before any work is done. */
 int unit_mark_unscanned(struct graph *g, struct unit *unit);
 /* Marks it, to be done in the same run. */

@@ -57,6 +57,7 @@ struct job {
 	const struct translation_options *options;
 	const struct coverage *coverage;
 	struct apisix *apisix;		/* what is enabled there, and what it takes */
+	struct shells *shells;		/* NULL: none are kept */
 	const struct job_ops *ops;
 	void *arg;
 	struct arena *arena;

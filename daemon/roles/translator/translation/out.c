@@ -67,12 +67,13 @@ static bool object_fill(struct object *object, const char *kind, const char *id,
 
 void object_deinit(struct object *object)
 {
+	shell_unref(object->shell);
 	free(object->origins);
 	free(object->value);
 }
 
-void out_object(struct out *out, const char *kind, const char *id, const struct buf *value,
-		const struct path *const *origins, size_t n_origins)
+struct object *out_object(struct out *out, const char *kind, const char *id, const struct buf *value,
+			  const struct path *const *origins, size_t n_origins)
 {
 	struct object object = { .size = value->len };
 
@@ -81,23 +82,24 @@ void out_object(struct out *out, const char *kind, const char *id, const struct 
 			notes_add(&out->notes, origins[0], B_SKIP,
 				  "more than %d objects come from one resource; the rest is left out",
 				  OUT_OBJECTS_MAX);
-		return;
+		return NULL;
 	}
 	if (out->failed || buf_error(value) < 0 || n_origins == 0 ||
 	    !object_fill(&object, kind, id, origins, n_origins)) {
 		out->failed = true;
-		return;
+		return NULL;
 	}
 	object.value = malloc(value->len > 0 ? value->len : 1);
 	if (object.value == NULL ||
 	    !grow((void **)&out->objects, out->n_objects, &out->cap_objects, sizeof object)) {
 		object_deinit(&object);
 		out->failed = true;
-		return;
+		return NULL;
 	}
 	memcpy(object.value, value->data, value->len);
 	object.hash = XXH3_64bits(object.value, object.size);
-	out->objects[out->n_objects++] = object;
+	out->objects[out->n_objects] = object;
+	return &out->objects[out->n_objects++];
 }
 
 const struct variant *out_ref(struct out *out, enum rt type, const char *name, const struct variant *v)
@@ -250,6 +252,8 @@ void out_deinit(struct out *out)
 {
 	if (out->packed == NULL)
 		lists_deinit(out);
+	for (size_t i = 0; out->packed != NULL && i < out->n_objects; i++)
+		shell_unref(out->objects[i].shell);
 	for (size_t i = 0; i < out->n_refs; i++) {
 		free(out->refs[i].name);
 		free(out->refs[i].variant);

@@ -14,6 +14,7 @@
 
 #include "buf.h"
 #include "notes.h"
+#include "shell.h"
 #include "translation.h"
 #include "variant.h"
 
@@ -24,6 +25,7 @@ struct object {
 	uint8_t *value;				/* owned; NULL once it was put out */
 	size_t size;
 	uint64_t hash;				/* XXH3-64 of value */
+	struct shell *shell;			/* one reference, of an upstream that new endpoints alone change; or NULL */
 };
 
 /* A cluster is wanted in this variant, or a secret as a client's certificate. */
@@ -55,9 +57,9 @@ struct out {
 	bool failed;
 };
 
-/* kind: "routes"; the value is copied. */
-void out_object(struct out *out, const char *kind, const char *id, const struct buf *value,
-		const struct path *const *origins, size_t n_origins);
+/* kind: "routes"; the value is copied. The object, until the next one comes; NULL: there is none. */
+struct object *out_object(struct out *out, const char *kind, const char *id, const struct buf *value,
+			  const struct path *const *origins, size_t n_origins);
 /* Both copy what they are given and return the copy, which lives as long as `out`; NULL: out of memory. */
 const struct variant *out_ref(struct out *out, enum rt type, const char *name, const struct variant *v);
 const char *out_dep(struct out *out, enum rt type, const char *name);

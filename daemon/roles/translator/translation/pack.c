@@ -133,6 +133,8 @@ void out_pack(struct out *out)
 	pack(&packer, out, &packed);
 	out->n_refs = 0;
 	out->refs = NULL;
+	for (size_t i = 0; i < out->n_objects; i++)
+		out->objects[i].shell = NULL;
 	out_deinit(out);
 	packed.cap_objects = packed.n_objects;
 	packed.cap_deps = packed.n_deps;

@@ -168,7 +168,7 @@ void patch_route(struct job *job, const struct rule *rule, const struct route_pl
 	store(&p, &subject, object, changed, value);
 }
 
-void patch_upstream(struct job *job, const char *cluster, const metadata *m, const struct path *at, struct buf *value)
+bool patch_upstream(struct job *job, const char *cluster, const metadata *m, const struct path *at, struct buf *value)
 {
 	struct patching p = { .job = job, .at = at };
 	struct overlay_subject subject = { .kind = "upstreams", .clusters = &cluster, .n_clusters = 1 };
@@ -176,16 +176,17 @@ void patch_upstream(struct job *job, const char *cluster, const metadata *m, con
 	json_t *object;
 
 	if (!touched && own_of(m) == NULL)
-		return;
+		return false;
 	object = load(value);
 	if (object == NULL) {
 		job->failed = true;
-		return;
+		return true;
 	}
 	changed = merge_own(&p, "upstreams", m, "filter_metadata of the cluster", object);
 	if (touched)
 		changed |= overlay_patch(job->options->overlay, &subject, object, on_note, &p);
 	store(&p, &subject, object, changed, value);
+	return true;
 }
 
 static void write_object(struct job *job, const struct overlay_object *object)

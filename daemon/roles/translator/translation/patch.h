@@ -10,8 +10,8 @@
 
 /* Merges into the object's bytes what concerns it. Routes that do not forward are left alone: they guard. */
 void patch_route(struct job *job, const struct rule *rule, const struct route_place *place, struct buf *value);
-/* metadata: of the cluster, or NULL; at: the cluster. */
-void patch_upstream(struct job *job, const char *cluster, const Envoy__Config__Core__V3__Metadata *metadata,
+/* metadata: of the cluster, or NULL; at: the cluster. False: nobody has anything to merge into it. */
+bool patch_upstream(struct job *job, const char *cluster, const Envoy__Config__Core__V3__Metadata *metadata,
 		    const struct path *at, struct buf *value);
 
 /* The whole objects of overlays, and notes on patches that match nothing. How many have matched so far. */

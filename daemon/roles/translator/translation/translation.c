@@ -53,6 +53,7 @@ struct translation *translation_free(struct translation *t)
 	coverage_free(t->coverage);
 	apisix_free(t->apisix);
 	graph_deinit(&t->graph);
+	buf_deinit(&t->text);
 	identities_free(t->own_identities);
 	arena_deinit(&t->arena);
 	arena_deinit(&t->facts_arena);
@@ -102,6 +103,8 @@ int translation_changed(struct translation *t, enum rt type, const char *name)
 		return -ENOMEM;
 	was = node->present;
 	node->present = t->ops.find(t->arg, type, name) != NULL;
+	if (type == RT_ENDPOINT && was && node->present)
+		return units_mark_endpoints(g, &node->users);
 	r = graph_touch(g, node);
 	if (r == 0 && type == RT_CLUSTER && was != node->present)
 		r = clusters_changed(g);

@@ -53,6 +53,7 @@ static struct job job_of(struct translation *t, struct arena *arena, struct out 
 		.options = &t->options,
 		.coverage = t->coverage,
 		.apisix = t->apisix,
+		.shells = &t->shells,
 		.ops = &job_ops,
 		.arg = t,
 		.arena = arena,
@@ -550,8 +551,13 @@ static int reporters_replace(struct translation *t, struct unit *unit, const str
 int unit_do(struct translation *t, struct unit *unit)
 {
 	struct out out = { 0 };
-	int r = translate(t, unit, &out);
+	int r = unit_refresh(t, unit);
 
+	if (r > 0)
+		unit_clear(&t->graph, unit);
+	if (r != 0)
+		return MIN(r, 0);
+	r = translate(t, unit, &out);
 	if (r < 0) {
 		out_deinit(&out);
 		return r;

@@ -13,18 +13,22 @@
 #include "json.h"
 #include "patch.h"
 #include "rewrite.h"
+#include "shell.h"
 
 #define UPSTREAM_IO_MS 60000 /* every route has its own; nginx's default for what has none */
 #define KEEPALIVE_SIZE 320 /* APISIX's default, to be named with the others */
 #define KEEPALIVE_FOREVER_S 3600
 #define LABEL_MAX 256
 
+/* Where the nodes and what is before them stand in the text. */
+struct parts {
+	size_t head, nodes, nodes_end;
+};
+
 /* A subset is recognised by what it was asked for. */
-static void write_name(struct job *job, struct json *j, const struct upstream *up,
-		       const struct variant *v)
+static const char *name_of(struct job *job, const struct upstream *up, const struct variant *v)
 {
-	emit_name(j, v->subset != NULL ? job_concat(job, up->name, " ", v->subset, NULL) :
-					 up->name);
+	return v->subset != NULL ? job_concat(job, up->name, " ", v->subset, NULL) : up->name;
 }
 
 static bool label_legal(const char *value)
@@ -113,7 +117,14 @@ static void write_host(struct job *job, struct json *j, const struct upstream *u
 	}
 }
 
-static void write_nodes(struct json *j, const struct up_nodes *nodes)
+void upstream_head(struct json *j, const char *id, const char *name)
+{
+	json_obj_open(j);
+	json_key_str(j, "id", id);
+	emit_name(j, name);
+}
+
+void upstream_nodes(struct json *j, const struct up_nodes *nodes)
 {
 	json_key(j, "nodes");
 	json_arr_open(j);
@@ -181,11 +192,11 @@ static void write_retries(struct json *j, const struct variant *v)
 }
 
 static void write_body(struct job *job, struct json *j, const struct upstream *up,
-		       const struct up_view *view, const struct variant *v)
+		       const struct up_view *view, const struct variant *v, struct parts *ret)
 {
 	bool hash = v->hash_on != NULL && up->lb.hashes;
 
-	write_name(job, j, up, v);
+	ret->head = j->out->len;
 	write_labels(job, j, v);
 	json_key_str(j, "type", hash ? "chash" : up->lb.type);
 	if (hash) {
@@ -194,10 +205,12 @@ static void write_body(struct job *job, struct json *j, const struct upstream *u
 	}
 	json_key_str(j, "scheme", scheme_of(up, v));
 	write_host(job, j, up, view, v);
+	ret->nodes = j->out->len;
 	if (v->original != NULL && up->original)
 		write_original(job, j, v->original);
 	else
-		write_nodes(j, &view->nodes);
+		upstream_nodes(j, &view->nodes);
+	ret->nodes_end = j->out->len;
 	write_retries(j, v);
 	emit_timeout(j, up->connect_ms, v->stream && v->idle_ms > 0 ? v->idle_ms : UPSTREAM_IO_MS);
 	if (!v->stream)
@@ -209,24 +222,41 @@ static void write_body(struct job *job, struct json *j, const struct upstream *u
 	}
 }
 
+/* What new endpoints are written into, if they can change nothing but the nodes. */
+static struct shell *shell_of(struct job *job, const struct upstream *up, const struct up_view *view,
+			      const struct variant *v, const struct parts *parts, const struct buf *b)
+{
+	const char *text = (const char *)b->data;
+
+	if (job->shells == NULL || buf_error(b) < 0 || !up->plain || view->nodes.n == 0 || v->subset != NULL)
+		return NULL;
+	return shell_get(job->shells, text + parts->head, parts->nodes - parts->head, text + parts->nodes_end,
+			 b->len - parts->nodes_end);
+}
+
 void upstream_write(struct job *job, const struct upstream *up, const struct up_view *view,
 		    const struct variant *v)
 {
 	_cleanup_free_ char *text = variant_text(v);
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
+	struct object *object;
+	struct parts parts;
 	char id[ID_SIZE];
+	bool patched;
 
 	if (text == NULL) {
 		job->failed = true;
 		return;
 	}
 	upstream_id(id, up->name, text);
-	json_obj_open(&j);
-	json_key_str(&j, "id", id);
-	write_body(job, &j, up, view, v);
+	upstream_head(&j, id, name_of(job, up, v));
+	write_body(job, &j, up, view, v, &parts);
 	json_obj_close(&j);
-	patch_upstream(job, up->name, up->cluster != NULL && !up->quiet ? up->cluster->metadata : NULL, up->at, &b);
-	out_object(job->out, "upstreams", id, &b, up->origins, up->n_origins);
+	patched = patch_upstream(job, up->name, up->cluster != NULL && !up->quiet ? up->cluster->metadata : NULL, up->at,
+				 &b);
+	object = out_object(job->out, "upstreams", id, &b, up->origins, up->n_origins);
+	if (object != NULL && !patched)
+		object->shell = shell_of(job, up, view, v, &parts, &b);
 	buf_deinit(&b);
 }

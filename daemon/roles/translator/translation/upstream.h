@@ -58,6 +58,7 @@ struct upstream {
 	uint32_t requests_max;		/* at once; UINT32_MAX: any number */
 	uint32_t connections_max;	/* the same for TCP */
 	uint32_t drop;			/* this share of requests, in millionths */
+	bool plain;			/* all endpoints are those of a plain assignment (assignment.h), none is special */
 
 	struct up_source *sources;
 	size_t n_sources, cap_sources;
@@ -127,6 +128,8 @@ struct endpoint_options {
 
 void endpoints_read(struct job *job, const xds_cla *cla, const struct path *at, const struct endpoint_options *options,
 		    struct up_nodes *ret);
+/* Of a plain assignment, the same nodes without decoding it. 1; 0: it is not plain, or has no usable nodes. */
+int endpoints_plain(struct job *job, const uint8_t *body, size_t size, struct up_nodes *ret);
 /* Is any endpoint in the subset? */
 bool endpoints_any(const xds_cla *cla, const struct subset *subset);
 
@@ -142,5 +145,8 @@ bool outlier_write(struct job *job, const struct upstream *up, bool active, stru
 
 /* upstream.c */
 void upstream_write(struct job *job, const struct upstream *up, const struct up_view *view, const struct variant *v);
+/* The beginning of the object that every upstream has, and its nodes. */
+void upstream_head(struct json *j, const char *id, const char *name);
+void upstream_nodes(struct json *j, const struct up_nodes *nodes);
 
 #endif
