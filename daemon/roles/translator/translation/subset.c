@@ -93,53 +93,45 @@ static void selectors_finish(struct subsets *subsets)
 			};                                                                         \
 	} while (0)
 
+#define SUBSETS(config)                                                                            \
+	.fallback = (enum subset_fallback)(config)->fallback_policy,                               \
+	.default_subset = (config)->default_subset,                                                \
+	.localities = (config)->locality_weight_aware,                                             \
+	.scale_localities = (config)->scale_locality_weight,                                       \
+	.panic_any = (config)->panic_mode_any, .list_as_any = (config)->list_as_any,               \
+	.fallback_list = (config)->metadata_fallback_policy != 0
+
+/* NULL: no selectors, so no subsets. */
+static const struct subsets *subsets_keep(struct job *job, const struct subsets *read)
+{
+	struct subsets *ret = read->n > 0 ? job_alloc(job, 1, sizeof *ret) : NULL;
+
+	if (ret == NULL)
+		return NULL;
+	*ret = *read;
+	selectors_finish(ret);
+	return ret;
+}
+
 const struct subsets *subsets_read(struct job *job, const xds_cluster *cluster)
 {
 	const old_config *c = cluster->lb_subset_config;
-	struct subsets *ret;
+	struct subsets read;
 
-	if (c == NULL || c->n_subset_selectors == 0)
+	if (c == NULL)
 		return NULL;
-	ret = job_alloc(job, 1, sizeof *ret);
-	if (ret == NULL)
-		return NULL;
-	*ret = (struct subsets){
-		.fallback = (enum subset_fallback)c->fallback_policy,
-		.default_subset = c->default_subset,
-		.localities = c->locality_weight_aware,
-		.scale_localities = c->scale_locality_weight,
-		.panic_any = c->panic_mode_any,
-		.list_as_any = c->list_as_any,
-		.fallback_list = c->metadata_fallback_policy != 0,
-	};
-	SELECTORS(job, c, ret);
-	selectors_finish(ret);
-	return ret;
+	read = (struct subsets){ SUBSETS(c) };
+	SELECTORS(job, c, &read);
+	return subsets_keep(job, &read);
 }
 
 const struct subsets *subsets_of_policy(struct job *job, const ProtobufCMessage *policy)
 {
 	const new_config *c = (const new_config *)policy;
-	struct subsets *ret;
+	struct subsets read = { SUBSETS(c), .redundant_keys = c->allow_redundant_keys };
 
-	if (c->n_subset_selectors == 0)
-		return NULL;
-	ret = job_alloc(job, 1, sizeof *ret);
-	if (ret == NULL)
-		return NULL;
-	*ret = (struct subsets){
-		.fallback = (enum subset_fallback)c->fallback_policy,
-		.default_subset = c->default_subset,
-		.localities = c->locality_weight_aware,
-		.scale_localities = c->scale_locality_weight,
-		.panic_any = c->panic_mode_any,
-		.list_as_any = c->list_as_any,
-		.fallback_list = c->metadata_fallback_policy != 0,
-		.redundant_keys = c->allow_redundant_keys,
-	};
-	SELECTORS(job, c, ret);
-	selectors_finish(ret);
-	return ret;
+	SELECTORS(job, c, &read);
+	return subsets_keep(job, &read);
 }
 
 static bool value_has(const struct subset *subset, const pb_value *have, const pb_value *want)

@@ -16,10 +16,27 @@
 static const char by_metadata[] = "metadata of other filters does not exist in APISIX";
 static const char by_extension[] = "an extension that matches cannot be said in APISIX";
 
-static struct access permission(struct rbac_reader *r, const rbac_permission *p, bool negated,
+/* Reads one part: permission() or principal(). */
+typedef struct access (*part_reader)(struct rbac_reader *r, const void *part, bool negated,
+				     const struct path *at);
+
+/* Permissions or principals, where they stand and how one is read. */
+struct parts {
+	void *const *list;
+	size_t n;
+	const char *field;
+	part_reader read;
+};
+
+static struct access permission(struct rbac_reader *r, const void *part, bool negated,
 				const struct path *at);
-static struct access principal(struct rbac_reader *r, const rbac_principal *p, bool negated,
+static struct access principal(struct rbac_reader *r, const void *part, bool negated,
 			       const struct path *at);
+
+#define PERMISSIONS(of, name)                                                                      \
+	((struct parts){ (void *const *)(of)->name, (of)->n_##name, #name, permission })
+#define PRINCIPALS(of, name)                                                                       \
+	((struct parts){ (void *const *)(of)->name, (of)->n_##name, #name, principal })
 
 /* Where nothing is refused what is unknown makes no difference. */
 static struct access settle(struct rbac_reader *r, size_t n_unknowns, struct access a)
@@ -36,34 +53,18 @@ static struct access joined(struct rbac_reader *r, const struct accesses *parts,
 	return all != negated ? access_all(r->job, parts) : access_any(r->job, parts);
 }
 
-static struct access permissions(struct rbac_reader *r, rbac_permission *const *list, size_t n,
-				 bool all, bool negated, const char *field, const struct path *at)
+static struct access parts_read(struct rbac_reader *r, struct parts list, bool all, bool negated,
+				const struct path *at)
 {
 	struct accesses parts = { 0 };
 	size_t before = r->n_unknowns;
 
-	if (n == 0)
+	if (list.n == 0)
 		return rbac_unknown(r, at, "has no part, which Envoy refuses");
-	for (size_t i = 0; i < n; i++) {
-		struct path here = PATH_INDEX(at, field, i);
+	for (size_t i = 0; i < list.n; i++) {
+		struct path here = PATH_INDEX(at, list.field, i);
 
-		accesses_add(r->job, &parts, permission(r, list[i], negated, &here));
-	}
-	return settle(r, before, joined(r, &parts, all, negated));
-}
-
-static struct access principals(struct rbac_reader *r, rbac_principal *const *list, size_t n,
-				bool all, bool negated, const char *field, const struct path *at)
-{
-	struct accesses parts = { 0 };
-	size_t before = r->n_unknowns;
-
-	if (n == 0)
-		return rbac_unknown(r, at, "has no part, which Envoy refuses");
-	for (size_t i = 0; i < n; i++) {
-		struct path here = PATH_INDEX(at, field, i);
-
-		accesses_add(r->job, &parts, principal(r, list[i], negated, &here));
+		accesses_add(r->job, &parts, list.read(r, list.list[i], negated, &here));
 	}
 	return settle(r, before, joined(r, &parts, all, negated));
 }
@@ -79,19 +80,18 @@ static struct access strange(struct rbac_reader *r, const ProtobufCMessage *m,
 	return rbac_unknown(r, at, "has no condition");
 }
 
-static struct access permission(struct rbac_reader *r, const rbac_permission *p, bool negated,
+static struct access permission(struct rbac_reader *r, const void *part, bool negated,
 				const struct path *at)
 {
+	const rbac_permission *p = part;
 	struct path all = PATH_AT(at, "and_rules"), any = PATH_AT(at, "or_rules"),
 		    not_rule = PATH_AT(at, "not_rule");
 
 	switch (p->rule_case) {
 	case RBAC(PERMISSION__RULE_AND_RULES):
-		return permissions(r, p->and_rules->rules, p->and_rules->n_rules, true, negated,
-				   "rules", &all);
+		return parts_read(r, PERMISSIONS(p->and_rules, rules), true, negated, &all);
 	case RBAC(PERMISSION__RULE_OR_RULES):
-		return permissions(r, p->or_rules->rules, p->or_rules->n_rules, false, negated,
-				   "rules", &any);
+		return parts_read(r, PERMISSIONS(p->or_rules, rules), false, negated, &any);
 	case RBAC(PERMISSION__RULE_ANY):
 		return access_const(!negated);
 	case RBAC(PERMISSION__RULE_HEADER):
@@ -143,18 +143,18 @@ static struct access authenticated(struct rbac_reader *r,
 	return access_expr(expr_op(r->job, "scheme", "~=", "https"));
 }
 
-static struct access principal(struct rbac_reader *r, const rbac_principal *p, bool negated,
+static struct access principal(struct rbac_reader *r, const void *part, bool negated,
 			       const struct path *at)
 {
+	const rbac_principal *p = part;
 	struct path all = PATH_AT(at, "and_ids"), any = PATH_AT(at, "or_ids"),
 		    not_id = PATH_AT(at, "not_id");
 
 	switch (p->identifier_case) {
 	case RBAC(PRINCIPAL__IDENTIFIER_AND_IDS):
-		return principals(r, p->and_ids->ids, p->and_ids->n_ids, true, negated, "ids",
-				  &all);
+		return parts_read(r, PRINCIPALS(p->and_ids, ids), true, negated, &all);
 	case RBAC(PRINCIPAL__IDENTIFIER_OR_IDS):
-		return principals(r, p->or_ids->ids, p->or_ids->n_ids, false, negated, "ids", &any);
+		return parts_read(r, PRINCIPALS(p->or_ids, ids), false, negated, &any);
 	case RBAC(PRINCIPAL__IDENTIFIER_ANY):
 		return access_const(!negated);
 	case RBAC(PRINCIPAL__IDENTIFIER_AUTHENTICATED):
@@ -193,11 +193,9 @@ static struct access policy(struct rbac_reader *r, const rbac_policy *p, bool ne
 	size_t before = r->n_unknowns;
 
 	accesses_add(r->job, &parts,
-		     permissions(r, p->permissions, p->n_permissions, false, negated, "permissions",
-				 at));
-	accesses_add(
-		r->job, &parts,
-		principals(r, p->principals, p->n_principals, false, negated, "principals", at));
+		     parts_read(r, PERMISSIONS(p, permissions), false, negated, at));
+	accesses_add(r->job, &parts,
+		     parts_read(r, PRINCIPALS(p, principals), false, negated, at));
 	if (p->condition != NULL || p->checked_condition != NULL)
 		accesses_add(r->job, &parts,
 			     rbac_unknown(r, p->condition != NULL ? &condition : &checked,
