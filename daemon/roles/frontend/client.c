@@ -156,7 +156,7 @@ static int commit_changes(struct frontend *f, const struct mesh_change *changes,
 
 static int client_write(struct mesh_host *host, const struct mesh_change *changes, size_t n)
 {
-	struct frontend *f = container_of(host, struct frontend, host);
+	struct frontend *f = frontend_of(host);
 	struct client after;
 	int r = check_changes(f, changes, n, &after);
 
@@ -175,7 +175,7 @@ static int client_write(struct mesh_host *host, const struct mesh_change *change
 
 static int64_t client_next(struct mesh_host *host)
 {
-	const struct keyspace *ks = store_keys(container_of(host, struct frontend, host)->store);
+	const struct keyspace *ks = store_keys(frontend_of(host)->store);
 
 	return (int64_t)MAX(ks_revision(ks), ks_used(ks)) + 1;
 }

@@ -5,10 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "log.h"
 #include "private.h"
-
-LOG_MODULE("frontend");
 
 #define SCRATCH_KEEP 256	/* events */
 
@@ -16,52 +13,21 @@ _Static_assert(offsetof(struct blob, data) == offsetof(struct mesh_blob, data) &
 	       offsetof(struct blob, size) == offsetof(struct mesh_blob, size),
 	       "a blob is handed to plugins as a mesh_blob");
 
-static struct frontend *frontend_of(struct mesh_host *host)
-{
-	return container_of(host, struct frontend, host);
-}
-
 static const struct mesh_blob *public_blob(const struct blob *b)
 {
 	return (const struct mesh_blob *)b;
 }
 
-/* ---- any plugin ---------------------------------------------------------------------------- */
-
-static struct event_base *host_loop(struct mesh_host *host)
-{
-	return worker_base(frontend_of(host)->worker);
-}
-
-_printf_(3, 0)
-static void host_log(struct mesh_host *host, enum mesh_level level, const char *fmt, va_list ap)
-{
-	static const enum log_level levels[] = {
-		[MESH_ERR] = LOG_LEVEL_ERR,
-		[MESH_WARN] = LOG_LEVEL_WARN,
-		[MESH_INFO] = LOG_LEVEL_INFO,
-		[MESH_DEBUG] = LOG_LEVEL_DEBUG,
-	};
-	enum log_level l = (size_t)level < ARRAY_SIZE(levels) ? levels[level] : LOG_LEVEL_ERR;
-
-	(void)host;
-	if (l <= log_module_here.level)
-		(void)log_vwrite(&log_module_here, l, 0, fmt, ap);
-}
-
-static const struct mesh_conf *host_options(struct mesh_host *host)
-{
-	return &frontend_of(host)->options;
-}
+/* ---- the listening sockets -------------------------------------------------------------------- */
 
 static size_t host_listen_count(struct mesh_host *host)
 {
-	return worker_listen_count(frontend_of(host)->worker);
+	return worker_listen_count(frontend_of(host)->hosted.worker);
 }
 
 static int host_listen_fd(struct mesh_host *host, size_t i, const char **ret_address)
 {
-	return worker_listen_fd(frontend_of(host)->worker, i, ret_address);
+	return worker_listen_fd(frontend_of(host)->hosted.worker, i, ret_address);
 }
 
 static bool host_uid_allowed(struct mesh_host *host, uint32_t uid)
@@ -224,10 +190,7 @@ const struct mesh_host_ops *frontend_host_ops(void)
 	static struct mesh_host_ops ops;
 
 	if (ops.size == 0) {
-		ops = *plugin_conf_ops();
-		ops.loop = host_loop;
-		ops.log = host_log;
-		ops.options = host_options;
+		ops = *hosted_ops();
 		ops.listen_count = host_listen_count;
 		ops.listen_fd = host_listen_fd;
 		ops.uid_allowed = host_uid_allowed;

@@ -20,11 +20,6 @@ LOG_MODULE("frontend");
 #define TIMER_MAX_MS 3600000	/* wake up at least so often */
 #define RETRY_MS 1000
 
-static struct frontend *frontend_of(struct mesh_host *host)
-{
-	return container_of(host, struct frontend, host);
-}
-
 /* Stands still for nobody who sets the clock. */
 static uint64_t now_ms(void)
 {
@@ -287,7 +282,7 @@ void lease_host_ops(struct mesh_host_ops *ops)
 
 int lease_init(struct frontend *f)
 {
-	return loop_timer_init(&f->client.expiry, worker_base(f->worker), on_expiry);
+	return loop_timer_init(&f->client.expiry, worker_base(f->hosted.worker), on_expiry);
 }
 
 void lease_deinit(struct frontend *f)

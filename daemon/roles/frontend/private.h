@@ -12,8 +12,8 @@
 #include <limits.h>
 
 #include "frontend.h"
+#include "hosted.h"
 #include "loop.h"
-#include "plugin.h"
 #include "store.h"
 
 /* ---- directories.c: the 13 directories that APISIX reads (APISIX.md 1.1) ---- */
@@ -63,11 +63,7 @@ struct client {
 };
 
 struct frontend {
-	struct mesh_host host;		/* first: what the plugin holds */
-	struct worker *worker;		/* borrowed */
-	struct plugin *plugin;		/* owned */
-	struct mesh_conf options;
-	void *ctx;			/* the plugin's; closed by us */
+	struct hosted hosted;		/* the plugin */
 	bool started;
 	const char *prefix;		/* borrowed from the configuration */
 	struct access access;
@@ -83,6 +79,12 @@ struct frontend {
 	struct mesh_event *scratch;	/* owned: one transaction in the plugin's form */
 	size_t scratch_room;
 };
+
+/* The role that holds the plugin that calls. */
+static inline struct frontend *frontend_of(struct mesh_host *host)
+{
+	return container_of(host, struct frontend, hosted.host);
+}
 
 uint64_t frontend_now_ms(void);		/* epoch */
 /* role.c: a complete set is there; where serving had to wait for one, it begins. */

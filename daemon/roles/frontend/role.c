@@ -78,7 +78,7 @@ static void read_boot_id(char *ret_id, size_t size)
 
 static int open_state_dir(struct frontend *f)
 {
-	const char *path = conf_str(worker_conf(f->worker), "state_dir", "/var/lib/meshd");
+	const char *path = conf_str(worker_conf(f->hosted.worker), "state_dir", "/var/lib/meshd");
 
 	f->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dirfd >= 0)
@@ -96,16 +96,16 @@ static void on_commit(void *ctx, const struct txn *t)
 		return;
 	if (host_txn(f, t, &public) == NULL) {
 		log_err("no memory to tell watchers of revision %llu; restarting", (unsigned long long)t->revision);
-		worker_exit(f->worker, EXIT_FAILURE);
+		worker_exit(f->hosted.worker, EXIT_FAILURE);
 		return;
 	}
-	f->plugin->desc->frontend->committed(f->ctx, &public);
+	f->hosted.plugin->desc->frontend->committed(f->hosted.ctx, &public);
 	host_txn_done(f);
 }
 
 static int open_store(struct frontend *f, struct store_report *report)
 {
-	const struct conf *conf = worker_conf(f->worker);
+	const struct conf *conf = worker_conf(f->hosted.worker);
 	char boot_id[64];
 	struct store_options options = {
 		.dirfd = f->dirfd,
@@ -119,7 +119,7 @@ static int open_store(struct frontend *f, struct store_report *report)
 	int r;
 
 	read_boot_id(boot_id, sizeof(boot_id));
-	options.journal = worker_memory(f->worker, &options.journal_size);
+	options.journal = worker_memory(f->hosted.worker, &options.journal_size);
 	if (strcmp(conf_str(conf, "secrets", "store"), "memory") == 0)
 		options.filter = (struct store_filter){ .fn = may_store, .ctx = f };
 	r = store_open(&options, frontend_now_ms(), &f->store, report);
@@ -133,45 +133,22 @@ static int open_store(struct frontend *f, struct store_report *report)
 
 /* ---- the plugin ---------------------------------------------------------------------------- */
 
-static int open_plugin(struct frontend *f)
-{
-	const char *name = conf_str(worker_conf(f->worker), "frontend.plugin", "etcd");
-	_cleanup_(buf_deinit) struct buf why = BUF_INIT;
-	int r = plugin_load(name, MESH_FRONTEND, &f->plugin, &why);
-
-	if (r != 0) {
-		log_err("%s", r > 0 ? buf_str(&why) : "no memory to load the frontend plugin");
-		return r > 0 ? -EINVAL : r;
-	}
-	f->options = (struct mesh_conf){
-		.conf = worker_conf(f->worker),
-		.prefix = "frontend.options.",
-		.rows = f->plugin->desc->options,
-	};
-	r = f->plugin->desc->open(&f->host, &f->ctx);
-	if (r < 0)
-		return log_err_errno(r, "frontend plugin '%s' cannot be opened", f->plugin->file);
-	return 0;
-}
-
 static int start_plugin(struct frontend *f)
 {
 	int r;
 
 	if (f->started)
 		return 0;
-	r = f->plugin->desc->start(f->ctx);
-	if (r < 0)
-		return log_err_errno(r, "frontend plugin '%s' cannot start", f->plugin->desc->name);
-	f->started = true;
-	return 0;
+	r = hosted_start(&f->hosted);
+	f->started = r == 0;
+	return r;
 }
 
 void frontend_complete(struct frontend *f)
 {
 	loop_timer_cancel(&f->first);
 	if (start_plugin(f) < 0)
-		worker_exit(f->worker, EXIT_FAILURE);
+		worker_exit(f->hosted.worker, EXIT_FAILURE);
 }
 
 static void on_first_wait(struct loop_timer *timer)
@@ -186,16 +163,14 @@ static struct frontend *frontend_free(struct frontend *f)
 	if (f == NULL)
 		return NULL;
 	if (f->started)
-		f->plugin->desc->stop(f->ctx);
-	if (f->plugin != NULL && f->ctx != NULL)
-		f->plugin->desc->close(f->ctx);
+		f->hosted.plugin->desc->stop(f->hosted.ctx);
+	hosted_deinit(&f->hosted);
 	loop_timer_deinit(&f->first);
 	saver_deinit(f);
 	lease_deinit(f);
 	sink_clear(&f->sink);
 	store_free(f->store);
 	fd_close(f->dirfd);
-	plugin_free(f->plugin);
 	free(f->scratch);
 	free(f);
 	return NULL;
@@ -207,7 +182,7 @@ static int open_all(struct frontend *f)
 	int r = saver_init(f);
 
 	if (r == 0)
-		r = loop_timer_init(&f->first, worker_base(f->worker), on_first_wait);
+		r = loop_timer_init(&f->first, worker_base(f->hosted.worker), on_first_wait);
 	if (r == 0)
 		r = open_state_dir(f);
 	if (r == 0)
@@ -217,7 +192,7 @@ static int open_all(struct frontend *f)
 	if (r == 0)
 		r = client_start(f);
 	if (r == 0)
-		r = open_plugin(f);
+		r = hosted_open(&f->hosted, MESH_FRONTEND, "etcd");
 	if (r < 0)
 		return r;
 	if (report.source == STORE_LOST) {
@@ -241,8 +216,11 @@ static int frontend_start(struct worker *w, void **ret_ctx)
 
 	if (f == NULL)
 		return -ENOMEM;
-	f->host.ops = frontend_host_ops();
-	f->worker = w;
+	f->hosted = (struct hosted){
+		.host.ops = frontend_host_ops(),
+		.worker = w,
+		.module = &log_module_here,
+	};
 	f->dirfd = -1;
 	f->prefix = conf_str(worker_conf(w), "frontend.options.prefix", "/apisix");
 	access_init(&f->access, worker_conf(w));
@@ -252,7 +230,7 @@ static int frontend_start(struct worker *w, void **ret_ctx)
 		return r;
 	}
 	*ret_ctx = f;
-	worker_ready(w, f->plugin->desc->name);
+	worker_ready(w, f->hosted.plugin->desc->name);
 	return 0;
 }
 
@@ -270,7 +248,7 @@ static void frontend_stop(void *ctx, unsigned grace_ms)
 
 	(void)grace_ms;
 	if (f->started)
-		f->plugin->desc->stop(f->ctx);
+		f->hosted.plugin->desc->stop(f->hosted.ctx);
 	f->started = false;
 	loop_timer_cancel(&f->first);
 	loop_timer_cancel(&f->save);
@@ -281,7 +259,7 @@ static void frontend_stop(void *ctx, unsigned grace_ms)
 	r = store_close(TAKE(f->store), frontend_now_ms());
 	if (r < 0)
 		(void)log_err_errno(r, "the object store could not be written at the end");
-	worker_exit(f->worker, EXIT_SUCCESS);
+	worker_exit(f->hosted.worker, EXIT_SUCCESS);
 }
 
 static void frontend_deinit(void *ctx)
@@ -302,7 +280,6 @@ static void row(void *arg, const char *name, uint64_t value)
 
 static void ctl_status(void *ctx, struct ctl_reply *reply, int argc, char **argv)
 {
-	static const char *const plugin_columns[] = { "role", "plugin", "file", NULL };
 	static const char *const counter_columns[] = { "name", "value", NULL };
 	struct frontend *f = ctx;
 	const struct keyspace *ks = store_keys(f->store);
@@ -310,11 +287,7 @@ static void ctl_status(void *ctx, struct ctl_reply *reply, int argc, char **argv
 
 	(void)argc;
 	(void)argv;
-	ctl_table(reply, "plugins", plugin_columns);
-	ctl_text(reply, role_name(ROLE_FRONTEND));
-	ctl_text(reply, f->plugin->desc->name);
-	ctl_text(reply, f->plugin->file);
-	ctl_row_end(reply);
+	hosted_status(&f->hosted, reply);
 	ctl_table(reply, "frontend", counter_columns);
 	row(reply, "serving", f->started);
 	row(reply, "keys", ks_count(ks));
@@ -332,8 +305,8 @@ static void ctl_status(void *ctx, struct ctl_reply *reply, int argc, char **argv
 	row(reply, "leases_expired", f->client.expired);
 	row(reply, "commits", f->sink.commits);
 	row(reply, "commits_without_change", f->sink.unchanged);
-	if (f->started && f->plugin->desc->frontend->stats != NULL)
-		f->plugin->desc->frontend->stats(f->ctx, row, reply);
+	if (f->started && f->hosted.plugin->desc->frontend->stats != NULL)
+		f->hosted.plugin->desc->frontend->stats(f->hosted.ctx, row, reply);
 	if (problem != NULL)
 		ctl_message(reply, "frontend: %s", problem);
 	ctl_end(reply, 0);

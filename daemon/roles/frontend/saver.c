@@ -90,12 +90,12 @@ void saver_note(struct frontend *f)
 
 int saver_init(struct frontend *f)
 {
-	int r = loop_timer_init(&f->save, worker_base(f->worker), on_save);
+	int r = loop_timer_init(&f->save, worker_base(f->hosted.worker), on_save);
 
 	if (r == 0)
-		r = loop_timer_init(&f->tick, worker_base(f->worker), on_tick);
+		r = loop_timer_init(&f->tick, worker_base(f->hosted.worker), on_tick);
 	if (r == 0)
-		r = loop_timer_init(&f->recall, worker_base(f->worker), on_recall);
+		r = loop_timer_init(&f->recall, worker_base(f->hosted.worker), on_recall);
 	if (r == 0) {
 		loop_timer_set(&f->tick, TICK_MS);
 		loop_timer_set(&f->recall, RECALL_DELAY_MS);

@@ -38,7 +38,7 @@ void sink_clear(struct sink *s)
 static void broken(struct frontend *f, const char *reason)
 {
 	sink_clear(&f->sink);
-	worker_pipe_broken(f->worker, ROLE_TRANSLATOR, reason);
+	worker_pipe_broken(f->hosted.worker, ROLE_TRANSLATOR, reason);
 }
 
 /* ---- staging ------------------------------------------------------------------------------- */
@@ -180,7 +180,7 @@ static void commit(struct frontend *f, uint64_t number)
 	sink_clear(&f->sink);
 	answer.commit = number;
 	answer.revision = (int64_t)revision;
-	(void)msg_send_COMMITTED(worker_pipe(f->worker, ROLE_TRANSLATOR), &answer, -1);
+	(void)msg_send_COMMITTED(worker_pipe(f->hosted.worker, ROLE_TRANSLATOR), &answer, -1);
 }
 
 /* ---- messages ------------------------------------------------------------------------------ */

@@ -91,7 +91,7 @@ static void handle_subscribe(void *ctx, const ProtobufCMessage *body, int fd)
 
 	(void)fd;
 	if (s->started && SOURCE_HAS(s, subscribe))
-		s->plugin->desc->source->subscribe(s->ctx, &subscription);
+		s->hosted.plugin->desc->source->subscribe(s->hosted.ctx, &subscription);
 }
 
 static void handle_verdict(void *ctx, const ProtobufCMessage *body, int fd)
@@ -109,7 +109,7 @@ static void handle_verdict(void *ctx, const ProtobufCMessage *body, int fd)
 	if (!m->accepted)
 		s->refused++;
 	if (s->started && SOURCE_HAS(s, verdict))
-		s->plugin->desc->source->verdict(s->ctx, &verdict);
+		s->hosted.plugin->desc->source->verdict(s->hosted.ctx, &verdict);
 }
 
 const struct pipe_handler_row inbox_handlers[] = {

@@ -52,7 +52,7 @@ static bool name_is_good(const char *name)
 
 static int frame_send(struct frame *f, unsigned flags)
 {
-	struct pipe *p = worker_pipe(f->source->worker, ROLE_TRANSLATOR);
+	struct pipe *p = worker_pipe(f->source->hosted.worker, ROLE_TRANSLATOR);
 	int r;
 
 	f->message.flags = (f->flags & ~(unsigned)MESH_UPDATE_LAST) | flags;
@@ -145,7 +145,7 @@ static int send_update(struct source *s, const struct mesh_update *u)
 
 int outbox_update(struct source *s, const struct mesh_update *u)
 {
-	struct pipe *p = worker_pipe(s->worker, ROLE_TRANSLATOR);
+	struct pipe *p = worker_pipe(s->hosted.worker, ROLE_TRANSLATOR);
 	int r;
 
 	if (u->type_url == NULL || u->id == 0 || !name_is_good(u->type_url))
@@ -172,7 +172,7 @@ int outbox_update(struct source *s, const struct mesh_update *u)
 
 static void send_state(struct source *s)
 {
-	struct pipe *p = worker_pipe(s->worker, ROLE_TRANSLATOR);
+	struct pipe *p = worker_pipe(s->hosted.worker, ROLE_TRANSLATOR);
 	Mesh__SourceState m = MESH__SOURCE_STATE__INIT;
 
 	if (p == NULL || s->origin == NULL)
@@ -269,7 +269,7 @@ static void keep(struct source *s, const char *origin, Mesh__SourceFindings *mes
 
 void outbox_findings(struct source *s, const char *origin, const struct mesh_finding *findings, size_t n)
 {
-	struct pipe *p = worker_pipe(s->worker, ROLE_TRANSLATOR);
+	struct pipe *p = worker_pipe(s->hosted.worker, ROLE_TRANSLATOR);
 	Mesh__SourceFindings *message = findings_new(origin, findings, n);
 	struct origin_findings *old = NULL;
 
@@ -292,7 +292,7 @@ void outbox_findings(struct source *s, const char *origin, const struct mesh_fin
 
 void outbox_repeat(struct source *s)
 {
-	struct pipe *p = worker_pipe(s->worker, ROLE_TRANSLATOR);
+	struct pipe *p = worker_pipe(s->hosted.worker, ROLE_TRANSLATOR);
 
 	send_state(s);
 	for (struct origin_findings *o = s->findings; o != NULL && p != NULL; o = o->hh.next)

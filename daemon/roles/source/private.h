@@ -9,18 +9,14 @@
 #define SOURCE_PRIVATE_H
 
 #include "buf.h"
+#include "hosted.h"
 #include "loop.h"
-#include "plugin.h"
 #include "source.h"
 
 struct origin_findings;
 
 struct source {
-	struct mesh_host host;		/* first: what the plugin holds */
-	struct worker *worker;		/* borrowed */
-	struct plugin *plugin;		/* owned */
-	struct mesh_conf options;
-	void *ctx;			/* the plugin's; closed by us */
+	struct hosted hosted;		/* the plugin */
 	char *own_origin;		/* owned: what the plugin may be told to hold; NULL: nothing */
 	bool started;
 
@@ -41,9 +37,10 @@ struct source {
 };
 
 /* The function table of a plugin may be older, and end before a member. */
-#define SOURCE_HAS(s, member)                                                                                \
-	((s)->plugin->desc->source->size >= offsetof(struct mesh_source_api, member) + sizeof(void (*)(void)) &&  \
-	 (s)->plugin->desc->source->member != NULL)
+#define SOURCE_HAS(s, member)                                                                          \
+	((s)->hosted.plugin->desc->source->size >=                                                     \
+		 offsetof(struct mesh_source_api, member) + sizeof(void (*)(void)) &&                  \
+	 (s)->hosted.plugin->desc->source->member != NULL)
 
 /* ---- outbox.c: all of these keep what a new pipe must hear again, and send if there is a pipe ---- */
 int outbox_update(struct source *s, const struct mesh_update *update);
@@ -57,7 +54,7 @@ extern const struct pipe_handler_row inbox_handlers[];
 void inbox_forget_holdings(struct source *s);
 
 /* ---- host.c ---- */
-extern const struct mesh_host_ops *source_host_ops(void);
+const struct mesh_host_ops *source_host_ops(void);
 
 /* ---- status.c ---- */
 extern const struct ctl_handler source_commands[];

@@ -14,14 +14,9 @@
 
 LOG_MODULE("source");
 
-static void open_failed(const struct source *s, int r)
-{
-	(void)log_err_errno(r, "source plugin '%s' cannot be opened", s->plugin->file);
-}
-
 static int ask_origin(struct source *s)
 {
-	const char *origin = SOURCE_HAS(s, origin) ? s->plugin->desc->source->origin(s->ctx) : NULL;
+	const char *origin = SOURCE_HAS(s, origin) ? s->hosted.plugin->desc->source->origin(s->hosted.ctx) : NULL;
 
 	if (origin == NULL)
 		return 0;
@@ -31,38 +26,19 @@ static int ask_origin(struct source *s)
 
 static int source_open(struct source *s)
 {
-	const char *name = conf_str(worker_conf(s->worker), "source.plugin", "file");
-	_cleanup_(buf_deinit) struct buf why = BUF_INIT;
-	int r;
+	int r = hosted_open(&s->hosted, MESH_SOURCE, "file");
 
-	r = plugin_load(name, MESH_SOURCE, &s->plugin, &why);
-	if (r != 0) {
-		log_err("%s", r > 0 ? buf_str(&why) : "no memory to load the source plugin");
-		return r > 0 ? -EINVAL : r;
-	}
-	s->options = (struct mesh_conf){
-		.conf = worker_conf(s->worker),
-		.prefix = "source.options.",
-		.rows = s->plugin->desc->options,
-	};
-	r = s->plugin->desc->open(&s->host, &s->ctx);
-	if (r < 0) {
-		open_failed(s, r);
-		return r;
-	}
-	return ask_origin(s);
+	return r < 0 ? r : ask_origin(s);
 }
 
 static struct source *source_free(struct source *s)
 {
 	if (s == NULL)
 		return NULL;
-	if (s->plugin != NULL && s->ctx != NULL)
-		s->plugin->desc->close(s->ctx);
+	hosted_deinit(&s->hosted);
 	loop_timer_deinit(&s->resume);
 	inbox_forget_holdings(s);
 	outbox_deinit(s);
-	plugin_free(s->plugin);
 	free(s->own_origin);
 	free(s);
 	return NULL;
@@ -73,7 +49,7 @@ static void on_resume(struct loop_timer *timer)
 	struct source *s = container_of(timer, struct source, resume);
 
 	if (s->started && SOURCE_HAS(s, resume))
-		s->plugin->desc->source->resume(s->ctx);
+		s->hosted.plugin->desc->source->resume(s->hosted.ctx);
 }
 
 static void resume_if_busy(struct source *s)
@@ -90,8 +66,11 @@ static int source_start(struct worker *w, void **ret_ctx)
 
 	if (s == NULL)
 		return -ENOMEM;
-	s->host.ops = source_host_ops();
-	s->worker = w;
+	s->hosted = (struct hosted){
+		.host.ops = source_host_ops(),
+		.worker = w,
+		.module = &log_module_here,
+	};
 	r = loop_timer_init(&s->resume, worker_base(w), on_resume);
 	if (r == 0)
 		r = source_open(s);
@@ -105,30 +84,25 @@ static int source_start(struct worker *w, void **ret_ctx)
 
 static void tell_holdings(struct source *s)
 {
-	const struct mesh_plugin *desc = s->plugin->desc;
+	const struct mesh_plugin *desc = s->hosted.plugin->desc;
 
 	if (s->n_foreign > 0)
 		log_info("%zu resources are held that this source ('%s') did not send; asking for everything anew",
 			 s->n_foreign, s->own_origin != NULL ? s->own_origin : desc->name);
 	if (SOURCE_HAS(s, held))
-		desc->source->held(s->ctx, s->holdings, s->n_holdings);
+		desc->source->held(s->hosted.ctx, s->holdings, s->n_holdings);
 	inbox_forget_holdings(s);
 }
 
 static void start_plugin(struct source *s)
 {
-	const struct mesh_plugin *desc = s->plugin->desc;
-	int r;
-
 	tell_holdings(s);
 	s->started = true;
-	r = desc->start(s->ctx);
-	if (r < 0) {
-		(void)log_err_errno(r, "source plugin '%s' cannot start", desc->name);
-		worker_exit(s->worker, EXIT_FAILURE);
+	if (hosted_start(&s->hosted) < 0) {
+		worker_exit(s->hosted.worker, EXIT_FAILURE);
 		return;
 	}
-	worker_ready(s->worker, desc->name);
+	worker_ready(s->hosted.worker, s->hosted.plugin->desc->name);
 }
 
 void source_welcome(struct source *s)
@@ -140,7 +114,7 @@ void source_welcome(struct source *s)
 	}
 	tell_holdings(s);
 	if (SOURCE_HAS(s, restart))
-		s->plugin->desc->source->restart(s->ctx);
+		s->hosted.plugin->desc->source->restart(s->hosted.ctx);
 	resume_if_busy(s);
 }
 
@@ -170,9 +144,9 @@ static void source_stop(void *ctx, unsigned grace_ms)
 
 	(void)grace_ms;
 	if (s->started)
-		s->plugin->desc->stop(s->ctx);
+		s->hosted.plugin->desc->stop(s->hosted.ctx);
 	s->started = false;
-	worker_exit(s->worker, EXIT_SUCCESS);
+	worker_exit(s->hosted.worker, EXIT_SUCCESS);
 }
 
 static void source_deinit(void *ctx)

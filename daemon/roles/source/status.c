@@ -63,27 +63,22 @@ static void plugin_status(const struct source *s, struct ctl_reply *reply)
 
 	if (SOURCE_HAS(s, stats)) {
 		ctl_table(reply, "connection", stat_columns);
-		s->plugin->desc->source->stats(s->ctx, stat_row, reply);
+		s->hosted.plugin->desc->source->stats(s->hosted.ctx, stat_row, reply);
 	}
 	if (SOURCE_HAS(s, types)) {
 		ctl_table(reply, "types", type_columns);
-		s->plugin->desc->source->types(s->ctx, type_row, reply);
+		s->hosted.plugin->desc->source->types(s->hosted.ctx, type_row, reply);
 	}
 }
 
 static void ctl_status(void *ctx, struct ctl_reply *reply, int argc, char **argv)
 {
-	static const char *const plugin_columns[] = { "role", "plugin", "file", NULL };
 	static const char *const counter_columns[] = { "name", "value", NULL };
 	const struct source *s = ctx;
 
 	(void)argc;
 	(void)argv;
-	ctl_table(reply, "plugins", plugin_columns);
-	ctl_text(reply, role_name(ROLE_SOURCE));
-	ctl_text(reply, s->plugin->desc->name);
-	ctl_text(reply, s->plugin->file);
-	ctl_row_end(reply);
+	hosted_status(&s->hosted, reply);
 	ctl_table(reply, "delivered", counter_columns);
 	row(reply, "updates", s->updates);
 	row(reply, "updates_refused", s->refused);

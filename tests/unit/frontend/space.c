@@ -13,11 +13,11 @@ int space_setup(void **state)
 
 	scratch_make(&s->scratch);
 	assert_int_equal(loop_new(&s->worker.base), 0);
-	s->f.worker = &s->worker;
+	s->f.hosted.worker = &s->worker;
 	s->f.prefix = "/apisix";
 	client_host_ops(&s->ops);
 	lease_host_ops(&s->ops);
-	s->f.host.ops = &s->ops;
+	s->f.hosted.host.ops = &s->ops;
 	assert_int_equal(lease_init(&s->f), 0);
 	assert_int_equal(store_open(&(struct store_options){ .dirfd = s->scratch.fd }, NOW_MS, &s->f.store,
 				    &report), 0);
@@ -53,7 +53,7 @@ int write_one(struct space *s, const char *key, const char *value, int64_t lease
 {
 	const struct mesh_change c = change(key, value, lease);
 
-	return s->ops.store_write(&s->f.host, &c, 1);
+	return s->ops.store_write(&s->f.hosted.host, &c, 1);
 }
 
 static int add_key(const struct kv *kv, void *arg)

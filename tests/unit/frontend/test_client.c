@@ -19,7 +19,7 @@ static void writes_and_deletes(void **state)
 	struct keyspace *ks = store_keys(s->f.store);
 	uint64_t before = revision(s);
 
-	assert_int_equal(s->ops.store_next(&s->f.host), before + 1);
+	assert_int_equal(s->ops.store_next(&s->f.hosted.host), before + 1);
 	assert_int_equal(write_one(s, "/gen_id/a", "1", 0), 0);
 	assert_int_equal(revision(s), before + 1);
 	assert_value(ks, "/gen_id/a", "1");
@@ -56,7 +56,7 @@ static void several_changes_are_one_revision(void **state)
 	const struct mesh_change changes[] = { change("/a", "1", 0), change("/b", "2", 0), change("/c", NULL, 0) };
 	uint64_t before = revision(s);
 
-	assert_int_equal(s->ops.store_write(&s->f.host, changes, 3), 0);
+	assert_int_equal(s->ops.store_write(&s->f.hosted.host, changes, 3), 0);
 	assert_int_equal(revision(s), before + 1);
 	assert_string_equal(client_keys(s), "/a,/b");
 	assert_counted(s);
@@ -73,7 +73,7 @@ static void refuses_all_or_nothing(void **state)
 	struct mesh_change changes[] = { change("/a", "1", 0), change("/apisix/routes/r2", "{}", 0) };
 	uint64_t before = revision(s);
 
-	assert_int_equal(s->ops.store_write(&s->f.host, changes, 2), MESH_READ_ONLY);
+	assert_int_equal(s->ops.store_write(&s->f.hosted.host, changes, 2), MESH_READ_ONLY);
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++) {
 		assert_int_equal(write_one(s, owned[i], "{}", 0), MESH_READ_ONLY);
 		assert_int_equal(write_one(s, owned[i], NULL, 0), MESH_READ_ONLY);
@@ -124,10 +124,10 @@ static void bounds_the_number_of_keys(void **state)
 		snprintf(keys[i], sizeof keys[i], "/k%04u", i);
 		many[i] = change(keys[i], "1", 0);
 	}
-	assert_int_equal(s->ops.store_write(&s->f.host, many, CLIENT_KEYS_MAX), 0);
+	assert_int_equal(s->ops.store_write(&s->f.hosted.host, many, CLIENT_KEYS_MAX), 0);
 	assert_int_equal(write_one(s, "/new", "1", 0), MESH_NO_SPACE);
 	assert_int_equal(write_one(s, "/k0000", "2", 0), 0);
-	assert_int_equal(s->ops.store_write(&s->f.host, swap, 2), 0);
+	assert_int_equal(s->ops.store_write(&s->f.hosted.host, swap, 2), 0);
 	assert_int_equal(s->f.client.keys, CLIENT_KEYS_MAX);
 	assert_counted(s);
 }
@@ -175,7 +175,7 @@ static void starts_without_keys_of_old_leases(void **state)
 	struct mesh_lease lease;
 	uint64_t before;
 
-	assert_int_equal(s->ops.lease_grant(&s->f.host, 7, 60, &lease), 0);
+	assert_int_equal(s->ops.lease_grant(&s->f.hosted.host, 7, 60, &lease), 0);
 	assert_int_equal(write_one(s, "/leased/a", "1", 7), 0);
 	assert_int_equal(write_one(s, "/leased/b", "1", 7), 0);
 	assert_int_equal(write_one(s, "/own", "1", 0), 0);

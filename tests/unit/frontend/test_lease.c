@@ -14,7 +14,7 @@ static struct mesh_lease grant(struct space *s, int64_t id, int64_t ttl)
 {
 	struct mesh_lease lease = { .id = 0 };
 
-	assert_int_equal(s->ops.lease_grant(&s->f.host, id, ttl, &lease), 0);
+	assert_int_equal(s->ops.lease_grant(&s->f.hosted.host, id, ttl, &lease), 0);
 	return lease;
 }
 
@@ -33,7 +33,7 @@ static const char *ids(struct space *s)
 	static char text[256];
 
 	text[0] = '\0';
-	assert_int_equal(s->ops.lease_walk(&s->f.host, add_id, text), 0);
+	assert_int_equal(s->ops.lease_walk(&s->f.hosted.host, add_id, text), 0);
 	return text;
 }
 
@@ -53,10 +53,10 @@ static void grants(void **state)
 	assert_int_equal(lease.id, 5);
 	assert_int_equal(lease.ttl, 60);
 	assert_in_range(lease.remaining, 59, 60);
-	assert_int_equal(s->ops.lease_grant(&s->f.host, 5, 60, &lease), MESH_LEASE_EXISTS);
+	assert_int_equal(s->ops.lease_grant(&s->f.hosted.host, 5, 60, &lease), MESH_LEASE_EXISTS);
 	assert_int_equal(grant(s, 6, 1).ttl, 2); /* etcd's minimum */
 	assert_int_equal(grant(s, 8, -1).ttl, 2);
-	assert_int_equal(s->ops.lease_grant(&s->f.host, 7, INT64_MAX, &lease), MESH_NO_SPACE);
+	assert_int_equal(s->ops.lease_grant(&s->f.hosted.host, 7, INT64_MAX, &lease), MESH_NO_SPACE);
 	chosen[0] = grant(s, 0, 60);
 	chosen[1] = grant(s, 0, 60);
 	assert_true(chosen[0].id > 0 && chosen[1].id > chosen[0].id);
@@ -71,8 +71,8 @@ static void bounds_their_number(void **state)
 
 	for (unsigned i = 0; i < LEASES_MAX; i++)
 		grant(s, i + 1, 60);
-	assert_int_equal(s->ops.lease_grant(&s->f.host, 0, 60, &lease), MESH_NO_SPACE);
-	assert_int_equal(s->ops.lease_revoke(&s->f.host, 17), 0);
+	assert_int_equal(s->ops.lease_grant(&s->f.hosted.host, 0, 60, &lease), MESH_NO_SPACE);
+	assert_int_equal(s->ops.lease_revoke(&s->f.hosted.host, 17), 0);
 	grant(s, 0, 60);
 }
 
@@ -88,16 +88,16 @@ static void keeps_them_in_the_order_of_their_ends(void **state)
 	s->f.client.leases[0].ends_ms -= 50000; /* some of their time is over */
 	s->f.client.leases[1].ends_ms -= 140000;
 	s->f.client.leases[2].ends_ms -= 230000;
-	assert_int_equal(s->ops.lease_get(&s->f.host, 2, &lease), 0);
+	assert_int_equal(s->ops.lease_get(&s->f.hosted.host, 2, &lease), 0);
 	assert_in_range(lease.remaining, 49, 50);
-	assert_int_equal(s->ops.lease_renew(&s->f.host, 2, &lease), 0);
+	assert_int_equal(s->ops.lease_renew(&s->f.hosted.host, 2, &lease), 0);
 	assert_in_range(lease.remaining, 99, 100);
 	assert_string_equal(ids(s), "3,1,2");
-	assert_int_equal(s->ops.lease_renew(&s->f.host, 3, &lease), 0);
+	assert_int_equal(s->ops.lease_renew(&s->f.hosted.host, 3, &lease), 0);
 	assert_string_equal(ids(s), "1,2,3");
-	assert_int_equal(s->ops.lease_get(&s->f.host, 9, &lease), MESH_NO_LEASE);
-	assert_int_equal(s->ops.lease_renew(&s->f.host, 9, &lease), MESH_NO_LEASE);
-	assert_int_equal(s->ops.lease_revoke(&s->f.host, 9), MESH_NO_LEASE);
+	assert_int_equal(s->ops.lease_get(&s->f.hosted.host, 9, &lease), MESH_NO_LEASE);
+	assert_int_equal(s->ops.lease_renew(&s->f.hosted.host, 9, &lease), MESH_NO_LEASE);
+	assert_int_equal(s->ops.lease_revoke(&s->f.hosted.host, 9), MESH_NO_LEASE);
 }
 
 static void takes_its_keys_along(void **state)
@@ -113,7 +113,7 @@ static void takes_its_keys_along(void **state)
 	assert_int_equal(write_one(s, "/d", "1", 1), 0);
 	assert_int_equal(write_one(s, "/d", "1", 0), 0); /* has left its lease */
 	before = ks_revision(store_keys(s->f.store));
-	assert_int_equal(s->ops.lease_revoke(&s->f.host, 1), 0);
+	assert_int_equal(s->ops.lease_revoke(&s->f.hosted.host, 1), 0);
 	assert_int_equal(ks_revision(store_keys(s->f.store)), before + 1);
 	assert_string_equal(client_keys(s), "/b,/d");
 	assert_string_equal(ids(s), "2");
@@ -137,13 +137,13 @@ static void names_its_keys(void **state)
 	grant(s, 2, 60);
 	assert_int_equal(write_one(s, "/a", "1", 1), 0);
 	assert_int_equal(write_one(s, "/b", "1", 2), 0);
-	assert_int_equal(s->ops.lease_keys(&s->f.host, 1, count_key, &n), 0);
+	assert_int_equal(s->ops.lease_keys(&s->f.hosted.host, 1, count_key, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(write_one(s, "/c", "1", 1), 0);
 	assert_int_equal(write_one(s, "/d", "1", 1), 0);
 	n = 0;
-	assert_int_equal(s->ops.lease_keys(&s->f.host, 1, count_key, &n), 42);
-	assert_int_equal(s->ops.lease_keys(&s->f.host, 9, count_key, &n), 0);
+	assert_int_equal(s->ops.lease_keys(&s->f.hosted.host, 1, count_key, &n), 42);
+	assert_int_equal(s->ops.lease_keys(&s->f.hosted.host, 9, count_key, &n), 0);
 }
 
 static void ends_when_its_time_is_over(void **state)
@@ -197,7 +197,7 @@ static void tries_again_when_keys_cannot_go(void **state)
 	assert_string_equal(client_keys(s), "/a");
 	assert_int_equal(s->f.client.expired, 0);
 	assert_true(loop_timer_running(&s->f.client.expiry));
-	assert_true(s->ops.lease_revoke(&s->f.host, 1) < 0);
+	assert_true(s->ops.lease_revoke(&s->f.hosted.host, 1) < 0);
 	ks_set_persist(ks, NULL, NULL);
 	let_first_expire(s);
 	assert_string_equal(ids(s), "");
