@@ -15,7 +15,7 @@
 #include <offline.h> /* of the translation, not the one beside this file */
 
 #include "feature.h"
-#include "json.h"
+#include "finding.h"
 #include "lines.h"
 #include "load.h"
 #include "overlay.h"
@@ -71,26 +71,6 @@ static int add_items(struct offline *o, const struct set *set)
 	return r < 0 ? r : 0;
 }
 
-static void write_finding(const struct mesh_finding *f, struct buf *out)
-{
-	static const char *const severities[] = {
-		[MESH_SEV_INFO] = "info",
-		[MESH_SEV_WARN] = "warn",
-		[MESH_SEV_ERROR] = "error",
-	};
-	struct json j = JSON_INIT(out);
-
-	json_obj_open(&j);
-	json_key_str(&j, "severity", severities[f->severity]);
-	json_key_str(&j, "type", f->type);
-	json_key_str(&j, "name", f->name);
-	json_key_str(&j, "field", f->field);
-	json_key_str(&j, "behaviour", f->behaviour);
-	json_key_str(&j, "reason", f->reason);
-	json_obj_close(&j);
-	buf_putc(out, '\n');
-}
-
 /* What the reader found, and resources that stand in several files. */
 static int write_findings(struct content *const *contents, size_t n, const struct set *set,
 			  struct buf *out)
@@ -101,12 +81,12 @@ static int write_findings(struct content *const *contents, size_t n, const struc
 
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; contents[i] != NULL && j < contents[i]->n_findings; j++)
-			write_finding(&contents[i]->findings[j], out);
+			finding_write(&contents[i]->findings[j], out);
 	}
 	for (size_t i = 0; r == 0 && i < set->n_duplicates; i++) {
 		r = set_duplicate_finding(&set->duplicates[i], &text, &f);
 		if (r == 0)
-			write_finding(&f, out);
+			finding_write(&f, out);
 	}
 	return r;
 }

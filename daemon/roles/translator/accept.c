@@ -241,14 +241,7 @@ static int tell(struct accept *a, const char *name, const struct mesh_finding *f
 /* There is nothing to hold it by: the finding lasts until the next update of the type. */
 static int refuse_nameless(struct accept *a, const struct staged *item)
 {
-	const struct mesh_finding finding = {
-		.severity = MESH_SEV_ERROR,
-		.type = rt_info(a->staging.type)->message,
-		.name = item->name,
-		.field = "name",
-		.behaviour = "nack",
-		.reason = item->why,
-	};
+	const struct mesh_finding finding = finding_nack(a->staging.type, item->name, "name", item->why);
 
 	return tell(a, "", &finding);
 }
@@ -296,14 +289,7 @@ static int apply_twice(struct accept *a, const struct staged *item, struct hold 
 {
 	static const char why[] = "the same name comes twice in one update, with different contents; "
 				  "the first one is used";
-	const struct mesh_finding finding = {
-		.severity = MESH_SEV_ERROR,
-		.type = rt_info(h->type)->message,
-		.name = h->name,
-		.field = "",
-		.behaviour = "nack",
-		.reason = why,
-	};
+	const struct mesh_finding finding = finding_nack(h->type, h->name, "", why);
 
 	if (item->r == NULL || (h->accepted != NULL && h->accepted->hash == item->r->hash))
 		return 0;

@@ -218,7 +218,7 @@ static void on_objects(void *ctx, struct ctl_reply *reply, int argc, char **argv
 
 static void finding_row(struct ctl_reply *reply, const struct mesh_finding *f)
 {
-	ctl_text(reply, findings_severity(f->severity));
+	ctl_text(reply, finding_severity(f->severity));
 	ctl_text(reply, f->type);
 	ctl_text(reply, f->name);
 	ctl_text(reply, f->field);
@@ -231,7 +231,7 @@ static void finding_row(struct ctl_reply *reply, const struct mesh_finding *f)
 static int severity_find(const char *word)
 {
 	for (int i = MESH_SEV_INFO; i <= MESH_SEV_ERROR; i++)
-		if (strcmp(findings_severity((enum mesh_severity)i), word) == 0)
+		if (strcmp(finding_severity((enum mesh_severity)i), word) == 0)
 			return i;
 	return -1;
 }

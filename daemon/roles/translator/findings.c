@@ -39,22 +39,6 @@ struct findings {
 	size_t sets_by[_FINDINGS_MAX];
 };
 
-static const char *const severities[] = {
-	[MESH_SEV_INFO] = "info",
-	[MESH_SEV_WARN] = "warn",
-	[MESH_SEV_ERROR] = "error",
-};
-
-static size_t severity_index(enum mesh_severity severity)
-{
-	return (unsigned)severity < ARRAY_SIZE(severities) ? (size_t)severity : MESH_SEV_ERROR;
-}
-
-const char *findings_severity(enum mesh_severity severity)
-{
-	return severities[severity_index(severity)];
-}
-
 struct findings *findings_new(void)
 {
 	return calloc(1, sizeof(struct findings));
@@ -64,7 +48,7 @@ static void set_count(struct findings *f, const struct set *s, bool add)
 {
 	f->sets_by[s->key[0] - 'a'] += add ? 1 : (size_t)-1;
 	for (size_t i = 0; i < s->n; i++)
-		f->counts[severity_index(s->list[i].severity)] += add ? 1 : (size_t)-1;
+		f->counts[finding_severity_known(s->list[i].severity)] += add ? 1 : (size_t)-1;
 }
 
 static void set_drop(struct findings *f, struct set *s)
@@ -108,7 +92,7 @@ static const char *finding_read(const struct mesh_finding *f, unsigned i)
 
 static int finding_compare(const struct mesh_finding *a, const struct mesh_finding *b)
 {
-	int order = (int)severity_index(b->severity) - (int)severity_index(a->severity);
+	int order = (int)finding_severity_known(b->severity) - (int)finding_severity_known(a->severity);
 
 	for (unsigned i = 0; order == 0 && i < FINDING_TEXTS; i++)
 		order = strcmp(finding_read(a, i), finding_read(b, i));
@@ -161,7 +145,7 @@ static struct set *set_new(const char *key, const struct mesh_finding *const *li
 	at = (char *)(s->list + n);
 	s->key = text_copy(&at, key);
 	for (size_t i = 0; i < n; i++) {
-		s->list[i].severity = (enum mesh_severity)severity_index(list[i]->severity);
+		s->list[i].severity = finding_severity_known(list[i]->severity);
 		for (unsigned j = 0; j < FINDING_TEXTS; j++)
 			*finding_text(&s->list[i], j) = text_copy(&at, finding_read(list[i], j));
 	}
@@ -307,7 +291,7 @@ void findings_drop(struct findings *f, enum findings_by by)
 
 size_t findings_count(const struct findings *f, enum mesh_severity severity)
 {
-	return f->counts[severity_index(severity)];
+	return f->counts[finding_severity_known(severity)];
 }
 
 int findings_sorted(const struct findings *f, const struct mesh_finding ***ret_list, size_t *ret_n)

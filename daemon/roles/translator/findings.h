@@ -14,6 +14,7 @@
 
 #include <meshd/plugin.h>
 
+#include "finding.h"
 #include "resource.h"
 
 /* Who reports; a key of one reporter never meets that of another. */
@@ -52,9 +53,6 @@ void findings_drop(struct findings *f, enum findings_by by);
 
 /* How many of a severity. */
 size_t findings_count(const struct findings *f, enum mesh_severity severity);
-
-/* "error", "warn", "info". */
-const char *findings_severity(enum mesh_severity severity);
 
 /*
  * All of them, worst first, then by type, name, field, behaviour, reason; equal ones once.  An array to be freed

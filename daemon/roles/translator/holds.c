@@ -181,14 +181,7 @@ int holds_refuse(struct holds *hs, struct hold *h, uint64_t hash, const char *wh
 {
 	size_t size = strlen(why) + 1;
 	struct refusal *refusal = malloc(sizeof *refusal + size);
-	const struct mesh_finding finding = {
-		.severity = MESH_SEV_ERROR,
-		.type = rt_info(h->type)->message,
-		.name = h->name,
-		.field = "",
-		.behaviour = "nack",
-		.reason = why,
-	};
+	const struct mesh_finding finding = finding_nack(h->type, h->name, "", why);
 
 	if (refusal == NULL)
 		return -ENOMEM;

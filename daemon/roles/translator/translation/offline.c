@@ -10,6 +10,7 @@
 
 #include <uthash.h>
 
+#include "finding.h"
 #include "json.h"
 #include "notes.h"
 
@@ -94,22 +95,6 @@ static void op_del(void *arg, const char *key)
 	kept_remove(o, key);
 }
 
-static void line_write(struct buf *out, const struct mesh_finding *f)
-{
-	static const char *const severities[] = { "info", "warn", "error" };
-	struct json j = JSON_INIT(out);
-
-	json_obj_open(&j);
-	json_key_str(&j, "severity", severities[f->severity]);
-	json_key_str(&j, "type", f->type);
-	json_key_str(&j, "name", f->name);
-	json_key_str(&j, "field", f->field);
-	json_key_str(&j, "behaviour", f->behaviour);
-	json_key_str(&j, "reason", f->reason);
-	json_obj_close(&j);
-	buf_putc(out, '\n');
-}
-
 static void op_findings(void *arg, enum rt type, const char *name,
 			const struct mesh_finding *findings, size_t n)
 {
@@ -138,7 +123,7 @@ static void op_findings(void *arg, enum rt type, const char *name,
 	if (said != NULL)
 		buf_reset(&said->lines);
 	for (size_t i = 0; i < n; i++)
-		line_write(&said->lines, &findings[i]);
+		finding_write(&findings[i], &said->lines);
 }
 
 int offline_new(const struct translation_options *options, struct offline **ret_offline)
@@ -198,14 +183,16 @@ void offline_freep(struct offline **o)
 static int own_finding(struct offline *o, const struct resource *r, enum behaviour b,
 		       const char *reason)
 {
-	line_write(&o->own, &(struct mesh_finding){
-				    .severity = behaviour_severity(b),
-				    .type = rt_info(r->type)->message,
-				    .name = r->name,
-				    .field = "",
-				    .behaviour = behaviour_name(b),
-				    .reason = reason,
-			    });
+	const struct mesh_finding finding = {
+		.severity = behaviour_severity(b),
+		.type = rt_info(r->type)->message,
+		.name = r->name,
+		.field = "",
+		.behaviour = behaviour_name(b),
+		.reason = reason,
+	};
+
+	finding_write(&finding, &o->own);
 	return buf_error(&o->own);
 }
 
