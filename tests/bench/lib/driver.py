@@ -36,7 +36,7 @@ class Bench:
         self.pairs = max(1, args.pairs or (3 if args.quick else 5))
         self.seconds = max(1, args.seconds or (1 if args.quick else 3))
         self.repeats = 1 if args.quick else 3
-        self.patience = 20 if args.quick else 300       # seconds of waiting for a quiet machine, in all
+        self.quiet = machine.patience(20 if args.quick else 300)
         self.servers, self.meshes = [], {}
         self.meshd = self.new_meshd(self.objects)
         body = servers.routes(self.meshd.port)
@@ -64,13 +64,6 @@ class Bench:
 
     def new_etcd(self):
         return self._start(servers.Etcd(self._folder()))
-
-    def quiet(self):
-        """Waits for a quiet machine while there is patience left; how busy it is."""
-        begin = time.monotonic()
-        share = machine.wait_quiet(min(20, self.patience))
-        self.patience = max(0, self.patience - (time.monotonic() - begin))
-        return share
 
     def stop(self):
         for server in self.servers:

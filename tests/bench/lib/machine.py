@@ -33,6 +33,19 @@ def wait_quiet(limit):
             return share
 
 
+def patience(seconds):
+    """A function that waits like wait_quiet(), with so much patience in all its calls together."""
+    left = seconds
+
+    def quiet():
+        nonlocal left
+        begin = time.monotonic()
+        share = wait_quiet(min(20, left))
+        left = max(0, left - (time.monotonic() - begin))
+        return share
+    return quiet
+
+
 def _text(pid, name):
     try:
         return pathlib.Path(f"/proc/{pid}/{name}").read_text()

@@ -26,7 +26,7 @@ class Bench:
     def __init__(self, args, folder):
         self.dir, self.args = pathlib.Path(folder), args
         self.pairs = max(1, args.pairs or (3 if args.quick else 7))
-        self.patience = 20 if args.quick else 120       # seconds of waiting for a quiet machine, in all
+        self.quiet = machine.patience(20 if args.quick else 120)
         self.servers = []
         self.plugin = delivery.build_plugin(folder, HERE, args.root)
         self.bytes = 0
@@ -56,13 +56,6 @@ class Bench:
         if result.returncode != 0:
             raise SystemExit(f"bench_translation {' '.join(map(str, what))}: {result.stderr[-1000:]}")
         return numbers(result.stdout)
-
-    def quiet(self):
-        """Waits for a quiet machine while there is patience left; how busy it is."""
-        begin = time.monotonic()
-        share = machine.wait_quiet(min(20, self.patience))
-        self.patience = max(0, self.patience - (time.monotonic() - begin))
-        return share
 
     def stop(self):
         for server in self.servers:

@@ -9,39 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client.h"
 #include "conn.h"
-#include "server.h"
-#include "unit.h"
-
-struct fixture {
-	struct fakehost *host;
-	struct server *server;
-	struct client c;
-	int port;
-};
+#include "fixture.h"
 
 static int setup(void **state)
 {
 	static const char *const options[] = { "max_watches=16", NULL };
-	struct fixture *f = calloc(1, sizeof *f);
+	struct fixture *f = fixture_new(options);
 
-	f->host = fakehost_new(&mesh_plugin, options);
-	f->port = fakehost_listen(f->host, 0);
-	f->server = fakehost_start(f->host);
 	fakehost_set(f->host, "/apisix/routes/r1", "{}"); /* revision 2 */
-	client_connect(&f->c, fakehost_base(f->host), f->port);
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	client_close(&f->c);
-	fakehost_free(f->host);
-	free(f);
 	return 0;
 }
 
@@ -395,7 +372,7 @@ static void gives_clients_time(void **state)
 	assert_false(event_pending(&c->timer, EV_TIMEOUT, NULL));
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, fixture_teardown)
 
 int main(void)
 {

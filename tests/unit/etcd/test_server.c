@@ -3,36 +3,21 @@
  * The JSON side end to end over loopback sockets: the requests of APISIX 3.x byte for byte as its
  * clients send them, the answers as etcd gives them, and what must not get through.
  */
-#include "server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "client.h"
-#include "unit.h"
-
-struct fixture {
-	struct fakehost *host;
-	struct server *server;
-	struct event_base *base;
-	int port;
-	struct client c;
-};
+#include "fixture.h"
 
 static struct fixture *start(const char *const *options)
 {
-	struct fixture *f = calloc(1, sizeof *f);
+	struct fixture *f = fixture_new(options);
 
-	f->host = fakehost_new(&mesh_plugin, options);
-	f->port = fakehost_listen(f->host, 0);
-	f->server = fakehost_start(f->host);
-	f->base = fakehost_base(f->host);
 	fakehost_begin(f->host);
 	fakehost_put(f->host, "/apisix/routes/", "init_dir");
 	fakehost_put(f->host, "/apisix/routes/r1", "{\"id\":\"r1\"}");
 	fakehost_commit(f->host); /* revision 2 */
-	client_connect(&f->c, f->base, f->port);
 	return f;
 }
 
@@ -48,16 +33,6 @@ static int setup_small(void **state)
 					       "watch_buffer=65536", NULL };
 
 	*state = start(options);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	client_close(&f->c);
-	fakehost_free(f->host);
-	free(f);
 	return 0;
 }
 
@@ -114,7 +89,7 @@ static void watches_on_a_reused_connection(void **state)
 		"\"L2FwaXNpeC9yb3V0ZXMvcjE=\",\"mod_revision\":\"3\"}}]}}\n\r\n");
 	assert_int_equal(f->server->stats.watches, 1);
 	client_close(&f->c);
-	client_connect(&f->c, f->base, f->port);
+	client_connect(&f->c, fakehost_base(f->host), f->port);
 	client_settle(&f->c);
 	assert_int_equal(f->server->stats.watches, 0);
 }
@@ -263,7 +238,7 @@ static void closes_on_garbage_with_one_line(void **state)
 	assert_non_null(strstr(fakehost_log(f->host), "does not speak HTTP"));
 	assert_int_equal(f->server->stats.bad_requests, 1);
 	client_close(&f->c);
-	client_connect(&f->c, f->base, f->port);
+	client_connect(&f->c, fakehost_base(f->host), f->port);
 	client_send(&f->c, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
 	client_until(&f->c, "true");
 	assert_int_equal(f->server->stats.connections, 1);
@@ -275,9 +250,9 @@ static void bounds_connections_and_bodies(void **state)
 	struct client second, third;
 	char *body = calloc(1, 2000);
 
-	client_connect(&second, f->base, f->port);
+	client_connect(&second, fakehost_base(f->host), f->port);
 	client_settle(&second);
-	client_connect(&third, f->base, f->port);
+	client_connect(&third, fakehost_base(f->host), f->port);
 	client_until_eof(&third);
 	assert_int_equal(f->server->stats.refused, 1);
 	assert_non_null(strstr(fakehost_log(f->host), "max_connections"));
@@ -299,12 +274,12 @@ static void keeps_room_for_those_who_may_read(void **state)
 
 	client_settle(&f->c);
 	fakehost_allow(f->host, false);
-	client_connect(&second, f->base, f->port);
+	client_connect(&second, fakehost_base(f->host), f->port);
 	client_until_eof(&second);
 	client_close(&second);
 	assert_int_equal(f->server->stats.refused, 1);
 	fakehost_allow(f->host, true);
-	client_connect(&second, f->base, f->port);
+	client_connect(&second, fakehost_base(f->host), f->port);
 	client_send(&second, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
 	client_until(&second, "true");
 	client_close(&second);
@@ -377,7 +352,7 @@ static void says_goodbye_by_closing(void **state)
 	assert_null(strstr(buf_str(&f->c.in), "error"));
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, fixture_teardown)
 
 int main(void)
 {
@@ -393,12 +368,12 @@ int main(void)
 		TEST(tells_strangers_nothing),
 		cmocka_unit_test(knows_unix_peers_too),
 		TEST(closes_on_garbage_with_one_line),
-		cmocka_unit_test_setup_teardown(bounds_connections_and_bodies, setup_small, teardown),
+		cmocka_unit_test_setup_teardown(bounds_connections_and_bodies, setup_small, fixture_teardown),
 		cmocka_unit_test_setup_teardown(keeps_room_for_those_who_may_read, setup_small,
-						teardown),
+						fixture_teardown),
 		TEST(takes_no_large_bodies_from_strangers),
 		cmocka_unit_test_setup_teardown(cancels_a_watch_that_does_not_read, setup_small,
-						teardown),
+						fixture_teardown),
 		TEST(delivers_ten_thousand_events_in_one_message),
 		TEST(says_goodbye_by_closing),
 	};

@@ -7,42 +7,8 @@
 #include <stdio.h>
 
 #include "apierr.h"
-#include "client.h"
 #include "etcd/etcdserverpb.pb-c.h"
-#include "fakehost.h"
-#include "grpc_client.h"
-#include "server.h"
-#include "unit.h"
-
-struct fixture {
-	struct fakehost *host;
-	struct server *server;
-	struct client c;
-	struct grpc_client g;
-	int port;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	f->host = fakehost_new(&mesh_plugin, NULL);
-	f->port = fakehost_listen(f->host, 0);
-	f->server = fakehost_start(f->host);
-	client_connect(&f->c, fakehost_base(f->host), f->port);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	client_close(&f->c);
-	fakehost_free(f->host);
-	free(f);
-	return 0;
-}
+#include "fixture.h"
 
 /* Posts, and waits for this text in the answer to it alone. */
 static const char *ask(struct fixture *f, const char *path, const char *body, const char *text)
@@ -336,7 +302,7 @@ static void is_a_cluster_of_one(void **state)
 	ask(f, "/v3/maintenance/alarm", "{}", "Content-Length: 2\r\n\r\n{}");
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 
 int main(void)
 {

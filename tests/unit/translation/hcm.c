@@ -46,20 +46,3 @@ void hcm_make(struct mesh *m, struct hcm_text parts)
 	mesh_make(m, text);
 	free(text);
 }
-
-const json_t *plugins_of(const struct mesh *m, const char *route)
-{
-	return json_object_get(mesh_object(m, "routes", route), "plugins");
-}
-
-const json_t *plugin_of(const struct mesh *m, const char *route, const char *plugin)
-{
-	return json_object_get(plugins_of(m, route), plugin);
-}
-
-long abort_status(const json_t *plugins)
-{
-	const json_t *abort = json_object_get(json_object_get(plugins, "fault-injection"), "abort");
-
-	return abort != NULL ? (long)json_integer_value(json_object_get(abort, "http_status")) : 0;
-}

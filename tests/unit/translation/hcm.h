@@ -30,11 +30,4 @@ void hcm_make(struct mesh *m, struct hcm_text parts);
 	", typed_per_filter_config: {f: {\"@type\": "                                              \
 	"type.googleapis.com/envoy.config.route.v3.FilterConfig" rest "}}"
 
-/* plugins of the route with this name; fails when there is no such route. */
-const json_t *plugins_of(const struct mesh *m, const char *route);
-/* One of them; NULL: it is not there. */
-const json_t *plugin_of(const struct mesh *m, const char *route, const char *plugin);
-/* The status with which these plugins answer every request themselves; 0: they do not. */
-long abort_status(const json_t *plugins);
-
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "reader.h"
+#include "router.h"
 
 /* Of all that the translation may use, also what APISIX does not run by itself. */
 static const char *const plugins[] = {
@@ -233,4 +234,43 @@ char *mesh_routes(const char *routes)
 
 	assert_true(asprintf(&text, frame, routes) > 0);
 	return text;
+}
+
+void make_routes(struct mesh *m, const char *routes)
+{
+	char *text = mesh_routes(routes);
+
+	mesh_make(m, text);
+	free(text);
+}
+
+json_t *plugins_of(const struct mesh *m, const char *route)
+{
+	return json_object_get(mesh_object(m, "routes", route), "plugins");
+}
+
+json_t *plugin_of(const struct mesh *m, const char *route, const char *plugin)
+{
+	return json_object_get(plugins_of(m, route), plugin);
+}
+
+long abort_status(const json_t *plugins)
+{
+	const json_t *abort = json_object_get(json_object_get(plugins, "fault-injection"), "abort");
+
+	return abort != NULL ? (long)json_integer_value(json_object_get(abort, "http_status")) : 0;
+}
+
+bool mesh_holds(const struct mesh *m, const char *route, const char *var, const char *value)
+{
+	struct pair pair = { var, value };
+	struct request request = {
+		.method = "GET",
+		.host_header = "h",
+		.path = "/",
+		.vars = &pair,
+		.n_vars = value != NULL,
+	};
+
+	return router_vars(json_object_get(mesh_object(m, "routes", route), "vars"), &request);
 }

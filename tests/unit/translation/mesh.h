@@ -51,5 +51,17 @@ char *mesh_text(const struct mesh *m, bool findings);
 
 /* One listener, one virtual host "*" with these routes (YAML flow or block list), clusters a, b, c. */
 char *mesh_routes(const char *routes);
+/* The same, translated. */
+void make_routes(struct mesh *m, const char *routes);
+
+/* Does the route's condition hold for a request with this one variable? NULL value: it has none. */
+bool mesh_holds(const struct mesh *m, const char *route, const char *var, const char *value);
+
+/* plugins of the route with this name; fails when there is no such route. */
+json_t *plugins_of(const struct mesh *m, const char *route);
+/* One of them; NULL: it is not there. */
+json_t *plugin_of(const struct mesh *m, const char *route, const char *plugin);
+/* The status with which these plugins answer every request themselves; 0: they do not. */
+long abort_status(const json_t *plugins);
 
 #endif

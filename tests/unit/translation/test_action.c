@@ -8,19 +8,6 @@
 #include "mesh.h"
 #include "router.h"
 
-static void make_routes(struct mesh *m, const char *routes)
-{
-	char *text = mesh_routes(routes);
-
-	mesh_make(m, text);
-	free(text);
-}
-
-static json_t *plugin(const struct mesh *m, const char *route, const char *name)
-{
-	return json_object_get(json_object_get(mesh_object(m, "routes", route), "plugins"), name);
-}
-
 static void test_path_rewrites(void **unused)
 {
 	struct mesh m;
@@ -39,20 +26,20 @@ static void test_path_rewrites(void **unused)
 		"prefix_rewrite: /j}},"
 		"{name: h, match: {prefix: /h}, route: {cluster: a, host_rewrite_literal: "
 		"'new.host:80'}}]");
-	assert_json(plugin(&m, "p", "proxy-rewrite"),
+	assert_json(plugin_of(&m, "p", "proxy-rewrite"),
 		    "{\"regex_uri\":[\"\\\\A\\\\Q/a\\\\E((?s).*)\\\\z\",\"/b$$$1\"]}");
-	assert_json(plugin(&m, "e", "proxy-rewrite"), "{\"uri\":\"/f${__none ?? $}x\"}");
-	assert_json(plugin(&m, "s", "proxy-rewrite"),
+	assert_json(plugin_of(&m, "e", "proxy-rewrite"), "{\"uri\":\"/f${__none ?? $}x\"}");
+	assert_json(plugin_of(&m, "s", "proxy-rewrite"),
 		    "{\"regex_uri\":[\"\\\\A\\\\Q/s\\\\E((?s).*)\\\\z\",\"/t$1\"]}");
-	assert_json(plugin(&m, "r", "proxy-rewrite"),
+	assert_json(plugin_of(&m, "r", "proxy-rewrite"),
 		    "{\"regex_uri\":[\"^/r/(.*)$\",\"/${1}/$$\"]}");
-	assert_json(plugin(&m, "l", "proxy-rewrite"), "{\"uri\":\"/fixed\"}");
-	assert_json(plugin(&m, "x", "fault-injection"),
+	assert_json(plugin_of(&m, "l", "proxy-rewrite"), "{\"uri\":\"/fixed\"}");
+	assert_json(plugin_of(&m, "x", "fault-injection"),
 		    "{\"abort\":{\"body\":\"\",\"http_status\":503}}");
 	assert_finding(&m, "slot", "routes[5].route.path_rewrite", "variables");
-	assert_json(plugin(&m, "i", "proxy-rewrite"),
+	assert_json(plugin_of(&m, "i", "proxy-rewrite"),
 		    "{\"regex_uri\":[\"(?i)\\\\A\\\\Q/I\\\\E((?s).*)\\\\z\",\"/j$1\"]}");
-	assert_json(plugin(&m, "h", "proxy-rewrite"),
+	assert_json(plugin_of(&m, "h", "proxy-rewrite"),
 		    "{\"host\":\"new.host:80\",\"use_real_request_uri_unsafe\":true}");
 	mesh_close(&m);
 }
@@ -91,24 +78,24 @@ static void test_redirects(void **unused)
 			"{name: f, match: {prefix: /f}, redirect: {regex_rewrite: {pattern: "
 			"{regex: '^/f(.)'}, substitution: '/g\\1'}}},"
 			"{name: g, match: {prefix: /g}, redirect: {path_redirect: '/q?x=1'}}]");
-	assert_json(plugin(&m, "a", "redirect"),
+	assert_json(plugin_of(&m, "a", "redirect"),
 		    "{\"append_query_string\":false,\"encode_uri\":false,\"ret_code\":302,\"uri\":"
 		    "\"$scheme://$http_host/b\"}");
-	assert_json(plugin(&m, "b", "redirect"),
+	assert_json(plugin_of(&m, "b", "redirect"),
 		    "{\"append_query_string\":false,\"encode_uri\":false,\"ret_code\":301,\"uri\":"
 		    "\"https://x.y:8443$real_request_uri\"}");
-	assert_json(plugin(&m, "c", "redirect"),
+	assert_json(plugin_of(&m, "c", "redirect"),
 		    "{\"append_query_string\":true,\"encode_uri\":true,\"regex_uri\":[\"\\\\A\\\\Q/"
 		    "c\\\\E((?s).*)\\\\z\",\"/d$1\"],\"ret_code\":308}");
-	assert_json(json_object_get(plugin(&m, "d", "redirect"), "regex_uri"),
+	assert_json(json_object_get(plugin_of(&m, "d", "redirect"), "regex_uri"),
 		    "[\"\\\\A\\\\Q/d\\\\E((?s).*)\\\\z\",\"https://x.y/e$1\"]");
-	assert_null(plugin(&m, "e", "redirect"));
+	assert_null(plugin_of(&m, "e", "redirect"));
 	assert_finding(&m, "slot", "routes[4].redirect", "without a literal host");
-	assert_json(json_object_get(plugin(&m, "f", "redirect"), "regex_uri"),
+	assert_json(json_object_get(plugin_of(&m, "f", "redirect"), "regex_uri"),
 		    "[\"^/f(.)\",\"/g${1}\"]");
 	assert_json(json_object_get(mesh_object(&m, "routes", "f"), "upstream"),
 		    "{\"nodes\":[],\"type\":\"roundrobin\"}");
-	assert_json(json_object_get(plugin(&m, "g", "redirect"), "append_query_string"), "false");
+	assert_json(json_object_get(plugin_of(&m, "g", "redirect"), "append_query_string"), "false");
 	mesh_close(&m);
 }
 
@@ -121,7 +108,7 @@ static void test_weights(void **unused)
 			"[{name: a, weight: 3}, {name: b, weight: 0}, {name: a, weight: 2}, {name: "
 			"c, weight: 5, "
 			"request_headers_to_add: [{header: {key: x, value: y}}]}]}}}]");
-	split = json_array_get(json_object_get(plugin(&m, "w", "traffic-split"), "rules"), 0);
+	split = json_array_get(json_object_get(plugin_of(&m, "w", "traffic-split"), "rules"), 0);
 	split = json_object_get(split, "weighted_upstreams");
 	assert_int_equal(json_array_size(split), 2);
 	assert_json(json_object_get(json_array_get(split, 0), "weight"), "5");
@@ -145,7 +132,7 @@ static void test_many_weights(void **unused)
 	make_routes(&m, routes);
 	assert_int_equal(
 		json_array_size(json_object_get(
-			json_array_get(json_object_get(plugin(&m, "w", "traffic-split"), "rules"),
+			json_array_get(json_object_get(plugin_of(&m, "w", "traffic-split"), "rules"),
 				       0),
 			"weighted_upstreams")),
 		20);
@@ -163,7 +150,7 @@ static void test_unknown_cluster(void **unused)
 			"{name: y, match: {prefix: /y}, route: {cluster: lost, "
 			"cluster_not_found_response_code: NOT_FOUND}}]");
 	assert_json(json_object_get(mesh_object(&m, "upstreams", "gone"), "nodes"), "[]");
-	assert_json(plugin(&m, "y", "fault-injection"),
+	assert_json(plugin_of(&m, "y", "fault-injection"),
 		    "{\"abort\":{\"body\":\"\",\"http_status\":404}}");
 	assert_int_equal(mesh_count(&m, "upstreams", "lost"), 0);
 	mesh_close(&m);
@@ -237,12 +224,12 @@ static void test_headers(void **unused)
 		" response_headers_to_add: [{header: {key: r-add, value: v}}, {header: {key: "
 		"r-url, value: 'http://x/'}}],"
 		" response_headers_to_remove: [server]}]");
-	assert_json(plugin(&m, "x", "proxy-rewrite"),
+	assert_json(plugin_of(&m, "x", "proxy-rewrite"),
 		    "{\"headers\":{\"add\":{\"x-add\":[\"100% ${__none ?? "
 		    "$}5\",\"two\"]},\"remove\":[\"gone\"],"
 		    "\"set\":{\"X-Set\":\"new\",\"x-over\":\"${remote_addr}\",\"x-req\":\"${http_x_"
 		    "y}\"}},\"use_real_request_uri_unsafe\":true}");
-	assert_json(plugin(&m, "x", "response-rewrite"),
+	assert_json(plugin_of(&m, "x", "response-rewrite"),
 		    "{\"headers\":{\"add\":[\"r-add: "
 		    "v\"],\"remove\":[\"server\"],\"set\":{\"r-url\":\"http://x/\"}}}");
 	assert_finding(&m, "warn", "request_headers_to_add[5]", "variable that APISIX lacks");

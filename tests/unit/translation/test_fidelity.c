@@ -9,39 +9,6 @@
 #include "mesh.h"
 #include "router.h"
 
-static void make_routes(struct mesh *m, const char *routes)
-{
-	char *text = mesh_routes(routes);
-
-	mesh_make(m, text);
-	free(text);
-}
-
-static json_t *plugin_of(const json_t *object, const char *name)
-{
-	return json_object_get(json_object_get(object, "plugins"), name);
-}
-
-static json_t *plugin(const struct mesh *m, const char *route, const char *name)
-{
-	return plugin_of(mesh_object(m, "routes", route), name);
-}
-
-/* Does the route's condition hold for a request with this one variable? NULL value: it has none. */
-static bool holds(const struct mesh *m, const char *route, const char *var, const char *value)
-{
-	struct pair pair = { var, value };
-	struct request request = {
-		.method = "GET",
-		.host_header = "h",
-		.path = "/",
-		.vars = &pair,
-		.n_vars = value != NULL,
-	};
-
-	return router_vars(json_object_get(mesh_object(m, "routes", route), "vars"), &request);
-}
-
 /* A cookie that is not there does not match, so the inverted matcher does; a header is different. */
 static void test_inverted_cookie(void **unused)
 {
@@ -49,9 +16,9 @@ static void test_inverted_cookie(void **unused)
 
 	make_routes(&m, "[{name: x, match: {prefix: /, cookies: [{name: c, invert_match: true, "
 			"string_match: {exact: a}}]}, route: {cluster: a}}]");
-	assert_true(holds(&m, "x", "cookie_c", NULL));
-	assert_true(holds(&m, "x", "cookie_c", "b"));
-	assert_false(holds(&m, "x", "cookie_c", "a"));
+	assert_true(mesh_holds(&m, "x", "cookie_c", NULL));
+	assert_true(mesh_holds(&m, "x", "cookie_c", "b"));
+	assert_false(mesh_holds(&m, "x", "cookie_c", "a"));
 	mesh_close(&m);
 }
 
@@ -65,13 +32,13 @@ static void test_parameter_without_value(void **unused)
 			"{prefix: t}}]}, route: {cluster: a}},"
 			"{name: x, match: {prefix: /, query_parameters: [{name: q, string_match: "
 			"{exact: 'true'}}]}, route: {cluster: a}}]");
-	assert_true(holds(&m, "e", "arg_q", router_bare));
-	assert_true(holds(&m, "e", "arg_q", ""));
-	assert_false(holds(&m, "e", "arg_q", NULL));
-	assert_false(holds(&m, "t", "arg_q", router_bare));
-	assert_true(holds(&m, "t", "arg_q", "true"));
-	assert_false(holds(&m, "x", "arg_q", router_bare));
-	assert_true(holds(&m, "x", "arg_q", "true"));
+	assert_true(mesh_holds(&m, "e", "arg_q", router_bare));
+	assert_true(mesh_holds(&m, "e", "arg_q", ""));
+	assert_false(mesh_holds(&m, "e", "arg_q", NULL));
+	assert_false(mesh_holds(&m, "t", "arg_q", router_bare));
+	assert_true(mesh_holds(&m, "t", "arg_q", "true"));
+	assert_false(mesh_holds(&m, "x", "arg_q", router_bare));
+	assert_true(mesh_holds(&m, "x", "arg_q", "true"));
 	mesh_close(&m);
 }
 
@@ -82,9 +49,9 @@ static void test_missing_header_as_empty(void **unused)
 	make_routes(&m, "[{name: x, match: {prefix: /, headers: [{name: h, string_match: "
 			"{safe_regex: {regex: 'x?'}}, treat_missing_header_as_empty: true}]}, "
 			"route: {cluster: a}}]");
-	assert_true(holds(&m, "x", "http_h", NULL));
-	assert_true(holds(&m, "x", "http_h", "x"));
-	assert_false(holds(&m, "x", "http_h", "y"));
+	assert_true(mesh_holds(&m, "x", "http_h", NULL));
+	assert_true(mesh_holds(&m, "x", "http_h", "x"));
+	assert_false(mesh_holds(&m, "x", "http_h", "y"));
 	mesh_close(&m);
 }
 
@@ -93,10 +60,10 @@ static void test_grpc_types(void **unused)
 	struct mesh m;
 
 	make_routes(&m, "[{name: x, match: {prefix: /, grpc: {}}, route: {cluster: a}}]");
-	assert_true(holds(&m, "x", "http_content_type", "application/grpc"));
-	assert_true(holds(&m, "x", "http_content_type", "application/grpc+proto;v=1"));
-	assert_false(holds(&m, "x", "http_content_type", "application/grpc;v=1"));
-	assert_false(holds(&m, "x", "http_content_type", "application/grpc-web"));
+	assert_true(mesh_holds(&m, "x", "http_content_type", "application/grpc"));
+	assert_true(mesh_holds(&m, "x", "http_content_type", "application/grpc+proto;v=1"));
+	assert_false(mesh_holds(&m, "x", "http_content_type", "application/grpc;v=1"));
+	assert_false(mesh_holds(&m, "x", "http_content_type", "application/grpc-web"));
 	mesh_close(&m);
 }
 
@@ -145,7 +112,7 @@ static void test_order_within_a_level(void **unused)
 			"  {header: {key: a, value: first}, append: false},"
 			"  {header: {key: c, value: new}, append_action: OVERWRITE_IF_EXISTS},"
 			"  {header: {key: d, value: new}, append_action: ADD_IF_ABSENT}]}]");
-	assert_json(plugin(&m, "x", "proxy-rewrite"),
+	assert_json(plugin_of(&m, "x", "proxy-rewrite"),
 		    "{\"headers\":{\"remove\":[\"c\"],\"set\":{\"d\":\"new\","
 		    "\"a\":[\"first\",\"late\"]}},\"use_real_request_uri_unsafe\":true}");
 	assert_false(mesh_finding(&m, "warn", "request_headers_to_add", ""));
@@ -165,12 +132,12 @@ static void test_encoded_literals(void **unused)
 			"https_redirect: true, prefix_rewrite: '/a%20b'}},"
 			"{name: s, match: {path: /s}, route: {cluster: a, prefix_rewrite: "
 			"'/a%2Fb'}}]");
-	assert_json(json_object_get(plugin(&m, "p", "proxy-rewrite"), "regex_uri"),
+	assert_json(json_object_get(plugin_of(&m, "p", "proxy-rewrite"), "regex_uri"),
 		    "[\"\\\\A\\\\Q/p\\\\E((?s).*)\\\\z\",\"/a b$1\"]");
-	assert_json(plugin(&m, "e", "proxy-rewrite"), "{\"uri\":\"/\xc3\xa9\"}");
-	assert_json(json_object_get(plugin(&m, "r", "redirect"), "regex_uri"),
+	assert_json(plugin_of(&m, "e", "proxy-rewrite"), "{\"uri\":\"/\xc3\xa9\"}");
+	assert_json(json_object_get(plugin_of(&m, "r", "redirect"), "regex_uri"),
 		    "[\"\\\\A\\\\Q/r\\\\E((?s).*)\\\\z\",\"https://n/a b$1\"]");
-	assert_json(plugin(&m, "s", "proxy-rewrite"), "{\"uri\":\"/a%2Fb\"}");
+	assert_json(plugin_of(&m, "s", "proxy-rewrite"), "{\"uri\":\"/a%2Fb\"}");
 	assert_finding(&m, "warn", "routes[3].route.prefix_rewrite", "'/a%2Fb' comes out");
 	mesh_close(&m);
 }
@@ -182,10 +149,10 @@ static void test_location_of_answers(void **unused)
 
 	make_routes(&m, "[{name: c, match: {prefix: /c}, direct_response: {status: 201}},"
 			"{name: o, match: {prefix: /o}, direct_response: {status: 200}}]");
-	assert_json(plugin(&m, "c", "fault-injection"),
+	assert_json(plugin_of(&m, "c", "fault-injection"),
 		    "{\"abort\":{\"body\":\"\",\"headers\":{\"location\":"
 		    "\"${scheme}://${http_host}${real_request_uri}\"},\"http_status\":201}}");
-	assert_json(plugin(&m, "o", "fault-injection"),
+	assert_json(plugin_of(&m, "o", "fault-injection"),
 		    "{\"abort\":{\"body\":\"\",\"http_status\":200}}");
 	mesh_close(&m);
 }
@@ -221,7 +188,7 @@ static void test_dollars_in_redirects(void **unused)
 
 	make_routes(&m, "[{name: x, match: {prefix: /}, redirect: {host_redirect: $uri.n, "
 			"path_redirect: '/${host}$'}}]");
-	assert_json(json_object_get(plugin(&m, "x", "redirect"), "uri"),
+	assert_json(json_object_get(plugin_of(&m, "x", "redirect"), "uri"),
 		    "\"$scheme://$${__none}uri.n/$${__none}{host}$${__none}\"");
 	mesh_close(&m);
 }
@@ -239,7 +206,7 @@ static void test_tcp_cluster_named_twice(void **unused)
 		      "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, weighted_clusters: "
 		      "{clusters: [{name: a, weight: 1}, {name: b, weight: 2}, {name: a, weight: "
 		      "4}]}}}]}]\n");
-	rules = json_object_get(plugin_of(mesh_object(&m, "stream_routes", "l"), "traffic-split"),
+	rules = json_object_get(json_object_get(json_object_get(mesh_object(&m, "stream_routes", "l"), "plugins"), "traffic-split"),
 				"rules");
 	split = json_object_get(json_array_get(rules, 0), "weighted_upstreams");
 	assert_int_equal(json_array_size(split), 2);

@@ -47,14 +47,9 @@ static void make(struct mesh *m, const char *config, const char *vhost, const ch
 	free(text);
 }
 
-static json_t *plugin(const struct mesh *m, const char *route, const char *name)
-{
-	return json_object_get(json_object_get(mesh_object(m, "routes", route), "plugins"), name);
-}
-
 static const char *mirror_host(const struct mesh *m, const char *route)
 {
-	return json_string_value(json_object_get(plugin(m, route, "proxy-mirror"), "host"));
+	return json_string_value(json_object_get(plugin_of(m, route, "proxy-mirror"), "host"));
 }
 
 static void test_mirror(void **unused)
@@ -79,22 +74,22 @@ static void test_mirror(void **unused)
 	     "request_mirror_policies: [{cluster: u}]}}]",
 	     copies);
 	assert_true(strncmp(mirror_host(&m, "one"), "http://10.0.0.", 14) == 0);
-	assert_json(json_object_get(plugin(&m, "one", "proxy-mirror"), "sample_ratio"), "0.25");
+	assert_json(json_object_get(plugin_of(&m, "one", "proxy-mirror"), "sample_ratio"), "0.25");
 	assert_finding(&m, "warn", "routes[0].route.request_mirror_policies[1]", "further policy");
 	assert_finding(&m, "warn", "routes[0].route.request_mirror_policies[0]", "-shadow");
-	assert_json(plugin(&m, "grpc", "proxy-mirror"),
+	assert_json(plugin_of(&m, "grpc", "proxy-mirror"),
 		    "{\"_meta\":{\"priority\":1007},\"host\":\"grpc://[fd00::1]:81\"}");
-	assert_true(json_real_value(json_object_get(plugin(&m, "tiny", "proxy-mirror"),
+	assert_true(json_real_value(json_object_get(plugin_of(&m, "tiny", "proxy-mirror"),
 						    "sample_ratio")) == 0.00001);
 	assert_finding(&m, "warn", "routes[2].route.request_mirror_policies[0].runtime_fraction",
 		       "raised");
-	assert_null(plugin(&m, "off", "proxy-mirror"));
-	assert_null(plugin(&m, "gone", "proxy-mirror"));
+	assert_null(plugin_of(&m, "off", "proxy-mirror"));
+	assert_null(plugin_of(&m, "gone", "proxy-mirror"));
 	assert_finding(&m, "warn", "routes[4].route.request_mirror_policies[0]",
 		       "'nowhere' has no endpoint; no request is copied");
-	assert_null(plugin(&m, "header", "proxy-mirror"));
+	assert_null(plugin_of(&m, "header", "proxy-mirror"));
 	assert_finding(&m, "warn", "routes[5].route.request_mirror_policies[0]", "header");
-	assert_null(plugin(&m, "under", "proxy-mirror"));
+	assert_null(plugin_of(&m, "under", "proxy-mirror"));
 	assert_finding(&m, "warn", "routes[6].route.request_mirror_policies[0]", "'a_b'");
 	mesh_close(&m);
 }
@@ -132,7 +127,7 @@ static void test_mirror_follows_endpoints(void **unused)
 	     "[{name: i, match: {prefix: /}, route: {cluster: a}}]", copies);
 	mesh_remove(&m, RT_CLUSTER, "m");
 	mesh_run(&m);
-	assert_null(plugin(&m, "i", "proxy-mirror"));
+	assert_null(plugin_of(&m, "i", "proxy-mirror"));
 	mesh_add(&m, one);
 	mesh_run(&m);
 	assert_string_equal(mirror_host(&m, "i"), "http://10.0.0.9:80");
@@ -144,8 +139,8 @@ static void test_mirror_follows_endpoints(void **unused)
 	mesh_add(&m, text);
 	mesh_add(&m, one);
 	mesh_run(&m);
-	assert_null(plugin(&m, "i", "proxy-mirror"));
-	assert_null(plugin(&m, "i", "fault-injection"));
+	assert_null(plugin_of(&m, "i", "proxy-mirror"));
+	assert_null(plugin_of(&m, "i", "fault-injection"));
 	assert_finding(&m, "warn", "request_mirror_policies", "not enabled");
 	mesh_close(&m);
 	free(text);
@@ -170,14 +165,14 @@ static void test_weight_settings(void **unused)
 	     "{name: zero, match: {prefix: /zero}, route: {weighted_clusters: {clusters: ["
 	     "{name: a, weight: 1, response_headers_to_remove: [x-r]}, {name: b, weight: 0}]}}}]",
 	     NULL);
-	assert_json(json_object_get(plugin(&m, "same", "proxy-rewrite"), "headers"),
+	assert_json(json_object_get(plugin_of(&m, "same", "proxy-rewrite"), "headers"),
 		    "{\"add\":{\"x-v\":\"1\"}}");
-	assert_null(plugin(&m, "other", "proxy-rewrite"));
+	assert_null(plugin_of(&m, "other", "proxy-rewrite"));
 	assert_finding(&m, "warn", "routes[1].route.weighted_clusters",
 		       "request_headers_to_add differs");
-	assert_json(json_object_get(plugin(&m, "zero", "response-rewrite"), "headers"),
+	assert_json(json_object_get(plugin_of(&m, "zero", "response-rewrite"), "headers"),
 		    "{\"remove\":[\"x-r\"]}");
-	split = json_object_get(json_array_get(json_object_get(plugin(&m, "host", "traffic-split"),
+	split = json_object_get(json_array_get(json_object_get(plugin_of(&m, "host", "traffic-split"),
 							       "rules"), 0),
 				"weighted_upstreams");
 	for (size_t i = 0; i < 2; i++) {
@@ -217,16 +212,16 @@ static void test_weight_closes(void **unused)
 
 	assert_true(asprintf(&text, listener, rules) > 0);
 	mesh_make(&m, text);
-	assert_json(plugin(&m, "on", "fault-injection"),
+	assert_json(plugin_of(&m, "on", "fault-injection"),
 		    "{\"abort\":{\"body\":\"\",\"http_status\":403}}");
-	assert_null(plugin(&m, "off", "fault-injection"));
+	assert_null(plugin_of(&m, "off", "fault-injection"));
 	mesh_close(&m);
 	free(text);
 }
 
 static size_t n_rules(const struct mesh *m, const char *route)
 {
-	return json_array_size(json_object_get(plugin(m, route, "traffic-split"), "rules"));
+	return json_array_size(json_object_get(plugin_of(m, route, "traffic-split"), "rules"));
 }
 
 /* Each known cluster can be named, those that come later too; others get 503. */
@@ -243,7 +238,7 @@ static void test_cluster_header(void **unused)
 	     "{name: bad, match: {prefix: /}, route: {cluster_header: 'x.y'}}]",
 	     NULL);
 	assert_int_equal(n_rules(&m, "n"), 2);
-	rule = json_array_get(json_object_get(plugin(&m, "n", "traffic-split"), "rules"), 1);
+	rule = json_array_get(json_object_get(plugin_of(&m, "n", "traffic-split"), "rules"), 1);
 	assert_json(json_object_get(rule, "match"), "[{\"vars\":[[\"http_x_to\",\"==\",\"b\"]]}]");
 	upstream = mesh_object(&m, "upstreams", "b");
 	assert_true(json_equal(json_object_get(upstream, "id"),

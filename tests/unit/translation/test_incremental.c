@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "forms.h"
 #include "mesh.h"
 
 /* clang-format off */
@@ -18,28 +19,10 @@
 	"http_connection_manager.v3.HttpConnectionManager, " \
 	"route_config: {name: r, virtual_hosts: [{name: v, domains: [" domain "], routes: [" \
 	"{name: x, match: {prefix: /}, route: {" action "}}]}]}}}]}]}\n"
-#define STREAM(name, more) \
-	"- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: " name ", " \
-	"address: {socket_address: {address: 0.0.0.0, port_value: 5432}}, " \
-	"filter_chains: [{filters: [{name: t, typed_config: " \
-	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, " \
-	"stat_prefix: s, " more "}}]}]}\n"
-#define CLUSTER(name, more) \
-	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " name ", " more "}\n"
-#define CLA(name, more) \
-	"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, " \
-	"cluster_name: " name ", " more "}\n"
 #define NODE(ip, tags) \
 	"{endpoint: {hostname: n.t, address: {socket_address: {address: " ip ", port_value: 80}}}, " \
 	"metadata: {filter_metadata: {envoy.lb: {" tags "}}}}"
 #define NODES(list) "endpoints: [{lb_endpoints: [" list "]}]"
-#define MATCH(tags) "metadata_match: {filter_metadata: {envoy.lb: {" tags "}}}"
-#define HTTP_OPTIONS(inside) \
-	"typed_extension_protocol_options: {o: {\"@type\": " \
-	"type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, " inside "}}"
-#define AGGREGATE(name, members) \
-	CLUSTER(name, "cluster_type: {name: g, typed_config: {\"@type\": " \
-	"type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [" members "]}}")
 #define SUBSETS "lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [v]}]}"
 #define DROP(n) "policy: {drop_overloads: [{category: c, drop_percentage: {numerator: " n "}}]}"
 /* clang-format on */

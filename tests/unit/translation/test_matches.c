@@ -20,19 +20,6 @@
 	"envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig, "                 \
 	"path_template_rewrite: '" text "'}}"
 
-static void make_routes(struct mesh *m, const char *routes)
-{
-	char *text = mesh_routes(routes);
-
-	mesh_make(m, text);
-	free(text);
-}
-
-static json_t *plugin(const struct mesh *m, const char *route, const char *name)
-{
-	return json_object_get(json_object_get(mesh_object(m, "routes", route), "plugins"), name);
-}
-
 static void assert_goes(const struct mesh *m, const char *path, const char *route)
 {
 	struct request request = { .method = "GET", .host_header = "h", .path = path };
@@ -79,7 +66,7 @@ static void test_templates_that_are_none(void **unused)
 				     bad[i]) > 0);
 		make_routes(&m, routes);
 		assert_finding(&m, "slot", "routes[0].match.path_match_policy", "template");
-		assert_json(json_object_get(plugin(&m, "t", "fault-injection"), "abort"),
+		assert_json(json_object_get(plugin_of(&m, "t", "fault-injection"), "abort"),
 			    "{\"body\":\"\",\"http_status\":503}");
 		mesh_close(&m);
 		free(routes);
@@ -95,11 +82,11 @@ static void test_template_rewrites(void **unused)
 			"{name: unknown, match: {" TEMPLATE("/b/{x}") "}, route: {cluster: a, "
 			REWRITE("/{z}") "}},"
 			"{name: plain, match: {prefix: /}, route: {cluster: a, " REWRITE("/x") "}}]");
-	assert_json(json_object_get(plugin(&m, "r", "proxy-rewrite"), "regex_uri"),
+	assert_json(json_object_get(plugin_of(&m, "r", "proxy-rewrite"), "regex_uri"),
 		    "[\"\\\\A\\\\Q/a/\\\\E([^/]+)\\\\Q/\\\\E((?s:.*))\\\\z\",\"/$$n/${2}/${1}\"]");
-	assert_non_null(plugin(&m, "unknown", "fault-injection"));
+	assert_non_null(plugin_of(&m, "unknown", "fault-injection"));
 	assert_finding(&m, "slot", "routes[1].route.path_rewrite_policy", "no variable 'z'");
-	assert_non_null(plugin(&m, "plain", "fault-injection"));
+	assert_non_null(plugin_of(&m, "plain", "fault-injection"));
 	assert_finding(&m, "slot", "routes[2].route.path_rewrite_policy", "no template matched");
 	mesh_close(&m);
 }
@@ -142,7 +129,7 @@ static void test_share_is_a_split(void **unused)
 			"timeout: 4s}}, {name: z, match: {prefix: /y}, route: {cluster: a}},"
 			"{name: whole, match: {prefix: /z, " SHARE("100") "}, route: {cluster: a}}]");
 	split = json_object_get(
-		json_array_get(json_object_get(plugin(&m, "canary", "traffic-split"), "rules"), 0),
+		json_array_get(json_object_get(plugin_of(&m, "canary", "traffic-split"), "rules"), 0),
 		"weighted_upstreams");
 	assert_json(json_object_get(json_array_get(split, 0), "weight"), "30");
 	assert_json(json_object_get(json_array_get(split, 1), "weight"), "70");
@@ -150,7 +137,7 @@ static void test_share_is_a_split(void **unused)
 			       json_object_get(mesh_object(&m, "upstreams", "a"), "id")));
 	assert_finding(&m, "info", "routes[0].match.runtime_fraction", "split");
 	assert_false(mesh_finding(&m, "warn", "routes[0].match.runtime_fraction", ""));
-	assert_null(plugin(&m, "other", "traffic-split"));
+	assert_null(plugin_of(&m, "other", "traffic-split"));
 	assert_finding(&m, "warn", "routes[2].match.runtime_fraction", "taken as 100 %");
 	assert_false(mesh_finding(&m, "warn", "routes[4].match.runtime_fraction", ""));
 	assert_goes(&m, "/z", "whole");

@@ -7,29 +7,6 @@
 #include "mesh.h"
 #include "router.h"
 
-static void make_routes(struct mesh *m, const char *routes)
-{
-	char *text = mesh_routes(routes);
-
-	mesh_make(m, text);
-	free(text);
-}
-
-/* Does the route's condition hold for a request with this one variable? NULL value: it has none. */
-static bool holds(const struct mesh *m, const char *route, const char *var, const char *value)
-{
-	struct pair pair = { var, value };
-	struct request request = {
-		.method = "GET",
-		.host_header = "h",
-		.path = "/",
-		.vars = &pair,
-		.n_vars = value != NULL,
-	};
-
-	return router_vars(json_object_get(mesh_object(m, "routes", route), "vars"), &request);
-}
-
 static json_int_t priority(const struct mesh *m, const char *route)
 {
 	return json_integer_value(json_object_get(mesh_object(m, "routes", route), "priority"));
@@ -92,12 +69,12 @@ static void test_values_are_quoted(void **unused)
 			"a.c}}]}, route: {cluster: a}},"
 			"{name: p, match: {prefix: /, headers: [{name: h, string_match: {prefix: "
 			"a\\Eb*}}]}, route: {cluster: a}}]");
-	assert_true(holds(&m, "s", "http_h", "x.c"));
-	assert_false(holds(&m, "s", "http_h", "xyc"));
-	assert_true(holds(&m, "c", "http_h", "xa.cx"));
-	assert_false(holds(&m, "c", "http_h", "abc"));
-	assert_true(holds(&m, "p", "http_h", "a\\Eb*c"));
-	assert_false(holds(&m, "p", "http_h", "abbb"));
+	assert_true(mesh_holds(&m, "s", "http_h", "x.c"));
+	assert_false(mesh_holds(&m, "s", "http_h", "xyc"));
+	assert_true(mesh_holds(&m, "c", "http_h", "xa.cx"));
+	assert_false(mesh_holds(&m, "c", "http_h", "abc"));
+	assert_true(mesh_holds(&m, "p", "http_h", "a\\Eb*c"));
+	assert_false(mesh_holds(&m, "p", "http_h", "abbb"));
 	mesh_close(&m);
 }
 
@@ -108,10 +85,10 @@ static void test_regex_is_anchored(void **unused)
 	make_routes(&m, "[{name: x, match: {prefix: /, headers: [{name: h, string_match: "
 			"{safe_regex: {regex: 'a|bc'}}}]},"
 			" route: {cluster: a}}]");
-	assert_true(holds(&m, "x", "http_h", "bc"));
-	assert_false(holds(&m, "x", "http_h", "ab"));
-	assert_false(holds(&m, "x", "http_h", "xbc"));
-	assert_false(holds(&m, "x", "http_h", "a\n"));
+	assert_true(mesh_holds(&m, "x", "http_h", "bc"));
+	assert_false(mesh_holds(&m, "x", "http_h", "ab"));
+	assert_false(mesh_holds(&m, "x", "http_h", "xbc"));
+	assert_false(mesh_holds(&m, "x", "http_h", "a\n"));
 	mesh_close(&m);
 }
 
@@ -123,10 +100,10 @@ static void test_presence_is_presence(void **unused)
 			"route: {cluster: a}},"
 			"{name: y, match: {prefix: /, headers: [{name: h, present_match: false}]}, "
 			"route: {cluster: a}}]");
-	assert_true(holds(&m, "x", "http_h", ""));
-	assert_false(holds(&m, "x", "http_h", NULL));
-	assert_false(holds(&m, "y", "http_h", ""));
-	assert_true(holds(&m, "y", "http_h", NULL));
+	assert_true(mesh_holds(&m, "x", "http_h", ""));
+	assert_false(mesh_holds(&m, "x", "http_h", NULL));
+	assert_false(mesh_holds(&m, "y", "http_h", ""));
+	assert_true(mesh_holds(&m, "y", "http_h", NULL));
 	mesh_close(&m);
 }
 
@@ -140,10 +117,10 @@ static void test_inverted_needs_the_header(void **unused)
 			"{name: y, match: {prefix: /, headers: [{name: h, invert_match: true, "
 			"treat_missing_header_as_empty: true,"
 			" string_match: {exact: a}}]}, route: {cluster: a}}]");
-	assert_true(holds(&m, "x", "http_h", "b"));
-	assert_false(holds(&m, "x", "http_h", "a"));
-	assert_false(holds(&m, "x", "http_h", NULL));
-	assert_true(holds(&m, "y", "http_h", NULL));
+	assert_true(mesh_holds(&m, "x", "http_h", "b"));
+	assert_false(mesh_holds(&m, "x", "http_h", "a"));
+	assert_false(mesh_holds(&m, "x", "http_h", NULL));
+	assert_true(mesh_holds(&m, "y", "http_h", NULL));
 	mesh_close(&m);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "forms.h"
 #include "mesh.h"
 
 /* clang-format off */
@@ -18,28 +19,10 @@
 	"http_connection_manager.v3.HttpConnectionManager, " \
 	"route_config: {name: r, virtual_hosts: [{name: v, domains: [a.t], routes: " routes "}]}}}]}]}\n"
 #define ROUTE(action) LISTENER("[{name: x, match: {prefix: /}, route: {" action "}}]")
-#define STREAM(more) \
-	"- {\"@type\": type.googleapis.com/envoy.config.listener.v3.Listener, name: t, " \
-	"address: {socket_address: {address: 0.0.0.0, port_value: 5432}}, " \
-	"filter_chains: [{filters: [{name: t, typed_config: " \
-	"{\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, " \
-	"stat_prefix: s, " more "}}]}]}\n"
-#define CLUSTER(name, more) \
-	"- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: " name ", " more "}\n"
-#define CLA(name, more) \
-	"- {\"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, " \
-	"cluster_name: " name ", " more "}\n"
 #define AT(ip) "address: {socket_address: {address: \"" ip "\", port_value: 80}}"
 #define NODE(ip) "{endpoint: {" AT(ip) "}}"
 #define TAGGED(ip, tags) "{endpoint: {" AT(ip) "}, metadata: {filter_metadata: {envoy.lb: {" tags "}}}}"
 #define ASSIGN(name, nodes) "load_assignment: {cluster_name: " name ", endpoints: [{lb_endpoints: [" nodes "]}]}"
-#define MATCH(tags) "metadata_match: {filter_metadata: {envoy.lb: {" tags "}}}"
-#define HTTP_OPTIONS(inside) \
-	"typed_extension_protocol_options: {o: {\"@type\": " \
-	"type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, " inside "}}"
-#define AGGREGATE(name, members) \
-	CLUSTER(name, "cluster_type: {name: g, typed_config: {\"@type\": " \
-	"type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [" members "]}}")
 #define TLS_SOCKET \
 	"transport_socket: {name: t, typed_config: {\"@type\": " \
 	"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}"
@@ -48,11 +31,6 @@
 static const json_t *upstream(const struct mesh *m, const char *name, const char *field)
 {
 	return json_object_get(mesh_object(m, "upstreams", name), field);
-}
-
-static const json_t *plugin(const struct mesh *m, const char *name)
-{
-	return json_object_get(json_object_get(mesh_object(m, "routes", "l/v/x"), "plugins"), name);
 }
 
 static void assert_upstream(const char *text, const char *field, const char *value)
@@ -215,9 +193,9 @@ static void assert_limit(const char *text, const char *conn)
 
 	mesh_make(&m, text);
 	if (conn != NULL)
-		assert_json(json_object_get(plugin(&m, "limit-conn"), "conn"), conn);
+		assert_json(json_object_get(plugin_of(&m, "l/v/x", "limit-conn"), "conn"), conn);
 	else
-		assert_null(plugin(&m, "limit-conn"));
+		assert_null(plugin_of(&m, "l/v/x", "limit-conn"));
 	mesh_close(&m);
 }
 
@@ -226,10 +204,10 @@ static void test_limits(void **unused)
 	struct mesh m;
 
 	mesh_make(&m, LIMITED("max_requests: 7"));
-	assert_json(json_object_get(plugin(&m, "limit-conn"), "conn"), "7");
-	assert_json(json_object_get(plugin(&m, "limit-conn"), "burst"), "0");
-	assert_json(json_object_get(plugin(&m, "limit-conn"), "key"), "\"route_id\"");
-	assert_json(json_object_get(plugin(&m, "limit-conn"), "rejected_code"), "503");
+	assert_json(json_object_get(plugin_of(&m, "l/v/x", "limit-conn"), "conn"), "7");
+	assert_json(json_object_get(plugin_of(&m, "l/v/x", "limit-conn"), "burst"), "0");
+	assert_json(json_object_get(plugin_of(&m, "l/v/x", "limit-conn"), "key"), "\"route_id\"");
+	assert_json(json_object_get(plugin_of(&m, "l/v/x", "limit-conn"), "rejected_code"), "503");
 	assert_finding(&m, "warn", "circuit_breakers.thresholds[0]", "for each route");
 	mesh_close(&m);
 	assert_limit(LIMITED("max_connections: 1, max_pending_requests: 1"), "2");
@@ -246,11 +224,11 @@ static void test_limits(void **unused)
 	assert_json(upstream(&m, "a", "nodes"), "[]");
 	mesh_close(&m);
 	/* TCP: its connections, counted by a plugin of the stream route. */
-	mesh_make(&m, STREAM("cluster: a") CLUSTER("a", BREAKERS("max_connections: 4") "type: STATIC"));
+	mesh_make(&m, STREAM("t", "cluster: a") CLUSTER("a", BREAKERS("max_connections: 4") "type: STATIC"));
 	assert_json(json_object_get(json_object_get(json_object_get(mesh_object(&m, "stream_routes", "t"), "plugins"),
 						    "limit-conn"), "conn"), "4");
 	mesh_remove(&m, RT_LISTENER, "t");
-	mesh_add(&m, STREAM("weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: 1}]}")
+	mesh_add(&m, STREAM("t", "weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: 1}]}")
 			     CLUSTER("b", BREAKERS("max_connections: 5") "type: STATIC"));
 	mesh_run(&m);
 	assert_json(json_object_get(json_object_get(json_object_get(mesh_object(&m, "stream_routes", "t"), "plugins"),
@@ -258,7 +236,7 @@ static void test_limits(void **unused)
 	assert_non_null(json_object_get(json_object_get(mesh_object(&m, "stream_routes", "t"), "plugins"),
 					"traffic-split"));
 	mesh_close(&m);
-	mesh_make(&m, STREAM("cluster: a") CLUSTER("a", BREAKERS("max_connections: 0") "type: STATIC"));
+	mesh_make(&m, STREAM("t", "cluster: a") CLUSTER("a", BREAKERS("max_connections: 0") "type: STATIC"));
 	assert_int_equal(mesh_count(&m, "stream_routes", "t"), 0);
 	assert_finding(&m, "skip", "typed_config", "no connection is allowed");
 	mesh_close(&m);
@@ -266,11 +244,11 @@ static void test_limits(void **unused)
 	mesh_make(&m, ROUTE("weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: 1}]}")
 			      CLUSTER("a", BREAKERS("max_requests: 2") "type: STATIC")
 				      CLUSTER("b", BREAKERS("max_requests: 3") "type: STATIC"));
-	assert_json(json_object_get(plugin(&m, "limit-conn"), "conn"), "5");
+	assert_json(json_object_get(plugin_of(&m, "l/v/x", "limit-conn"), "conn"), "5");
 	mesh_remove(&m, RT_CLUSTER, "b");
 	mesh_add(&m, CLUSTER("b", "type: STATIC"));
 	mesh_run(&m);
-	assert_null(plugin(&m, "limit-conn"));
+	assert_null(plugin_of(&m, "l/v/x", "limit-conn"));
 	assert_finding(&m, "warn", "weighted_clusters", "requests are not limited");
 	mesh_close(&m);
 }
@@ -284,7 +262,7 @@ static void test_drop(void **unused)
 	struct mesh m;
 
 	mesh_make(&m, ROUTE("cluster: a") CLUSTER("a", "type: EDS") CLA("a", NODES("10.0.0.1") ", " DROP("40")));
-	assert_json(plugin(&m, "fault-injection"),
+	assert_json(plugin_of(&m, "l/v/x", "fault-injection"),
 		    "{\"abort\":{\"body\":\"drop overload\",\"http_status\":503,\"percentage\":40}}");
 	/* Endpoints alone touch no listener, their policy does. */
 	mesh_remove(&m, RT_ENDPOINT, "a");
@@ -295,17 +273,17 @@ static void test_drop(void **unused)
 	mesh_remove(&m, RT_ENDPOINT, "a");
 	mesh_add(&m, CLA("a", NODES("10.0.0.2")));
 	mesh_run(&m);
-	assert_null(plugin(&m, "fault-injection"));
+	assert_null(plugin_of(&m, "l/v/x", "fault-injection"));
 	mesh_remove(&m, RT_ENDPOINT, "a");
 	mesh_add(&m, CLA("a", NODES("10.0.0.2") ", " DROP("100")));
 	mesh_run(&m);
-	assert_json(plugin(&m, "fault-injection"), "{\"abort\":{\"body\":\"drop overload\",\"http_status\":503}}");
+	assert_json(plugin_of(&m, "l/v/x", "fault-injection"), "{\"abort\":{\"body\":\"drop overload\",\"http_status\":503}}");
 	mesh_close(&m);
 	/* A share of the requests goes to it. */
 	mesh_make(&m, ROUTE("weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: 3}]}") CLUSTER(
 			      "a", "type: EDS") CLUSTER("b", "type: STATIC")
 			      CLA("a", NODES("10.0.0.1") ", " DROP("40")));
-	assert_json(json_object_get(json_object_get(plugin(&m, "fault-injection"), "abort"), "percentage"), "10");
+	assert_json(json_object_get(json_object_get(plugin_of(&m, "l/v/x", "fault-injection"), "abort"), "percentage"), "10");
 	mesh_close(&m);
 }
 
@@ -430,7 +408,7 @@ static void test_weighted_subsets(void **unused)
 			      SUBSETS("subset_selectors: [{keys: [version, stage]}]",
 				      TAGGED("10.0.0.1", "version: v1, stage: prod") ", " TAGGED(
 					      "10.0.0.2", "version: v2, stage: prod")));
-	list = json_object_get(json_array_get(json_object_get(plugin(&m, "traffic-split"), "rules"), 0),
+	list = json_object_get(json_array_get(json_object_get(plugin_of(&m, "l/v/x", "traffic-split"), "rules"), 0),
 			       "weighted_upstreams");
 	assert_int_equal(json_array_size(list), 2);
 	assert_json(json_object_get(json_array_get(list, 0), "weight"), "90");
@@ -440,7 +418,7 @@ static void test_weighted_subsets(void **unused)
 	mesh_remove(&m, RT_CLUSTER, "a");
 	mesh_add(&m, CLUSTER("a", ASSIGN("a", NODE("10.0.0.1"))));
 	mesh_run(&m);
-	assert_null(plugin(&m, "traffic-split"));
+	assert_null(plugin_of(&m, "l/v/x", "traffic-split"));
 	assert_json(upstream(&m, "a", "nodes"), ONLY_1);
 	mesh_close(&m);
 }
@@ -488,7 +466,7 @@ static void test_protocol_of_the_client(void **unused)
 
 	mesh_make(&m, ROUTE("cluster: a") CLUSTER("a", DOWNSTREAM));
 	assert_int_equal(mesh_count(&m, "upstreams", "a"), 2);
-	rules = json_object_get(plugin(&m, "traffic-split"), "rules");
+	rules = json_object_get(plugin_of(&m, "l/v/x", "traffic-split"), "rules");
 	assert_int_equal(json_array_size(rules), 1);
 	assert_json(json_object_get(json_array_get(rules, 0), "match"),
 		    "[{\"vars\":[[\"http_content_type\",\"~~\",\"\\\\Aapplication/grpc(?:\\\\+.*)?\\\\z\"]]}]");
@@ -500,13 +478,13 @@ static void test_protocol_of_the_client(void **unused)
 	mesh_make(&m, LISTENER("[{name: x, match: {prefix: /, grpc: {}}, route: {cluster: a}}]")
 			      CLUSTER("a", DOWNSTREAM));
 	assert_json(upstream(&m, "a", "scheme"), "\"grpc\"");
-	assert_null(plugin(&m, "traffic-split"));
+	assert_null(plugin_of(&m, "l/v/x", "traffic-split"));
 	mesh_close(&m);
 	mesh_make(&m, LISTENER("[{name: x, match: {prefix: /, headers: [{name: \":method\", string_match: "
 			       "{exact: GET}}]}, "
 			       "route: {cluster: a}}]") CLUSTER("a", DOWNSTREAM));
 	assert_json(upstream(&m, "a", "scheme"), "\"http\"");
-	assert_null(plugin(&m, "traffic-split"));
+	assert_null(plugin_of(&m, "l/v/x", "traffic-split"));
 	/* The routes learn of a change. */
 	mesh_remove(&m, RT_CLUSTER, "a");
 	mesh_add(&m, CLUSTER("a", HTTP_OPTIONS("explicit_http_config: {http2_protocol_options: {}}")));
