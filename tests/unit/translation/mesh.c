@@ -254,9 +254,9 @@ json_t *plugin_of(const struct mesh *m, const char *route, const char *plugin)
 	return json_object_get(plugins_of(m, route), plugin);
 }
 
-long abort_status(const json_t *plugins)
+long abort_status(const json_t *answering)
 {
-	const json_t *abort = json_object_get(json_object_get(plugins, "fault-injection"), "abort");
+	const json_t *abort = json_object_get(json_object_get(answering, "fault-injection"), "abort");
 
 	return abort != NULL ? (long)json_integer_value(json_object_get(abort, "http_status")) : 0;
 }

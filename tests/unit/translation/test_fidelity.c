@@ -206,8 +206,8 @@ static void test_tcp_cluster_named_twice(void **unused)
 		      "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, weighted_clusters: "
 		      "{clusters: [{name: a, weight: 1}, {name: b, weight: 2}, {name: a, weight: "
 		      "4}]}}}]}]\n");
-	rules = json_object_get(json_object_get(json_object_get(mesh_object(&m, "stream_routes", "l"), "plugins"), "traffic-split"),
-				"rules");
+	rules = json_object_get(mesh_object(&m, "stream_routes", "l"), "plugins");
+	rules = json_object_get(json_object_get(rules, "traffic-split"), "rules");
 	split = json_object_get(json_array_get(rules, 0), "weighted_upstreams");
 	assert_int_equal(json_array_size(split), 2);
 	assert_json(json_object_get(json_array_get(split, 0), "weight"), "5");

@@ -277,13 +277,15 @@ static void test_drop(void **unused)
 	mesh_remove(&m, RT_ENDPOINT, "a");
 	mesh_add(&m, CLA("a", NODES("10.0.0.2") ", " DROP("100")));
 	mesh_run(&m);
-	assert_json(plugin_of(&m, "l/v/x", "fault-injection"), "{\"abort\":{\"body\":\"drop overload\",\"http_status\":503}}");
+	assert_json(plugin_of(&m, "l/v/x", "fault-injection"),
+		    "{\"abort\":{\"body\":\"drop overload\",\"http_status\":503}}");
 	mesh_close(&m);
 	/* A share of the requests goes to it. */
 	mesh_make(&m, ROUTE("weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: 3}]}") CLUSTER(
 			      "a", "type: EDS") CLUSTER("b", "type: STATIC")
 			      CLA("a", NODES("10.0.0.1") ", " DROP("40")));
-	assert_json(json_object_get(json_object_get(plugin_of(&m, "l/v/x", "fault-injection"), "abort"), "percentage"), "10");
+	assert_json(json_object_get(json_object_get(plugin_of(&m, "l/v/x", "fault-injection"), "abort"), "percentage"),
+		    "10");
 	mesh_close(&m);
 }
 
