@@ -138,7 +138,8 @@ const struct mesh_opt schema_rows[] = {
 	{ .name = "state_dir", .type = MESH_OPT_PATH, .def = "/var/lib/meshd",
 	  .doc = "Folder for the resource store and the object store." },
 	{ .name = "secrets", .type = MESH_OPT_ENUM, .choices = "store|memory", .def = "store",
-	  .doc = "Whether private keys may be kept in the stores (mode 0600) or in memory alone." },
+	  .doc = "Whether private keys, consumers and tokens of secret managers may be kept in the stores (mode "
+		 "0600) or in memory alone. A change replaces the stores' files." },
 	{ .name = "user", .type = MESH_OPT_STRING, .min = 1, .max = 256, .def = "meshd",
 	  .doc = "User that the workers run as when meshd is started by root." },
 	{ .name = "reload_timeout", .type = MESH_OPT_DURATION, .min = SECONDS(1), .max = HOURS(1), .def = "30s",

@@ -22,17 +22,20 @@ LOG_MODULE("frontend");
 
 /* ---- the store ----------------------------------------------------------------------------- */
 
-/* With `secrets: memory`: keys of certificates and clients, and objects that carry a client key, stay off the disk. */
+/*
+ * With `secrets: memory`: keys of certificates, what consumers prove themselves with, tokens of secret
+ * managers, and objects that carry a client key stay off the disk.
+ */
 static bool may_store(void *ctx, const struct blob *key, const struct blob *value)
 {
-	static const char *const kinds[] = { "ssls", "consumers" };
+	static const char *const secret[] = { "ssls", "consumers", "secrets" };
 	const struct frontend *f = ctx;
 
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		char start[PREFIX_SIZE_MAX + 16];
-		int len = snprintf(start, sizeof(start), "%s/%s/", f->prefix, kinds[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(secret); i++) {
+		char directory[PREFIX_SIZE_MAX + 16];
+		int len = snprintf(directory, sizeof(directory), "%s/%s/", f->prefix, secret[i]);
 
-		if (key->size > (size_t)len && memcmp(key->data, start, (size_t)len) == 0)
+		if (key->size > (size_t)len && memcmp(key->data, directory, (size_t)len) == 0)
 			return false;
 	}
 	return memmem(value->data, value->size, "\"client_key\"", 12) == NULL;

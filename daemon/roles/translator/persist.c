@@ -179,15 +179,21 @@ void persist_set_complete(struct persist *p)
 
 /* ---- saving ------------------------------------------------------------------------------- */
 
+/* With `secrets: memory` the disk is told that the resource is there, not what it is. */
+static void withhold_keys(const struct persist *p, struct record *rec)
+{
+	if (p->options.secrets || rec->kind != RECORD_RESOURCE || !resource_has_key(rec->type, rec->body, rec->size))
+		return;
+	rec->flags |= RECORD_WITHHELD;
+	rec->size = 0;
+	rec->version = "";
+}
+
 static int add(struct persist *p, const struct hold *h, struct resource *r, unsigned flags)
 {
 	struct record rec = record_of(h, r, flags);
 
-	if (h->type == RT_SECRET && !p->options.secrets) {
-		rec.flags |= RECORD_WITHHELD;
-		rec.size = 0;
-		rec.version = "";
-	}
+	withhold_keys(p, &rec);
 	return store_add(p->writer, &rec, r);
 }
 
@@ -262,7 +268,10 @@ static int image_begin(struct persist *p, int64_t now_ms)
 	int r;
 
 	head.flags |= p->complete ? HEAD_COMPLETE : 0;
+	head.flags |= p->options.secrets ? 0 : HEAD_KEYLESS;
 	r = store_begin(p->options.dir, &head, &p->writer);
+	if (r == 0 && p->purge)
+		store_purge(p->writer);
 	if (r == 0)
 		r = add_all(p);
 	if (r < 0) {
@@ -297,6 +306,7 @@ static int image_step(struct persist *p, int64_t now_ms)
 		fail(p, r, now_ms);
 	} else if (r == 0 && p->writer != NULL) {
 		p->image = store_bytes(p->writer);
+		p->purge = false;
 		saved(p, now_ms, store_seq(p->writer));
 		p->writer = store_end(p->writer);
 		(void)log_file_clear(&p->log, p->options.dir);
@@ -315,11 +325,7 @@ static int append_frame(const struct record *rec, uint64_t seq, void *arg)
 	struct record copy = *rec;
 	uint8_t *out;
 
-	if (rec->kind == RECORD_RESOURCE && rec->type == RT_SECRET && !a->p->options.secrets) {
-		copy.flags |= RECORD_WITHHELD;
-		copy.size = 0;
-		copy.version = "";
-	}
+	withhold_keys(a->p, &copy);
 	out = buf_extend(&a->frames, FRAME_HEAD + record_size(&copy));
 	if (out == NULL)
 		return -ENOMEM;

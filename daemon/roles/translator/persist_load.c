@@ -96,6 +96,14 @@ static int on_warming(const struct record *rec, void *arg)
 	return is_warming(rec) ? load_resource(arg, rec) : 0;
 }
 
+static void forget(struct holds *hs, const struct record *rec)
+{
+	struct hold *h = holds_find(hs, rec->type, rec->name);
+
+	if (h != NULL)
+		holds_remove(hs, h);
+}
+
 static int on_change(const struct record *rec, uint64_t seq, void *arg)
 {
 	struct persist *p = arg;
@@ -104,11 +112,11 @@ static int on_change(const struct record *rec, uint64_t seq, void *arg)
 
 	switch (rec->kind) {
 	case RECORD_RESOURCE:
+		if ((rec->flags & RECORD_WITHHELD) != 0)	/* it replaces what is there, but is not to be had */
+			forget(hs, rec);
 		return load_resource(p, rec);
 	case RECORD_REMOVED:
-		h = holds_find(hs, rec->type, rec->name);
-		if (h != NULL)
-			holds_remove(hs, h);
+		forget(hs, rec);
 		return 0;
 	case RECORD_ORIGIN:
 		for (unsigned type = 0; type < _RT_MAX; type++)
@@ -145,6 +153,18 @@ static void activate_roots(struct holds *hs)
 				holds_activate(hs, h, h->accepted);
 }
 
+/* Image and log are of one mind about private keys: after a change of `secrets` both are written anew. */
+static void compare_keyless(struct persist *p, bool keyless)
+{
+	if (keyless == !p->options.secrets)
+		return;
+	p->dirty = p->image_due = true;
+	p->purge = !keyless;
+	if (p->purge)
+		log_info("the resource store may hold private keys, which must not be on disk any more "
+			 "(secrets: memory): its files are replaced");
+}
+
 static int load_image(struct persist *p)
 {
 	_cleanup_free_ uint8_t *data = NULL;
@@ -162,6 +182,7 @@ static int load_image(struct persist *p)
 	p->image = size;
 	p->safe = head.seq;
 	p->complete = (head.flags & HEAD_COMPLETE) != 0;
+	compare_keyless(p, (head.flags & HEAD_KEYLESS) != 0);
 	persist_set_whole(p, head.flags >> HEAD_WHOLE_SHIFT);
 	activate_roots(p->options.holds);
 	return store_parse(data, size, &head, on_warming, p);
@@ -173,6 +194,8 @@ static int load_changes(struct persist *p)
 
 	if (r < 0)
 		return r;
+	if (r == 0 && p->log.size > 0 && p->log.last <= p->safe)
+		(void)log_file_clear(&p->log, p->options.dir);	/* killed before it went; it may hold keys */
 	p->safe = MAX(p->safe, p->log.last);
 	r = tail_replay(&p->tail, p->safe, on_change, p);
 	p->dirty = p->dirty || p->tail.seq > p->safe;

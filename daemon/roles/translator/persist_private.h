@@ -12,6 +12,7 @@
 
 /* Flags of the store's head. */
 #define HEAD_COMPLETE 1u
+#define HEAD_KEYLESS 2u		/* private keys were left out */
 #define HEAD_WHOLE_SHIFT 8	/* persist_whole() */
 
 struct persist {
@@ -21,6 +22,7 @@ struct persist {
 	uint64_t safe;			/* number of the newest change that is on disk */
 	uint64_t image;			/* bytes of the image; 0: there is none */
 	bool image_due;			/* the log will not do */
+	bool purge;			/* files of before hold what may not be on disk any more */
 	char *origin;			/* owned */
 	bool complete;
 	bool loading;			/* what changes now comes from here */

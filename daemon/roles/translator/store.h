@@ -48,6 +48,8 @@ struct store_writer;
 int store_begin(const char *dir, const struct store_head *head, struct store_writer **ret_writer);
 /* Adds a record; a resource is taken by reference, everything else is copied. 0, -ENOMEM, -EFBIG. */
 int store_add(struct store_writer *w, const struct record *rec, struct resource *r);
+/* What is there now may not be kept: the new image has no predecessor, and what was set aside goes. */
+void store_purge(struct store_writer *w);
 /* Writes on. 0 done: the new image is in place and safe; 1 more to do; negative errno: the old one is unharmed. */
 int store_step(struct store_writer *w);
 uint64_t store_seq(const struct store_writer *w);

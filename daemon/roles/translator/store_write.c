@@ -39,6 +39,7 @@ struct store_writer {
 	uint64_t written;
 	struct buf out;
 	XXH3_state_t *hash;	/* owned */
+	bool purge;		/* nothing of before is kept */
 	bool done;
 };
 
@@ -191,17 +192,45 @@ int store_sync_dir(const char *dir)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
+void store_purge(struct store_writer *w)
+{
+	w->purge = true;
+}
+
+static int keep_previous(const struct store_writer *w, const char *path)
+{
+	char prev[STORE_PATH];
+
+	path_of(w, ".prev", prev);
+	return rename(path, prev) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* Killed before the new image is in place, the old one shows what is due. */
+static int remove_others(const struct store_writer *w)
+{
+	static const char *const suffixes[] = { ".prev", ".prev.damaged", ".damaged" };
+	char path[STORE_PATH];
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		path_of(w, suffixes[i], path);
+		if (unlink(path) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
 static int take_place(struct store_writer *w)
 {
-	char path[STORE_PATH], prev[STORE_PATH], new[STORE_PATH];
+	char path[STORE_PATH], new[STORE_PATH];
+	int r;
 
 	path_of(w, "", path);
-	path_of(w, ".prev", prev);
 	path_of(w, ".new", new);
 	if (fsync(w->fd) < 0)
 		return -errno;
-	if (rename(path, prev) < 0 && errno != ENOENT)
-		return -errno;
+	r = w->purge ? remove_others(w) : keep_previous(w, path);
+	if (r < 0)
+		return r;
 	if (rename(new, path) < 0)
 		return -errno;
 	w->done = true;

@@ -6,6 +6,8 @@
 #include "world.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,14 @@ static ssize_t write_counted(int fd, const void *data, size_t size)
 }
 
 static const struct store_io counting_io = { .write = write_counted, .sync = fsync };
+
+static ssize_t write_full(int fd, const void *data, size_t size)
+{
+	errno = ENOSPC;
+	return -1;
+}
+
+static const struct store_io full_io = { .write = write_full, .sync = fsync };
 
 static void world_make_tail(struct world *w)
 {
@@ -274,6 +284,51 @@ static void test_secrets_stay_out(void **state)
 	world_remove(&w);
 }
 
+static bool is_on_disk(const struct world *w, const char *text)
+{
+	_cleanup_free_ char *command = NULL;
+
+	assert_true(asprintf(&command, "grep -rqF '%s' /proc/%d/fd/%d/", text, getpid(), w->dir.fd) > 0);
+	return system(command) == 0;
+}
+
+/* Secrets were stored, and must not be any more: nothing of before is left, however often it is tried. */
+static void test_secrets_go(void **state)
+{
+	struct world w;
+
+	world_make_tail(&w);
+	fill_saving(&w, 4);
+	put_one(w.ks, "ssl", "secret-1");
+	fill_saving(&w, 4);
+	put_one(w.ks, "ssl", "secret-2");
+	fill_saving(&w, 4);
+	killed(&w);
+	scratch_write(&w.dir, "objects.damaged-1", (const uint8_t *)"secret-3", 8);
+	assert_true(is_on_disk(&w, "secret-1") && is_on_disk(&w, "secret-2") && is_on_disk(&w, "secret-3"));
+	w.options.filter.fn = no_secrets;
+	w.options.io = &full_io;	/* the disk is full just now */
+	start(&w);
+	assert_int_equal(parts(&w, NULL, 0), 0);
+	assert_true(is_on_disk(&w, "secret-2"));
+	killed(&w);
+	w.options.io = NULL;
+	start(&w);
+	assert_non_null(strstr(w.report.note.text, "secrets: memory"));
+	assert_int_equal(w.report.source, STORE_WHOLE);
+	assert_false(is_on_disk(&w, "secret"));
+	assert_int_equal(faccessat(w.dir.fd, "objects.prev", F_OK, 0), -1);
+	assert_value(w.ks, "ssl", "secret-2");
+	put_one(w.ks, "a", "1");
+	assert_int_equal(store_save(w.store, NOW_MS), 0);
+	assert_int_equal(faccessat(w.dir.fd, "objects.prev", F_OK, 0), 0);
+	killed(&w);
+	assert_start(&w, STORE_WHOLE);
+	assert_value(w.ks, "ssl", "secret-2");
+	assert_false(is_on_disk(&w, "secret"));
+	world_remove(&w);
+}
+
 /* What happens before the older history is there: commits, saves, trimming, and a successor. */
 static void test_before_it_is_recalled(void **state)
 {
@@ -336,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_keys_lost),
 		cmocka_unit_test(test_secrets_stay_out),
+		cmocka_unit_test(test_secrets_go),
 		cmocka_unit_test(test_before_it_is_recalled),
 		cmocka_unit_test(test_shared_with_keys),
 	};

@@ -77,7 +77,7 @@ static void start(struct world *w)
 	w->ks = store_keys(w->store);
 }
 
-static void begin(struct world *w)
+static void begin_filtered(struct world *w, bool (*fn)(void *ctx, const struct blob *key, const struct blob *value))
 {
 	*w = (struct world){ .store = NULL };
 	scratch_make(&w->dir);
@@ -86,10 +86,16 @@ static void begin(struct world *w)
 		.boot_id = "boot-1",
 		.journal = aligned_alloc(4096, JOURNAL_SIZE),
 		.journal_size = JOURNAL_SIZE,
+		.filter = { .fn = fn },
 	};
 	assert_non_null(w->options.journal);
 	memset(w->options.journal, 0, JOURNAL_SIZE);
 	start(w);
+}
+
+static void begin(struct world *w)
+{
+	begin_filtered(w, NULL);
 }
 
 static void end(struct world *w)
@@ -178,10 +184,7 @@ static void test_left_out(void **state)
 {
 	struct world w;
 
-	begin(&w);
-	w.options.filter.fn = not_stays;
-	store_free(w.store);
-	start(&w);
+	begin_filtered(&w, not_stays);
 	write_one(w.ks, "stays", "secret", LEASE);
 	assert_int_equal(store_save(w.store, NOW_MS), 0);
 	store_free(w.store);

@@ -118,7 +118,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "resources", "resources.prev", "resources.new", "resources.log" };
+	static const char *const names[] = { "resources", "resources.prev", "resources.new", "resources.log",
+					     "resources.damaged" };
 	struct env *e = *state;
 	char path[128];
 
@@ -315,6 +316,85 @@ static void test_secrets_in_memory(void **state)
 	assert_int_equal(e->hs->withheld, 0);
 }
 
+/* Is there a key in any file of the store? */
+static bool key_on_disk(const struct env *e)
+{
+	_cleanup_free_ char *command = NULL;
+
+	assert_true(asprintf(&command, "grep -q 'PRIVATE KEY' %s/resources*", e->dir) > 0);
+	return system(command) == 0;
+}
+
+/* A reboot: kept memory is gone as well. */
+static void reboot(struct env *e)
+{
+	end_life(e);
+	memset(memory, 0, sizeof memory);
+	begin_life(e);
+}
+
+#define KEYED "-----BEGIN EC PRIVATE KEY-----"
+
+/* A key in the middle of anything else is treated like a secret. */
+static void test_inline_keys_in_memory(void **state)
+{
+	struct env *e = *state;
+
+	e->secrets = false;
+	next_life(e);
+	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1", "b=2"), NULL, 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("a=" KEYED), NULL, 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	assert_int_equal(access_in(e, "resources.log"), 0);
+	assert_false(key_on_disk(e));
+	/* The version of before is not taken for the one that is not stored. */
+	next_life(e);
+	assert_string_equal(accepted_of(e->hs, RT_CLUSTER, "a"), "-");
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "2");
+	assert_int_equal(e->hs->withheld, 1);
+	persist_touch(e->p);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	reboot(e);
+	assert_int_equal(e->hs->withheld, 1);
+	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("a=" KEYED), NULL, 0);
+	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), KEYED);
+	assert_int_equal(e->hs->withheld, 0);
+	persist_touch(e->p);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	assert_false(key_on_disk(e));
+}
+
+/* `secrets` is changed: what is on disk changes with it, whether or not anything else does. */
+static void test_secrets_are_moved(void **state)
+{
+	_cleanup_free_ char *command = NULL;
+	struct env *e = *state;
+
+	update(e->a, e->hs, RT_SECRET, SNAPSHOT, LIST("s=" KEYED), NULL, 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	update(e->a, e->hs, RT_SECRET, SNAPSHOT, LIST("s=" KEYED " again"), NULL, 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	assert_int_equal(access_in(e, "resources.log"), 0);
+	assert_true(asprintf(&command, "cp %s/resources %s/resources.damaged", e->dir, e->dir) > 0);
+	assert_int_equal(system(command), 0);
+	e->secrets = false;
+	next_life(e);
+	assert_true(persist_next(e->p) >= 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	assert_false(key_on_disk(e));
+	assert_int_not_equal(access_in(e, "resources.prev"), 0);
+	assert_string_equal(accepted_of(e->hs, RT_SECRET, "s"), KEYED " again");
+	next_life(e);
+	assert_int_equal(persist_next(e->p), -1);
+	e->secrets = true;
+	next_life(e);
+	update(e->a, e->hs, RT_SECRET, SNAPSHOT, LIST("s=" KEYED), NULL, 0);
+	assert_int_equal(persist_flush(e->p, 0), 0);
+	reboot(e);
+	assert_string_equal(accepted_of(e->hs, RT_SECRET, "s"), KEYED);
+}
+
 /* What another origin has sent is served but not claimed. */
 static void test_origin(void **state)
 {
@@ -485,6 +565,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_warming, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whole_sets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_secrets_in_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_inline_keys_in_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_secrets_are_moved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_origin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quarantined, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),

@@ -5,7 +5,7 @@
  * so saving needs little memory; read from one buffer, and nothing of it is used before checksum,
  * bounds, order and numbers are verified.
  *
- * Little endian: header (88 bytes: magic, version, size, revisions, counts, checksum of these),
+ * Little endian: header (88 bytes: magic, version, flags, size, revisions, counts, checksum of these),
  * blobs (size, bytes, since version 2 a lease if the size says so), keys (key blob, value blob,
  * three numbers), transactions (revision, time, events), XXH3-64 of everything before.  A blob that
  * several places share is written once.
@@ -41,6 +41,7 @@ struct image_info {
 	uint64_t revision;
 	uint64_t saved_ms;	/* epoch */
 	uint64_t omitted;	/* keys that were left out by the filter */
+	bool filtered;		/* there was a filter */
 	size_t keys, txns, size;
 };
 

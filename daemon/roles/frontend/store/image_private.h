@@ -7,6 +7,8 @@
 
 #define IMAGE_MAGIC "MESHDOBJ"
 #define IMAGE_HEADER_SIZE 88u
+#define IMAGE_FLAGS_AT 12u
+#define IMAGE_FILTERED 1u		/* a filter was in force */
 #define IMAGE_CHECK_AT 80u		/* XXH3-64 of the header's bytes before it */
 #define IMAGE_TRAILER_SIZE 8u
 #define IMAGE_BLOB_SIZE 4u		/* and the bytes */

@@ -18,6 +18,7 @@
 struct image_head {
 	uint64_t size, current, compacted, used, saved_ms, omitted;
 	uint32_t n_blobs, n_keys, n_txns;
+	bool filtered;
 };
 
 struct image {
@@ -71,6 +72,7 @@ static int read_head(struct image *im, const uint8_t *data, size_t size)
 	if (fetch_u64(data + IMAGE_CHECK_AT) != XXH3_64bits(data, IMAGE_CHECK_AT))
 		return image_bad(im, "its header's checksum is wrong");
 	head_fields((struct reader){ .at = data + 16, .end = data + IMAGE_CHECK_AT }, h);
+	h->filtered = (fetch_u32(data + IMAGE_FLAGS_AT) & IMAGE_FILTERED) != 0;
 	if (h->size != size)
 		return image_bad(im, "it is not as long as its header says");
 	if (fetch_u64(data + size - IMAGE_TRAILER_SIZE) !=
@@ -257,6 +259,7 @@ int image_read(const uint8_t *data, size_t size, const struct history_limits *li
 		.revision = im.head.current,
 		.saved_ms = im.head.saved_ms,
 		.omitted = im.head.omitted,
+		.filtered = im.head.filtered,
 		.keys = im.head.n_keys,
 		.txns = im.head.n_txns,
 		.size = size,

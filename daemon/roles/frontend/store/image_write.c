@@ -109,7 +109,7 @@ static void write_header(struct image_writer *w, size_t item)
 
 	at = store_bytes(at, IMAGE_MAGIC, 8);
 	at = store_u32(at, IMAGE_VERSION);
-	at = store_u32(at, 0);
+	at = store_u32(at, s->filtered ? IMAGE_FILTERED : 0);
 	at = store_u64(at, w->size);
 	at = store_u64(at, s->current);
 	at = store_u64(at, s->compacted);
@@ -276,6 +276,7 @@ static void writer_info(const struct image_writer *w, struct image_info *ret_inf
 		.revision = s->current,
 		.saved_ms = s->saved_ms,
 		.omitted = s->n_left_out,
+		.filtered = s->filtered,
 		.keys = s->n_kvs,
 		.txns = s->n_txns,
 		.size = w->size,

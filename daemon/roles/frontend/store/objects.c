@@ -273,9 +273,30 @@ static int commit_as(const struct objects *o, struct objects_save *save, const c
 	return r;
 }
 
-int objects_commit(const struct objects *o, struct objects_save *save, struct note *note)
+/* First these, then the newest, which is replaced at once: killed in between, it shows that this is not done. */
+static int remove_others(const struct objects *o)
 {
-	return commit_as(o, save, NAME, name_exists(o, NAME) ? keep_previous(o, note) : 0, note);
+	char name[32] = NAME_PREV;
+
+	for (int n = 1; unlinkat(o->dirfd, name, 0) == 0 || errno == ENOENT; n++) {
+		if (n > DAMAGED_MAX)
+			return 0;
+		damaged_name(name, n);
+	}
+	return -errno;
+}
+
+int objects_commit(struct objects *o, struct objects_save *save, struct note *note)
+{
+	int r = 0;
+
+	if (o->purge)
+		r = remove_others(o);
+	else if (name_exists(o, NAME))
+		r = keep_previous(o, note);
+	r = commit_as(o, save, NAME, r, note);
+	o->purge = o->purge && r < 0;
+	return r;
 }
 
 int objects_commit_as(const struct objects *o, struct objects_save *save, const char *name,

@@ -16,6 +16,7 @@
 struct objects {
 	int dirfd;			/* borrowed: the state folder */
 	const struct store_io *io;	/* borrowed */
+	bool purge;			/* what is there may hold secrets: the next commit leaves nothing of it */
 };
 
 enum {
@@ -71,7 +72,7 @@ void objects_abort(const struct objects *o, struct objects_save *save);
 /* Lets go of it without touching the folder, which a successor may be writing to. */
 void objects_release(struct objects_save *save);
 /* Makes what was written the newest. Whatever it returns, nothing is under way any more. */
-int objects_commit(const struct objects *o, struct objects_save *save, struct note *note);
+int objects_commit(struct objects *o, struct objects_save *save, struct note *note);
 /* The same under another name, which has no predecessor. */
 int objects_commit_as(const struct objects *o, struct objects_save *save, const char *name,
 		      struct note *note);

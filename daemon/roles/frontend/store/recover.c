@@ -143,6 +143,19 @@ static int recover_journal(struct recovery *rc, const struct store_options *o)
 
 /* ---- the files ---- */
 
+/* What was written without a filter goes: older history now, the rest when the first save replaces it. */
+static int forbid_files(struct recovery *rc)
+{
+	struct store *s = rc->s;
+
+	note_add(&rc->report->note, "the object store's files may hold secrets, which must not be on disk any more "
+				    "(secrets: memory); they are replaced, and their older history is gone");
+	s->objects.purge = true;
+	s->stored = 0;
+	s->archive.pending = 0;
+	return archive_recall(&s->archive, &s->objects, s->ks, &rc->report->note);
+}
+
 static int recover_objects(struct recovery *rc, const struct store_options *o)
 {
 	struct store *s = rc->s;
@@ -155,6 +168,8 @@ static int recover_objects(struct recovery *rc, const struct store_options *o)
 	}
 	if (s->ks == NULL)
 		return ks_new(&o->history, &s->ks);
+	if (s->filter.fn != NULL && !rc->info.filtered)
+		return forbid_files(rc);
 	s->stored = rc->objects == 0 ? rc->info.revision : 0;
 	s->archive.pending = s->ks->compacted;
 	return 0;

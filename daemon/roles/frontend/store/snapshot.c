@@ -112,6 +112,7 @@ int snapshot_take(struct snapshot *s, const struct keyspace *ks, const struct im
 		.current = past ? scope->last : ks->current,
 		.used = past ? scope->last : ks->used,
 		.saved_ms = scope->now_ms,
+		.filtered = scope->filter != NULL && scope->filter->fn != NULL,
 	};
 	r = take_txns(s, ks, scope);
 	if (r == 0 && !past)

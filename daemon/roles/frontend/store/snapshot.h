@@ -16,6 +16,7 @@ struct snapshot {
 	struct kv *left_out;	/* owned: what may not */
 	struct txn **txns;	/* owned: the history's part, oldest first */
 	size_t n_kvs, n_left_out, n_txns;
+	bool filtered;		/* there was a filter, whether or not it left something out */
 };
 
 #define SNAPSHOT_INIT { .kvs = NULL }

@@ -93,6 +93,25 @@ int resource_new(enum rt type, const char *name, const char *version, const uint
 	return 0;
 }
 
+/* What stands in a private key however it is wrapped: the end of PEM's first line, PKCS#7 data (RFC 7292 4). */
+static const struct {
+	const char *bytes;
+	size_t size;
+} key_marks[] = {
+	{ "PRIVATE KEY-----", 16 },
+	{ "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01", 9 },
+};
+
+bool resource_has_key(enum rt type, const uint8_t *body, size_t size)
+{
+	if (type == RT_SECRET || body == NULL)
+		return type == RT_SECRET;
+	for (size_t i = 0; i < ARRAY_SIZE(key_marks); i++)
+		if (memmem(body, size, key_marks[i].bytes, key_marks[i].size) != NULL)
+			return true;
+	return false;
+}
+
 struct resource *resource_ref(struct resource *r)
 {
 	r->refs++;

@@ -58,6 +58,12 @@ struct resource *resource_ref(struct resource *r);
 struct resource *resource_unref(struct resource *r);	/* accepts NULL, returns NULL */
 void resource_unrefp(struct resource **r);
 
+/*
+ * May it hold a private key, which must not be on disk with `secrets: memory`?  Every secret may, anything else if
+ * there is a key in PEM or a PKCS#12 store in its bytes.
+ */
+bool resource_has_key(enum rt type, const uint8_t *body, size_t size);
+
 /* A table of resources by (type, name). */
 struct resource_table;
 
