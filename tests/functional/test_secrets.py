@@ -34,12 +34,18 @@ def by_name(name):
     return {"tls_certificate_sds_secret_configs": [{"name": name, "sds_config": {"ads": {}}}]}
 
 
-def listener(name, port, context):
+def api_keys(key):
+    return {"name": "keys", "typed_config": {
+        "@type": TYPE + "extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
+        "credentials": [{"key": key, "client": "someone"}], "key_sources": [{"header": "X-Key"}]}}
+
+
+def listener(name, port, context, filters=()):
     manager = {"@type": TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                "stat_prefix": name, "route_config": {"name": name, "virtual_hosts": [
                    {"name": "v", "domains": [f"{name}.example"], "routes": [
                        {"match": {"prefix": "/"}, "route": {"cluster": "named"}}]}]},
-               "http_filters": [{"name": "router", "typed_config": {
+               "http_filters": [*filters, {"name": "router", "typed_config": {
                    "@type": TYPE + "extensions.filters.http.router.v3.Router"}}]}
     return {"@type": TYPE + "config.listener.v3.Listener", "name": name, "traffic_direction": "INBOUND",
             "address": {"socket_address": {"address": "192.168.0.2", "port_value": port}},
@@ -63,7 +69,7 @@ class Keys:
     PLACES = "server", "inline", "client", "own"
 
     def __init__(self, work):
-        self.folder, self.made = work / "keys", []
+        self.folder, self.made, self.api_keys = work / "keys", [], []
         self.mesh = work / "mesh.d"
         self.folder.mkdir()
         self.mesh.mkdir(mode=0o755)
@@ -77,19 +83,24 @@ class Keys:
         secrets = [{"@type": TLS + "Secret", "name": place, "tls_certificate": pair(*pairs[place])}
                    for place in ("server", "client") if place in pairs]
         own = {place: {"tls_certificates": [pair(*pairs[place])]} for place in ("inline", "own") if place in pairs}
-        resources = [listener("named", 443, by_name("server")), cluster("named", by_name("client"))]
+        self.api_keys.append(os.urandom(20).hex())
+        resources = [listener("named", 443, by_name("server"), [api_keys(self.api_keys[-1])]), cluster("named", by_name("client"))]
         resources += [listener("inline", 444, own["inline"])] if "inline" in own else []
         resources += [cluster("own", own["own"])] if "own" in own else []
         beside = self.mesh / ".new"
         beside.write_text(json.dumps({"resources": resources + secrets}))
         os.rename(beside, self.mesh / "mesh.json")
-        return [key for _, key in pairs.values()]
+        return self.newest(len(places))
+
+    def newest(self, places=len(PLACES)):
+        return [*self.made[-places:], self.api_keys[-1]]
 
     def found_in(self, data):
         """What may be in no file of these bytes: each line of each key, and the consumer's."""
         words = [line for key in self.made for line in key.splitlines() if not line.startswith("-")]
         assert all(len(word) >= 20 for word in words), "too short to be told from chance"
-        return [word for word in [*words, CONSUMER, b64(CONSUMER)] if word.encode() in data]
+        words += [word for key in [*self.api_keys, CONSUMER] for word in (key, b64(key))]
+        return [word for word in words if word.encode() in data]
 
 
 def files_of(daemon):
@@ -168,7 +179,7 @@ def start(daemons, work, keys):
 
 def test_in_memory_no_file_ever_holds_a_key(start, keys):
     daemon = start("memory")
-    newest = keys.made[-4:]
+    newest = keys.newest()
     assert on_disk(daemon, keys) == {}
     for role in ("source", "translator", "frontend"):
         daemon.kill_worker(role)
@@ -181,7 +192,7 @@ def test_in_memory_no_file_ever_holds_a_key(start, keys):
     daemon.kill_everything()
     assert on_disk(daemon, keys) == {}
     daemon.start()
-    wait_for(lambda: published(daemon, keys.made[-4:]), "the keys after a start", 60)
+    wait_for(lambda: published(daemon, keys.newest()), "the keys after a start", 60)
     assert daemon.stop() == 0
     assert on_disk(daemon, keys) == {}
 
@@ -205,7 +216,7 @@ def test_stored_keys_are_for_meshd_alone_and_go_when_memory_is_chosen(start, key
     else:
         daemon.stop()
         daemon.start()
-    wait_for(lambda: published(daemon, keys.made[-4:]), "the keys after the change", 60)
+    wait_for(lambda: published(daemon, keys.newest()), "the keys after the change", 60)
     wait_for(lambda: on_disk(daemon, keys) == {}, f"no key on disk, but {list(on_disk(daemon, keys))}", 30)
 
 

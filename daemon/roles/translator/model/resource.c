@@ -93,13 +93,14 @@ int resource_new(enum rt type, const char *name, const char *version, const uint
 	return 0;
 }
 
-/* What stands in a private key however it is wrapped: the end of PEM's first line, PKCS#7 data (RFC 7292 4). */
+/* What stands beside a key however it is wrapped: the end of PEM's first line, PKCS#7 data (RFC 7292 4), a type. */
 static const struct {
 	const char *bytes;
 	size_t size;
 } key_marks[] = {
 	{ "PRIVATE KEY-----", 16 },
 	{ "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01", 9 },
+	{ "api_key_auth.v3.ApiKeyAuth", 26 },
 };
 
 bool resource_has_key(enum rt type, const uint8_t *body, size_t size)

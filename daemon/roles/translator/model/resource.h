@@ -59,8 +59,8 @@ struct resource *resource_unref(struct resource *r);	/* accepts NULL, returns NU
 void resource_unrefp(struct resource **r);
 
 /*
- * May it hold a private key, which must not be on disk with `secrets: memory`?  Every secret may, anything else if
- * there is a key in PEM or a PKCS#12 store in its bytes.
+ * May it hold a key, which must not be on disk with `secrets: memory`?  Every secret may, anything else if there
+ * is a private key in PEM, a PKCS#12 store or a list of API keys in its bytes.
  */
 bool resource_has_key(enum rt type, const uint8_t *body, size_t size);
 
