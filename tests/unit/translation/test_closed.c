@@ -67,6 +67,9 @@ static bool closed(const char *filter, const char *settings)
 #define HTTP(type, rest)                                                                           \
 	"{name: f, typed_config: {\"@type\": "                                                     \
 	"type.googleapis.com/envoy.extensions.filters.http." type rest "}}"
+#define HTTP_SETTING(type, rest)                                                                   \
+	", typed_per_filter_config: {f: {\"@type\": "                                              \
+	"type.googleapis.com/envoy.extensions.filters.http." type rest "}}"
 #define RBAC_DENY                                                                                  \
 	HTTP("rbac.v3.RBAC", ", rules: {action: DENY, policies: {p: {permissions: [{any: true}], " \
 			     "principals: [{any: true}]}}}")
@@ -83,6 +86,11 @@ static void test_guards_close(void **unused)
 	assert_true(closed(HTTP("basic_auth.v3.BasicAuth", ""), ""));
 	assert_true(closed(HTTP("csrf.v3.CsrfPolicy", ""), ""));
 	assert_true(closed(HTTP("ratelimit.v3.RateLimit", ", failure_mode_deny: true"), ""));
+	/* What a route says of it closes nothing that the filter leaves open. */
+	assert_false(closed(HTTP("ratelimit.v3.RateLimit", ""),
+			    HTTP_SETTING("ratelimit.v3.RateLimitPerRoute", ", vh_rate_limits: INCLUDE")));
+	assert_true(closed(HTTP("ratelimit.v3.RateLimit", ", failure_mode_deny: true"),
+			   HTTP_SETTING("ratelimit.v3.RateLimitPerRoute", ", vh_rate_limits: INCLUDE")));
 	/* Types that have no message here. */
 	assert_true(closed(HTTP("oauth2.v3.OAuth2", ""), ""));
 	assert_true(closed(HTTP("api_key_auth.v3.ApiKeyAuth", ""), ""));

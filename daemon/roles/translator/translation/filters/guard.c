@@ -45,9 +45,17 @@ static const char *ratelimit_closes(struct job *job, const struct filter_use *us
 	return ratelimit_enforces(use->filter) ? "" : NULL;
 }
 
+static void ratelimit_setting(struct job *job, const ProtobufCMessage *setting, const struct path *at)
+{
+	(void)setting;
+	job_note(job, at, B_WARN, "APISIX cannot ask a rate limit service; these limits do not count");
+}
+
 const struct filter_kind filter_ratelimit = {
 	.type = &envoy__extensions__filters__http__ratelimit__v3__rate_limit__descriptor,
+	.per_route = &envoy__extensions__filters__http__ratelimit__v3__rate_limit_per_route__descriptor,
 	.security = true,
 	.check = ratelimit_check,
+	.check_setting = ratelimit_setting,
 	.closes = ratelimit_closes,
 };
