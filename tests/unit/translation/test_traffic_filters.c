@@ -77,6 +77,25 @@ static void test_compressor_of_a_place(void **unused)
 	       "brotli", "{\"comp_level\":3,\"lgwin\":18,\"min_length\":30," TYPES);
 }
 
+/* nginx looks whether the client takes compressed answers when these come, Envoy before the route's changes. */
+static void test_accept_encoding_is_kept(void **unused)
+{
+	struct mesh m;
+
+	hcm_make(&m, (struct hcm_text){ .filters = COMPRESS(GZIP(""), ""),
+					.routes = ROUTE(", request_headers_to_remove: [accept-encoding, x-a]") });
+	assert_json(plugin_of(&m, "x", "proxy-rewrite"),
+		    "{\"headers\":{\"remove\":[\"x-a\"]},\"use_real_request_uri_unsafe\":true}");
+	assert_finding(&m, "warn", "http_filters[0]", "Accept-Encoding is passed on");
+	mesh_close(&m);
+	hcm_make(&m, (struct hcm_text){ .filters = COMPRESS(GZIP(""), ""),
+					.routes = ROUTE(", request_headers_to_remove: [accept-encoding]") });
+	assert_null(plugin_of(&m, "x", "proxy-rewrite"));
+	mesh_close(&m);
+	expect((struct hcm_text){ .routes = ROUTE(", request_headers_to_remove: [accept-encoding]") }, "proxy-rewrite",
+	       "{\"headers\":{\"remove\":[\"accept-encoding\"]},\"use_real_request_uri_unsafe\":true}");
+}
+
 /* A plugin that APISIX does not run by default: its absence must not close the route. */
 static void test_brotli_must_be_enabled(void **unused)
 {
@@ -232,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_buffer),
 		cmocka_unit_test(test_compressor),
 		cmocka_unit_test(test_compressor_of_a_place),
+		cmocka_unit_test(test_accept_encoding_is_kept),
 		cmocka_unit_test(test_brotli_must_be_enabled),
 		cmocka_unit_test(test_compressor_without_a_counterpart),
 		cmocka_unit_test(test_grpc_web),

@@ -316,6 +316,22 @@ void rewrite_write(struct job *job, const struct rewrite *rewrite, struct rule *
 	buf_deinit(&b);
 }
 
+bool rewrite_keep(struct job *job, struct rule *rule, const char *name)
+{
+	struct header_changes *changes = &rule->rewrite->request;
+	size_t i = 0;
+
+	while (i < changes->n && strcasecmp(changes->list[i].name, name) != 0)
+		i++;
+	if (i == changes->n || !rule_has_plugin(rule, "proxy-rewrite"))
+		return false;
+	changes->n--;
+	memmove(&changes->list[i], &changes->list[i + 1], (changes->n - i) * sizeof *changes->list);
+	rule_plugin_remove(rule, "proxy-rewrite");
+	rewrite_write(job, rule->rewrite, rule);
+	return true;
+}
+
 /* APISIX takes "name: value" only without another colon and without a slash at the end. */
 bool rewrite_addable(const char *value)
 {

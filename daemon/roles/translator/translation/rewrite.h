@@ -69,6 +69,11 @@ bool rewrite_addable(const char *value);
 
 /* Adds the plugins for all that was collected. */
 void rewrite_write(struct job *job, const struct rewrite *rewrite, struct rule *rule);
+/*
+ * After rewrite_write(): leaves a header of the request as it came, since the rule's other plugins look
+ * at it later. False: nothing changes it.
+ */
+bool rewrite_keep(struct job *job, struct rule *rule, const char *name);
 void rewrite_write_response(struct job *job, const struct rewrite *rewrite, struct rule *rule);
 
 #endif

@@ -67,7 +67,7 @@ struct rule {
 	bool named_rest;		/* "*rest" instead of "*", which grpc-web would take for the path */
 	bool answers;			/* fault-injection's abort gives the answer */
 
-	const struct rewrite *rewrite;	/* what the route changes; NULL: it has no action of its own */
+	struct rewrite *rewrite;	/* what the route changes; NULL: it has no action of its own */
 	struct guard *guards;		/* in the order in which they are asked */
 	size_t n_guards, cap_guards;
 };

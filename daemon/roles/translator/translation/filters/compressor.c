@@ -9,6 +9,7 @@
 #include "envoy/extensions_filters_http_compressor_v3.pb-c.h"
 #include "json.h"
 #include "kinds.h"
+#include "rewrite.h"
 #include "rule.h"
 
 typedef Envoy__Extensions__Filters__Http__Compressor__V3__Compressor compressor;
@@ -146,6 +147,10 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	else
 		job_note(job, at, B_WARN, "APISIX has no compression library '%s'; %s", inside.type,
 			 lost);
+	if ((rule_has_plugin(rule, "gzip") || rule_has_plugin(rule, "brotli")) &&
+	    rewrite_keep(job, rule, "accept-encoding"))
+		job_note(job, at, B_WARN,
+			 "Accept-Encoding is passed on: nginx looks at it when the response comes");
 	return FILTER_DONE;
 }
 
