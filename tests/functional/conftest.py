@@ -20,6 +20,10 @@ from lib.twins import Twins
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 
 
+def pytest_addoption(parser):
+    parser.addoption("--write-goldens", action="store_true", help="write the goldens of the corpus anew")
+
+
 @pytest.fixture(scope="session")
 def project():
     return PROJECT
