@@ -19,7 +19,7 @@ static const char copies[] =
 	"- " CLUSTER "name: m, type: STATIC, " NODES("m", NODE("10.0.0.1", "80") ", " NODE("10.0.0.2", "80"))
 	"}\n- " CLUSTER "name: h2, type: STATIC, http2_protocol_options: {}, "
 	NODES("h2", NODE("fd00::1", "81")) "}\n- " CLUSTER "name: u, type: STRICT_DNS, "
-	NODES("u", NODE("a_b", "82")) "}\n";
+	NODES("u", NODE("a_b", "82")) "}\n- " CLUSTER "name: g, type: STATIC, http2_protocol_options: {}}\n";
 
 static const char frame[] =
 	"- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
@@ -59,10 +59,10 @@ static void test_mirror(void **unused)
 	make(&m, "", "",
 	     "[{name: one, match: {prefix: /one}, route: {cluster: a, request_mirror_policies: "
 	     "[{cluster: m, runtime_fraction: {default_value: {numerator: 25}}}, {cluster: h2}]}},"
-	     "{name: grpc, match: {prefix: /grpc}, route: {cluster: a, prefix_rewrite: /x, "
+	     "{name: grpc, match: {prefix: /grpc}, route: {cluster: g, prefix_rewrite: /x, "
 	     "request_mirror_policies: [{cluster: h2}]}},"
 	     "{name: tiny, match: {prefix: /tiny}, route: {cluster: a, request_mirror_policies: "
-	     "[{cluster: h2, runtime_fraction: {default_value: {numerator: 1, denominator: "
+	     "[{cluster: m, runtime_fraction: {default_value: {numerator: 1, denominator: "
 	     "MILLION}}}]}},"
 	     "{name: off, match: {prefix: /off}, route: {cluster: a, request_mirror_policies: "
 	     "[{cluster: m, runtime_fraction: {default_value: {numerator: 0}}}]}},"
@@ -99,7 +99,7 @@ static void test_mirror_levels(void **unused)
 	struct mesh m;
 
 	make(&m, ", request_mirror_policies: [{cluster: m}]", "",
-	     "[{name: o, match: {prefix: /o}, route: {cluster: a, request_mirror_policies: "
+	     "[{name: o, match: {prefix: /o}, route: {cluster: g, request_mirror_policies: "
 	     "[{cluster: h2}]}}, {name: i, match: {prefix: /}, route: {cluster: a}}]",
 	     copies);
 	assert_string_equal(mirror_host(&m, "o"), "grpc://[fd00::1]:81");
@@ -108,9 +108,72 @@ static void test_mirror_levels(void **unused)
 	mesh_close(&m);
 	make(&m, ", request_mirror_policies: [{cluster: m}]",
 	     ", request_mirror_policies: [{cluster: h2}]",
-	     "[{name: v, match: {prefix: /}, route: {cluster: a}}]", copies);
+	     "[{name: v, match: {prefix: /}, route: {cluster: g}}]", copies);
 	assert_string_equal(mirror_host(&m, "v"), "grpc://[fd00::1]:81");
 	assert_finding(&m, "warn", "virtual_hosts[0].request_mirror_policies[0]", "one endpoint");
+	mesh_close(&m);
+}
+
+#define DOWNSTREAM                                                                                 \
+	"typed_extension_protocol_options: {x: {\"@type\": type.googleapis.com/"                   \
+	"envoy.extensions.upstreams.http.v3.HttpProtocolOptions, use_downstream_protocol_config: {}}}"
+
+/* nginx copies in the protocol of the request itself; what would be lost there is said. */
+static void test_mirror_protocols(void **unused)
+{
+	static const char both[] =
+		"- " CLUSTER "name: d, type: STATIC, " DOWNSTREAM "}\n"
+		"- " CLUSTER "name: dm, type: STATIC, " DOWNSTREAM ", " NODES("dm", NODE("10.0.0.3", "80")) "}\n";
+	static const struct {
+		const char *own, *copy, *host, *finding;
+	} cases[] = {
+		{ "cluster: a", "h2", NULL, "over HTTP/2, the route's own requests are not" },
+		{ "cluster: g", "m", NULL, "over HTTP/1.1, the route's own requests are not" },
+		{ "cluster: a", "dm", "http://10.0.0.3:80", NULL },
+		{ "cluster: g", "dm", "grpc://10.0.0.3:80", NULL },
+		{ "cluster: d", "h2", "grpc://[fd00::1]:81", "only requests that are sent over HTTP/2" },
+		{ "cluster: d", "dm", "http://10.0.0.3:80", "only requests that are sent over HTTP/1.1" },
+		{ "weighted_clusters: {clusters: [{name: a, weight: 1}, {name: g, weight: 1}]}", "h2",
+		  "grpc://[fd00::1]:81", "only requests that are sent over HTTP/2" },
+		{ "cluster_header: x", "dm", "http://10.0.0.3:80", "only requests that are sent over HTTP/1.1" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct mesh m;
+		char *route;
+
+		assert_true(asprintf(&route,
+				     "[{name: x, match: {prefix: /}, route: {%s, "
+				     "request_mirror_policies: [{cluster: %s}]}}]",
+				     cases[i].own, cases[i].copy) > 0);
+		make(&m, "", "", route, copies);
+		mesh_add(&m, both);
+		mesh_run(&m);
+		if (cases[i].host != NULL)
+			assert_string_equal(mirror_host(&m, "x"), cases[i].host);
+		else
+			assert_null(plugin_of(&m, "x", "proxy-mirror"));
+		if (cases[i].finding != NULL)
+			assert_finding(&m, "warn", "request_mirror_policies[0]", cases[i].finding);
+		else
+			assert_false(mesh_finding(&m, "warn", "request_mirror_policies[0]", "over HTTP"));
+		mesh_close(&m);
+		free(route);
+	}
+}
+
+/* The route's own cluster changes its protocol: the copies are thought over. */
+static void test_mirror_follows_protocol(void **unused)
+{
+	struct mesh m;
+
+	make(&m, ", request_mirror_policies: [{cluster: m}]", "",
+	     "[{name: i, match: {prefix: /}, route: {cluster: a}}]", copies);
+	assert_non_null(mirror_host(&m, "i"));
+	mesh_remove(&m, RT_CLUSTER, "a");
+	mesh_add(&m, "- " CLUSTER "name: a, type: STATIC, http2_protocol_options: {}}\n");
+	mesh_run(&m);
+	assert_null(plugin_of(&m, "i", "proxy-mirror"));
 	mesh_close(&m);
 }
 
@@ -284,6 +347,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mirror),
 		cmocka_unit_test(test_mirror_levels),
+		cmocka_unit_test(test_mirror_protocols),
+		cmocka_unit_test(test_mirror_follows_protocol),
 		cmocka_unit_test(test_mirror_follows_endpoints),
 		cmocka_unit_test(test_weight_settings),
 		cmocka_unit_test(test_weight_closes),

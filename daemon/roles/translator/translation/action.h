@@ -34,6 +34,8 @@ void target_weighted(struct job *job, const struct scope *scope, const xds_route
 		     const struct variant *wanted, struct rule *rule);
 /* What of a wanted variant counts for this cluster; raises the rule's connect timeout to the cluster's. */
 struct variant variant_for(struct job *job, const char *cluster, const struct variant *wanted, struct rule *rule);
+/* job_upstream() for the rule's requests, which then speak the cluster's protocol (rule->speaks). */
+const char *upstream_for(struct job *job, const char *cluster, const struct variant *v, struct rule *rule);
 struct json;
 /* A rule of traffic-split counts when all conditions hold. */
 void split_match(struct json *j, const struct strs *conditions);

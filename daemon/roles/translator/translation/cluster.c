@@ -80,6 +80,7 @@ static struct cluster_facts facts_of(const struct upstream *up)
 		.hashes = up->lb.hashes,
 		.original = up->original,
 		.subsets = up->lb.subsets != NULL,
+		.h2 = up->protocol == UP_HTTP2,
 		.grpc_apart = up->protocol == UP_DOWNSTREAM,
 		.connect_ms = up->connect_ms,
 		.requests_max = up->requests_max,
@@ -92,7 +93,7 @@ bool cluster_facts_equal(const struct cluster_facts *a, const struct cluster_fac
 {
 	return a->exists == b->exists && a->hashes == b->hashes &&
 	       a->original == b->original && a->subsets == b->subsets &&
-	       a->grpc_apart == b->grpc_apart && a->connect_ms == b->connect_ms &&
+	       a->h2 == b->h2 && a->grpc_apart == b->grpc_apart && a->connect_ms == b->connect_ms &&
 	       a->requests_max == b->requests_max &&
 	       a->connections_max == b->connections_max && a->drop == b->drop;
 }
@@ -171,7 +172,7 @@ const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster)
 	view = view_make(&quiet, &up, NULL);
 	job_unhush(job, &scratch, &quiet);
 	*nodes = (struct cluster_nodes){ view.nodes.list, view.nodes.n, up.transport.tls,
-					 up.protocol == UP_HTTP2 };
+					 up.protocol == UP_HTTP2, up.protocol == UP_DOWNSTREAM };
 	use->nodes = nodes;
 	return nodes;
 }

@@ -36,6 +36,7 @@ struct cluster_nodes {
 	struct up_node *list;
 	size_t n;
 	bool tls, h2;
+	bool downstream;		/* h2 is for requests that come over it */
 };
 
 const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster);

@@ -32,6 +32,7 @@ struct cluster_facts {
 	bool hashes;			/* ring hash or Maglev: a route's hash_policy has an effect */
 	bool original;			/* it goes to where the client was going (ORIGINAL_DST) */
 	bool subsets;			/* a route's metadata_match has an effect */
+	bool h2;			/* all requests are sent over HTTP/2 */
 	bool grpc_apart;		/* gRPC is sent over HTTP/2, all else over HTTP/1.1: a variant for each */
 	int64_t connect_ms;
 	uint32_t requests_max;		/* at once; UINT32_MAX: any number */

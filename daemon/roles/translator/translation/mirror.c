@@ -66,11 +66,35 @@ static bool host_taken(const char *host)
 	return host[0] == '[' || strchr(host, '_') == NULL;
 }
 
-static const char *address_of(struct job *job, const struct cluster_nodes *nodes,
+/*
+ * nginx copies a request where it sends it, over HTTP/1.1 or HTTP/2 (gRPC); a copy for the other way would
+ * get nowhere and nobody would hear of it.  0: that is all of the route's requests.
+ */
+static enum speech speech_of(struct job *job, const struct cluster_nodes *nodes, const struct rule *rule,
+			     const struct path *at)
+{
+	enum speech speech = nodes->h2 ? SPEECH_HTTP2 : SPEECH_HTTP1;
+	const char *name;
+
+	if (nodes->downstream && rule->speaks == SPEECH_HTTP2)
+		speech = SPEECH_HTTP2;
+	name = speech == SPEECH_HTTP2 ? "HTTP/2" : "HTTP/1.1";
+	if ((rule->speaks & speech) == 0) {
+		job_note(job, at, B_WARN,
+			 "copies would be sent over %s, the route's own requests are not; APISIX copies in one "
+			 "protocol, so no request is copied", name);
+		return 0;
+	}
+	if (rule->speaks != (unsigned)speech)
+		job_note(job, at, B_WARN, "only requests that are sent over %s are copied", name);
+	return speech;
+}
+
+static const char *address_of(struct job *job, const struct cluster_nodes *nodes, enum speech speech,
 			      const struct up_node *node)
 {
-	const char *scheme = nodes->h2 ? (nodes->tls ? "grpcs" : "grpc") :
-					 (nodes->tls ? "https" : "http");
+	const char *scheme = speech == SPEECH_HTTP2 ? (nodes->tls ? "grpcs" : "grpc") :
+						      (nodes->tls ? "https" : "http");
 
 	return job_printf(job, "%s://%s:%u", scheme, node->host, node->port);
 }
@@ -103,6 +127,7 @@ static bool mirror_one(struct job *job, const mirror_policy *policy, const struc
 {
 	const struct cluster_nodes *nodes;
 	const struct up_node *node;
+	enum speech speech;
 	double ratio = ratio_of(job, policy, at);
 
 	if (ratio <= 0)
@@ -121,7 +146,10 @@ static bool mirror_one(struct job *job, const mirror_policy *policy, const struc
 			 "'%s' is no host that APISIX copies to; no request is copied", node->host);
 		return false;
 	}
-	mirror_write(job, address_of(job, nodes, node), ratio, rewritten, rule);
+	speech = speech_of(job, nodes, rule, at);
+	if (speech == 0)
+		return false;
+	mirror_write(job, address_of(job, nodes, speech, node), ratio, rewritten, rule);
 	job_note(job, at, B_WARN, "copies of one route all go to one endpoint; Envoy balances them");
 	if (!policy->disable_shadow_host_suffix_append)
 		job_note(job, at, B_WARN,

@@ -15,9 +15,9 @@
 #define NAMED_MAX 500
 
 static void write_rule(struct job *job, struct json *j, const char *var, const char *cluster,
-		       const struct variant *v)
+		       const struct variant *v, struct rule *rule)
 {
-	const char *upstream = job_upstream(job, cluster, v);
+	const char *upstream = upstream_for(job, cluster, v, rule);
 	struct strs conditions = { 0 };
 
 	strs_add(job, &conditions, expr_op(job, var, "==", cluster));
@@ -49,9 +49,9 @@ static const char *rules_json(struct job *job, const char *var, const struct str
 
 		v.grpc = job_facts(job, clusters->list[i]).grpc_apart;
 		if (v.grpc)
-			write_rule(job, &j, var, clusters->list[i], &v);
+			write_rule(job, &j, var, clusters->list[i], &v, rule);
 		v.grpc = false;
-		write_rule(job, &j, var, clusters->list[i], &v);
+		write_rule(job, &j, var, clusters->list[i], &v, rule);
 	}
 	json_arr_close(&j);
 	json_obj_close(&j);

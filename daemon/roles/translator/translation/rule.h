@@ -15,6 +15,9 @@
 /* How the path was matched, for rewrites that depend on it. */
 enum path_kind { PATH_PREFIX, PATH_EXACT, PATH_SEPARATED, PATH_REGEX };
 
+/* nginx has a place of its own for each. */
+enum speech { SPEECH_HTTP1 = 1, SPEECH_HTTP2 = 2 };
+
 struct rewrite;
 
 struct plugin {
@@ -59,6 +62,7 @@ struct rule {
 	struct plugin *plugins;		/* by name */
 	size_t n_plugins, cap_plugins;
 	const char *upstream_id;	/* NULL: none */
+	unsigned speaks;		/* what its requests are sent in: a set of enum speech */
 	bool no_upstream;		/* an inline upstream without nodes: 503 */
 	int64_t connect_ms, io_ms;	/* 0: no timeouts of its own */
 	bool websocket;

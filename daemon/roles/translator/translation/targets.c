@@ -70,6 +70,12 @@ struct variant variant_for(struct job *job, const char *cluster, const struct va
 	return v;
 }
 
+const char *upstream_for(struct job *job, const char *cluster, const struct variant *v, struct rule *rule)
+{
+	rule->speaks |= v->grpc || job_facts(job, cluster).h2 ? SPEECH_HTTP2 : SPEECH_HTTP1;
+	return job_upstream(job, cluster, v);
+}
+
 /* Who among the route's requests speaks HTTP/2, as far as it can be known. */
 enum speakers { SPEAK_HTTP1, SPEAK_GRPC, SPEAK_HTTP2 };
 
@@ -96,11 +102,11 @@ static void target_upstreams(struct job *job, struct target *target, const struc
 		v.pass_node = false;
 	}
 	v.grpc = speakers == SPEAK_HTTP2 && job_facts(job, target->cluster).grpc_apart;
-	target->id = target->grpc_id = job_upstream(job, target->cluster, &v);
+	target->id = target->grpc_id = upstream_for(job, target->cluster, &v, rule);
 	if (speakers != SPEAK_GRPC || !job_facts(job, target->cluster).grpc_apart)
 		return;
 	v.grpc = true;
-	target->grpc_id = job_upstream(job, target->cluster, &v);
+	target->grpc_id = upstream_for(job, target->cluster, &v, rule);
 }
 
 static void write_weighted(struct json *j, const struct targets *targets, bool grpc)
