@@ -255,6 +255,56 @@ static void test_upstream(void **state)
 	mesh_close(&m);
 }
 
+#define HERE(name)                                                                                                \
+	", load_assignment: {cluster_name: " name ", endpoints: [{lb_endpoints: [{endpoint: {address: "            \
+	"{socket_address: {address: 10.0.0.1, port_value: 80}}}}]}]}"
+#define OWN(mark)                                                                                                 \
+	UPSTREAM_TLS("tls_certificates: [{certificate_chain: {inline_string: " CERT(mark) "}, private_key: {"     \
+		     "inline_string: \"none\"}}]")
+
+static size_t nodes_of(const struct mesh *m, const char *upstream)
+{
+	return json_array_size(json_object_get(mesh_object(m, "upstreams", upstream), "nodes"));
+}
+
+/* A certificate is to be presented that is not there: no nodes, 503. An id that leads nowhere would be 502. */
+static void test_upstream_waits(void **state)
+{
+	static const char *const useless[] = {
+		"- {" TLS_TYPE("Secret") ", name: c, tls_certificate: {certificate_chain: {filename: /x}}}\n",
+		/* APISIX would not take it. */
+		"- {" TLS_TYPE("Secret") ", name: c, tls_certificate: {certificate_chain: {inline_string: " PEM(
+			"CERTIFICATE", LINE LINE LINE) "}, private_key: {inline_string: " KEY("two2") "}}}\n",
+		ROOTS("c"),
+	};
+	struct mesh m;
+
+	(void)state;
+	mesh_make(&m, CLUSTER("a", UPSTREAM_TLS(OF_SECRETS("c")) HERE("a")) CLUSTER("b", OWN("one1") HERE("b"))
+			  CLUSTER("d", HERE("d")));
+	assert_int_equal(nodes_of(&m, "a"), 0);
+	assert_null(json_object_get(mesh_object(&m, "upstreams", "a"), "tls"));
+	assert_string_equal(text_of(mesh_object(&m, "upstreams", "a"), "scheme"), "https");
+	assert_finding(&m, "slot", "tls_certificate_sds_secret_configs[0]", "secret 'c'");
+	assert_int_equal(nodes_of(&m, "b"), 0);
+	assert_finding(&m, "slot", "common_tls_context.tls_certificates[0]", "cannot be used");
+	assert_int_equal(nodes_of(&m, "d"), 1);
+	for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++) {
+		mesh_add(&m, SECRET("c", "two2"));
+		mesh_run(&m);
+		assert_int_equal(nodes_of(&m, "a"), 1);
+		assert_non_null(json_object_get(mesh_object(&m, "upstreams", "a"), "tls"));
+		assert_false(mesh_finding(&m, "slot", "tls_certificate_sds_secret_configs[0]", "secret 'c'"));
+		mesh_remove(&m, RT_SECRET, "c");
+		mesh_add(&m, useless[i]);
+		mesh_run(&m);
+		assert_int_equal(nodes_of(&m, "a"), 0);
+		assert_finding(&m, "slot", "tls_certificate_sds_secret_configs[0]", "secret 'c'");
+		mesh_remove(&m, RT_SECRET, "c");
+	}
+	mesh_close(&m);
+}
+
 #define MATCH(name, socket) "{name: " name ", match: {}, transport_socket: {name: t, typed_config: {" socket "}}}"
 
 static void test_matches(void **state)
@@ -311,7 +361,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_to_show), cmocka_unit_test(test_clients),
 		cmocka_unit_test(test_closed),		cmocka_unit_test(test_conflicts),
 		cmocka_unit_test(test_upstream),	cmocka_unit_test(test_matches),
-		cmocka_unit_test(test_mesh_tls),
+		cmocka_unit_test(test_mesh_tls),	cmocka_unit_test(test_upstream_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,7 @@ const struct up_node *cluster_pick(struct job *job, const char *cluster, const c
 struct upstream_tls {
 	bool tls;
 	const char *client_ssl;		/* id of the certificate that is presented; NULL: none */
+	bool unready;			/* a certificate is to be presented that is not there (noted) */
 };
 
 void upstream_tls_read(struct job *job, const xds_cluster *cluster, const struct path *at, struct upstream_tls *ret);

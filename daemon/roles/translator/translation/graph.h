@@ -54,6 +54,7 @@ struct node {
 	size_t n_wanted;
 	struct cluster_facts facts;
 	bool facts_known;
+	bool useless;			/* a secret that is wanted and has no object */
 	bool present;
 	bool touched;			/* in the graph's list of nodes to report on */
 	uint64_t notes_hash;		/* of what was reported; 0: nothing */

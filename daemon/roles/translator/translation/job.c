@@ -146,6 +146,12 @@ struct cluster_facts job_facts(struct job *job, const char *cluster)
 	return facts;
 }
 
+bool job_presented(struct job *job, const char *secret)
+{
+	(void)job_use(job, RT_SECRET, job_concat(job, SECRET_PRESENTED, secret, NULL));
+	return job->ops->presented(job->arg, secret);
+}
+
 void job_hush(const struct job *job, struct out *scratch, struct job *ret_quiet)
 {
 	*scratch = (struct out){ 0 };

@@ -44,6 +44,8 @@ struct job_ops {
 	struct resource *(*find)(void *arg, enum rt type, const char *name);	/* borrowed */
 	struct cluster_facts (*facts)(void *arg, const char *cluster);
 	int (*each)(void *arg, enum rt type, int (*fn)(struct resource *r, void *fn_arg), void *fn_arg);
+	/* Is there an object for the secret, to be presented to upstreams? */
+	bool (*presented)(void *arg, const char *secret);
 	/* Who owns what is claimed: NULL: the claimant; else the name of another. */
 	const char *(*owner)(void *arg, const struct claim *claim);
 };
@@ -103,6 +105,10 @@ void job_unhush(struct job *job, struct out *scratch, const struct job *quiet);
 #define CLUSTERS_ALL ""
 /* Stands for all of a cluster, put before its name. */
 #define CLUSTER_WHOLE "\001"
+/* Can the secret be presented to upstreams? The unit is done again when that changes, not when the secret does. */
+bool job_presented(struct job *job, const char *secret);
+/* Stands for that, put before the secret's name. */
+#define SECRET_PRESENTED "\001"
 /* The names of all clusters, sorted; the unit is done again when one comes or goes, not when one changes. */
 const struct strs *job_clusters(struct job *job);
 

@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,10 +42,19 @@ static const char *op_owner(void *arg, const struct claim *claim)
 	return claim_owner(&t->graph, claim);
 }
 
+/* One whose unit has not been done is taken for good; those who asked are done again if it is not. */
+static bool op_presented(void *arg, const char *secret)
+{
+	const struct translation *t = arg;
+	const struct node *node = graph_find(&t->graph, RT_SECRET, secret);
+
+	return node == NULL || !node->useless;
+}
+
 static struct cluster_facts op_facts(void *arg, const char *cluster);
 
 static const struct job_ops job_ops = {
-	.find = op_find, .facts = op_facts, .each = op_each, .owner = op_owner
+	.find = op_find, .facts = op_facts, .each = op_each, .presented = op_presented, .owner = op_owner
 };
 
 static struct job job_of(struct translation *t, struct arena *arena, struct out *out)
@@ -548,6 +558,25 @@ static int reporters_replace(struct translation *t, struct unit *unit, const str
 	return r == 0 ? reporters(t, unit, out, true) : r;
 }
 
+/* Whom it concerns that the secret can be presented now, or no longer; still in the same run. */
+static int presented_keep(struct translation *t, struct unit *unit, const struct out *out)
+{
+	_cleanup_free_ char *name = NULL;
+	bool useless = unit->node->n_wanted > 0 && out->n_objects == 0;
+	const struct node *node;
+	int r = 0;
+
+	if (useless == unit->node->useless)
+		return 0;
+	unit->node->useless = useless;
+	if (asprintf(&name, SECRET_PRESENTED "%s", unit->node->name) < 0)
+		return -ENOMEM;
+	node = graph_find(&t->graph, RT_SECRET, name);
+	for (size_t i = 0; node != NULL && i < node->users.n && r == 0; i++)
+		r = unit_mark_urgent(&t->graph, node->users.list[i]);
+	return r;
+}
+
 int unit_do(struct translation *t, struct unit *unit)
 {
 	struct out out = { 0 };
@@ -565,6 +594,8 @@ int unit_do(struct translation *t, struct unit *unit)
 	r = edges_replace(t, unit, &out);
 	if (r == 0)
 		r = reporters_replace(t, unit, &out);
+	if (r == 0 && unit->kind == UNIT_SECRET)
+		r = presented_keep(t, unit, &out);
 	difference(t, unit, &out);
 	out_deinit(&unit->out);
 	out_pack(&out);

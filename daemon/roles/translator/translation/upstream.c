@@ -206,7 +206,7 @@ static void write_body(struct job *job, struct json *j, const struct upstream *u
 	json_key_str(j, "scheme", scheme_of(up, v));
 	write_host(job, j, up, view, v);
 	ret->nodes = j->out->len;
-	if (v->original != NULL && up->original)
+	if (v->original != NULL && up->original && !up->transport.unready)
 		write_original(job, j, v->original);
 	else
 		upstream_nodes(j, &view->nodes);

@@ -67,8 +67,10 @@ struct up_view view_make(struct job *job, const struct upstream *up, const char 
 {
 	struct up_view view = { .criteria = criteria };
 
-	/* A limit of none at once: without nodes every request gets 503. */
-	for (size_t i = 0; i < up->n_sources && up->requests_max > 0; i++) {
+	/* Nothing may be sent, or not without a certificate that is not there: without nodes every request gets 503. */
+	bool closed = up->requests_max == 0 || up->transport.unready;
+
+	for (size_t i = 0; i < up->n_sources && !closed; i++) {
 		struct up_nodes nodes = { 0 };
 
 		source_nodes(job, &up->sources[i], criteria, &nodes);

@@ -33,7 +33,7 @@ void client_ssl_write(struct job *job, const char *name, const struct resource *
 
 	if (r == NULL) {
 		job_note(job, &root, B_WARN,
-			 "is not there; upstreams that need this certificate cannot be reached until it comes");
+			 "is not there; upstreams that need this certificate answer 503 until it comes");
 		return;
 	}
 	secret = (const xds_secret *)job_decode(job, &envoy__extensions__transport_sockets__tls__v3__secret__descriptor,
@@ -43,7 +43,7 @@ void client_ssl_write(struct job *job, const char *name, const struct resource *
 	if (secret->type_case != XDS_TLS(SECRET__TYPE_TLS_CERTIFICATE))
 		job_note(job, &root, B_SKIP, "holds no certificate, but clusters want one of it");
 	else if (tls_pair_read(job, secret->tls_certificate, &here, &pair))
-		ssl_write_client(job, client_id(job, name, "secret", name), &pair, &root);
+		(void)ssl_write_client(job, client_id(job, name, "secret", name), &pair, &root);
 }
 
 const char *client_ssl_inline(struct job *job, const char *cluster, const xds_tls *tls, const struct path *at)
@@ -52,11 +52,10 @@ const char *client_ssl_inline(struct job *job, const char *cluster, const xds_tl
 	struct tls_pair pair;
 	const char *id;
 
-	if (tls->n_tls_certificates == 0 || !tls_pair_read(job, tls->tls_certificates[0], &here, &pair))
+	if (!tls_pair_read(job, tls->tls_certificates[0], &here, &pair))
 		return NULL;
 	if (tls->n_tls_certificates > 1)
 		job_note(job, at, B_WARN, "APISIX presents one certificate; the first is taken");
 	id = client_id(job, cluster, "cluster", cluster);
-	ssl_write_client(job, id, &pair, &here);
-	return id;
+	return ssl_write_client(job, id, &pair, &here) ? id : NULL;
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "apisix.h"
 #include "emit.h"
 #include "tls.h"
 
@@ -113,10 +114,12 @@ void ssl_write_server(struct job *job, const struct ssl_server *ssl, const struc
 	buf_deinit(&b);
 }
 
-void ssl_write_client(struct job *job, const char *id, const struct tls_pair *pair, const struct path *at)
+bool ssl_write_client(struct job *job, const char *id, const struct tls_pair *pair, const struct path *at)
 {
 	struct buf b = BUF_INIT;
 	struct json j = JSON_INIT(&b);
+	struct apisix_error error;
+	bool taken;
 
 	json_obj_open(&j);
 	json_key_str(&j, "id", id);
@@ -126,5 +129,7 @@ void ssl_write_client(struct job *job, const char *id, const struct tls_pair *pa
 	json_key_int(&j, "status", 1);
 	json_obj_close(&j);
 	out_object(job->out, "ssls", id, &b, &at, 1);
+	taken = buf_error(&b) < 0 || apisix_check(job->apisix, "ssls", id, b.data, b.len, &error) == 0;
 	buf_deinit(&b);
+	return taken;
 }

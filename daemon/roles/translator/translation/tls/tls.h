@@ -73,7 +73,8 @@ struct ssl_server {
 };
 
 void ssl_write_server(struct job *job, const struct ssl_server *ssl, const struct path *at);
-void ssl_write_client(struct job *job, const char *id, const struct tls_pair *pair, const struct path *at);
+/* False: APISIX does not take it, which the unit notes when it is looked at. */
+bool ssl_write_client(struct job *job, const char *id, const struct tls_pair *pair, const struct path *at);
 
 /* ---- downstream.c ---- */
 
@@ -105,7 +106,7 @@ void mesh_write(struct job *job, const char *listener, const char *identity, enu
 const char *client_ssl_of_secret(struct job *job, const char *secret);
 /* The unit of a secret that is wanted; r NULL: it is not there. */
 void client_ssl_write(struct job *job, const char *name, const struct resource *r);
-/* A cluster's own certificate becomes an object of the cluster's unit. NULL: there is none that can be used. */
+/* A cluster's own certificate becomes an object of the cluster's unit. NULL: it cannot be used (noted). */
 const char *client_ssl_inline(struct job *job, const char *cluster, const xds_tls *tls, const struct path *at);
 
 #endif

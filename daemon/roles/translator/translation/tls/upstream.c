@@ -33,16 +33,30 @@ static void note_limits(struct job *job, const xds_upstream_tls *tls, const stru
 		}
 }
 
-/* The certificate that is presented, by secret or of the cluster's own; NULL: none. */
-static const char *client_ssl(struct job *job, const char *cluster, const xds_tls *tls, const struct path *at)
+/* The certificate that is presented, by secret or of the cluster's own. */
+static void read_client(struct job *job, const char *cluster, const xds_tls *tls, const struct path *at,
+			struct upstream_tls *ret)
 {
 	struct path here = PATH_AT(at, "common_tls_context");
+	struct path sds = PATH_INDEX(&here, "tls_certificate_sds_secret_configs", 0);
+	struct path own = PATH_INDEX(&here, "tls_certificates", 0);
+	bool secret = tls != NULL && tls->n_tls_certificate_sds_secret_configs > 0;
+	const char *name = secret ? tls->tls_certificate_sds_secret_configs[0]->name : "", *id;
 
-	if (tls == NULL)
-		return NULL;
-	if (tls->n_tls_certificate_sds_secret_configs > 0)
-		return client_ssl_of_secret(job, tls->tls_certificate_sds_secret_configs[0]->name);
-	return client_ssl_inline(job, cluster, tls, &here);
+	if (!secret && (tls == NULL || tls->n_tls_certificates == 0))
+		return;
+	if (secret)
+		id = client_ssl_of_secret(job, name);
+	else
+		id = client_ssl_inline(job, cluster, tls, &here);
+	/* An id that leads nowhere would be 502 for each route; Envoy, too, waits with the cluster or answers 503. */
+	ret->unready = id == NULL || (secret && !job_presented(job, name));
+	ret->client_ssl = ret->unready ? NULL : id;
+	if (ret->unready)
+		job_note(job, secret ? &sds : &own, B_SLOT,
+			 "the certificate that is presented to the nodes %s; routes to them answer 503 until it is",
+			 secret ? job_concat(job, "(secret '", name, "') is not there or cannot be used", NULL) :
+				  "cannot be used");
 }
 
 /* True: TLS is spoken. */
@@ -55,7 +69,7 @@ static bool read_socket(struct job *job, const char *cluster, const pb_any *any,
 		return false;
 	note_limits(job, tls, at);
 	ret->tls = true;
-	ret->client_ssl = client_ssl(job, cluster, tls->common_tls_context, at);
+	read_client(job, cluster, tls->common_tls_context, at, ret);
 	return true;
 }
 
