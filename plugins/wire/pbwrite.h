@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Protobuf written by hand (protobuf encoding guide): sizes first, then bytes into room that the
- * caller has made. Zero and empty fields are left out, as proto3 wants it. Used by form_grpc.c and
- * out.c.
+ * caller has made, or straight into a buf. Zero and empty fields are left out, as proto3 wants it.
  */
-#ifndef ETCD_PBWRITE_H
-#define ETCD_PBWRITE_H
+#ifndef WIRE_PBWRITE_H
+#define WIRE_PBWRITE_H
 
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "buf.h"
 
 enum { WIRE_VARINT = 0, WIRE_LEN = 2 };
 
@@ -64,6 +61,29 @@ static inline uint8_t *put_bytes(uint8_t *p, unsigned number, const void *data, 
 	p = put_len(p, number, size);
 	memcpy(p, data, size);
 	return p + size;
+}
+
+/* Appends one field; out of memory is sticky in the buf. */
+static inline void buf_put_bytes(struct buf *b, unsigned number, const void *data, size_t size)
+{
+	uint8_t head[PB_FIELD_MAX];
+
+	if (size == 0)
+		return;
+	(void)buf_append(b, head, (size_t)(put_len(head, number, size) - head));
+	(void)buf_append(b, data, size);
+}
+
+static inline void buf_put_text(struct buf *b, unsigned number, const char *text)
+{
+	buf_put_bytes(b, number, text, strlen(text));
+}
+
+static inline void buf_put_int(struct buf *b, unsigned number, int64_t v)
+{
+	uint8_t field[PB_FIELD_MAX];
+
+	(void)buf_append(b, field, (size_t)(put_int(field, number, v) - field));
 }
 
 #endif
