@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The aggregated discovery client (Envoy's docs/root/api-docs/xds_protocol.rst): one stream to one of the servers, state
- * of the world or incremental behind the same functions.  Used by the plugins xds and kuma; knows no resource's
+ * The aggregated discovery client (Envoy's docs/root/api-docs/xds_protocol.rst): one stream to one of the servers,
+ * state of the world or incremental behind the same functions.  Used by the plugins xds and kuma; knows no resource's
  * inside.
  *
  * What a control plane is told to be held is only what the translator has accepted: what ads_held() named, and
@@ -33,7 +33,7 @@ struct ads_owner {
 	 * `list` by ads_header().  0; negative errno with the reason logged: this attempt is not made.
 	 */
 	int (*headers)(void *arg, struct ads_headers *list);
-	/* What the operator should do about this end of the stream; NULL: ads knows no better.  Borrowed.  May be NULL. */
+	/* What the operator should do about this end of the stream; NULL: ads knows better.  Borrowed.  May be NULL. */
 	const char *(*remedy)(void *arg, const struct grpc_status *status);
 	/* Names that come from elsewhere (a certificate made here): never asked of the server.  May be NULL. */
 	bool (*is_local)(void *arg, const char *type_url, const char *name);

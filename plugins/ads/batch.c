@@ -166,7 +166,7 @@ static int fill(struct batch *b, struct delivery *d)
 	int r = 1;
 
 	for (size_t looked = 0; r == 1 && !is_full(b, looked); looked++) {
-		r = response_next(&d->response, &d->at, &item);
+		r = response_item(&d->response, &d->at, &item);
 		if (r == 0)
 			return 1;
 		if (r == 1)

@@ -168,7 +168,7 @@ static bool is_item(const struct response *r, const struct pb_field *f)
 				     f->number == n->removed_names || f->number == n->errors);
 }
 
-int response_next(const struct response *r, struct pb_cursor *at, struct item *ret_item)
+int response_item(const struct response *r, struct pb_cursor *at, struct item *ret_item)
 {
 	struct pb_field f;
 	int rc;

@@ -49,7 +49,7 @@ struct item {
 int response_read(const struct response_fields *fields, const uint8_t *data, size_t size, struct response *ret);
 
 /* The item at the cursor, which begins as pb_cursor_of(data, size).  1 an item, 0 the end, -EBADMSG. */
-int response_next(const struct response *r, struct pb_cursor *at, struct item *ret_item);
+int response_item(const struct response *r, struct pb_cursor *at, struct item *ret_item);
 
 /*
  * What is wrong with the response as a whole: something that cannot be read, resources of another type, the same name

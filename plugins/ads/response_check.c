@@ -116,7 +116,7 @@ static int check_items(const struct response *r, struct seen *seen, struct buf *
 	size_t i = 0;
 	int rc;
 
-	while ((rc = response_next(r, &at, &item)) == 1) {
+	while ((rc = response_item(r, &at, &item)) == 1) {
 		if (item.kind == ITEM_RESOURCE && check_resource(r, &item, i++, seen, why) == 1)
 			return 1;
 		if (item.kind == ITEM_RESOURCE || text_fault(item.name) == NULL)
