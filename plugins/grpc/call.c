@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a call: what its user asks for, what its user is told, and its end. Users are told from the channel's work
- * alone; they may cancel the call, start others or free the channel from there.
+ * The life of a call: what its user asks for, what its user is told, and its end. Users are told from the channel's
+ * work alone; they may cancel the call, start others or free the channel from there.
  */
 #include "call.h"
 
@@ -40,8 +40,10 @@ static void detach(struct grpc_call *call, bool by_server)
 {
 	struct connection *c = call->connection;
 
-	if (call->waiting)
+	if (call->waiting) {
 		TAILQ_REMOVE(&call->channel->waiting, call, in_waiting);
+		channel_wake(call->channel);
+	}
 	call->waiting = false;
 	if (c == NULL)
 		return;
@@ -218,8 +220,9 @@ int grpc_call_start(struct grpc_channel *channel, const struct grpc_call_options
 		return -ENOMEM;
 	}
 	if (bad != NULL)
-		call_fail(call, GRPC_INVALID_ARGUMENT, END_UNPROCESSED, "the header '%s' cannot be sent: a name consists of "
-			  "small letters, digits, '-', '_' and '.', and a value of printable ASCII in one line", bad);
+		call_fail(call, GRPC_INVALID_ARGUMENT, END_UNPROCESSED, "the header '%s' cannot be sent: a name "
+			  "consists of small letters, digits, '-', '_' and '.', and a value of printable ASCII in "
+			  "one line", bad);
 	channel_wake(channel);
 	*ret_call = call;
 	return 0;

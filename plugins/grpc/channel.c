@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Channels: calls find connections, connections come and go. One event, "work", does in each turn of the loop what is to
- * be done: tells users, gives calls that wait a connection or begins to look for one, sends, and closes what is left over.
+ * Channels: calls find connections, connections come and go. One event, "work", does in each turn of the loop what is
+ * to be done: tells users, gives calls that wait a connection or begins to look for one, sends, and closes what is
+ * left over.
  */
 #include "channel.h"
 
@@ -146,8 +147,9 @@ static int parse_servers(struct grpc_channel *channel, const struct grpc_channel
 		if (r < 0)
 			mesh_log(o->host, MESH_ERR, "grpc: server '%s': %s", o->servers[i], why);
 		else if (o->skip_verify && channel->targets[i].tls)
-			mesh_log(o->host, MESH_WARN, "grpc: the certificate of '%s' is not verified (tls.skip_verify): anybody "
-				 "in between can read and change what the control plane says", o->servers[i]);
+			mesh_log(o->host, MESH_WARN, "grpc: the certificate of '%s' is not verified "
+				 "(tls.skip_verify): anybody in between can read and change what the control plane "
+				 "says", o->servers[i]);
 	}
 	return r;
 }
@@ -169,6 +171,7 @@ int grpc_channel_new(const struct grpc_channel_options *options, struct grpc_cha
 	channel->max_message = o->max_message > 0 ? o->max_message : GRPC_MESSAGE_MAX;
 	channel->connect_ms = o->connect_ms > 0 ? o->connect_ms : CONNECT_MS;
 	channel->keepalive_ms = MAX(o->keepalive_ms > 0 ? o->keepalive_ms : GRPC_KEEPALIVE_MS, GRPC_KEEPALIVE_MIN_MS);
+	channel->ping_ms = PING_MS;
 	channel->tls = (struct grpc_tls){
 		.host = o->host, .files = { o->ca, o->cert, o->key }, .skip_verify = o->skip_verify,
 	};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A channel from the inside: which connection takes calls, which calls wait for one, and the one place from which users
- * are called back. Everything that happens elsewhere (bytes, timers, ends) only marks calls as ready; channel.c runs them
- * in the loop's next turn, with nothing of the channel on the stack that a user could pull away.
+ * are called back. Everything that happens elsewhere (bytes, timers, ends) only marks calls as ready; channel.c runs
+ * them in the loop's next turn, with nothing of the channel on the stack that a user could pull away.
  */
 #ifndef GRPC_CHANNEL_H
 #define GRPC_CHANNEL_H
@@ -24,6 +24,7 @@ TAILQ_HEAD(call_queue, grpc_call);
 LIST_HEAD(connection_list, connection);
 
 #define CONNECT_MS 10000
+#define PING_MS 20000	/* for the answer to a PING */
 /* Long enough for a name, an address and words for each of a few servers. */
 #define FAILURES_MAX 1000
 
@@ -35,7 +36,7 @@ struct grpc_channel {
 	size_t n_servers;
 	const char *server_name, *user_agent;	/* borrowed */
 	size_t max_message;
-	int64_t connect_ms, keepalive_ms;
+	int64_t connect_ms, keepalive_ms, ping_ms;
 	struct grpc_tls tls;
 
 	struct dial *dial;			/* owned; NULL: none under way */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The HTTP/2 session of a connection. nghttp2 is fed from the input buffer piece by piece and stops being fed while a
- * call has a message for its user, so that at most one message of a call waits; the rest waits in bounded windows, which
- * are opened again by what has been used. Inside of nghttp2's call-backs calls are only noted, nothing is freed.
+ * call has a message for its user, so that at most one message of a call waits; the rest waits in bounded windows,
+ * which are opened again by what has been used. Inside of nghttp2's call-backs calls are only noted, nothing is
+ * freed.
  */
 #include "connection.h"
 
@@ -128,8 +129,8 @@ static void on_goaway(struct connection *c, const nghttp2_goaway *frame)
 	snprintf(words, sizeof words, "%.*s", (int)MIN(frame->opaque_data_len, (size_t)100),
 		 (const char *)frame->opaque_data);
 	status_clean(words);
-	snprintf(c->detail, sizeof c->detail, "it said goodbye (GOAWAY %s%s%s)", nghttp2_http2_strerror(frame->error_code),
-		 words[0] != '\0' ? ": " : "", words);
+	snprintf(c->detail, sizeof c->detail, "it said goodbye (GOAWAY %s%s%s)",
+		 nghttp2_http2_strerror(frame->error_code), words[0] != '\0' ? ": " : "", words);
 	c->leaving = true;
 }
 
@@ -253,17 +254,19 @@ static bool is_stranger(const struct connection *c, char *why, size_t size)
 {
 	char head[65];
 	ssize_t n = evbuffer_copyout(bufferevent_get_input(c->bev), head, sizeof head - 1);
+	bool tls;
 
 	if (n <= 0 || c->state != CONNECTION_GREETING || c->greeted)
 		return false;
 	head[n] = '\0';
 	head[strcspn(head, "\r\n")] = '\0';
+	tls = head[0] == 0x15 || head[0] == 0x16;	/* an alert, a handshake (RFC 8446, 5.1) */
 	status_clean(head);
-	if (head[0] == 0x15 || head[0] == 0x16)
+	if (tls)
 		snprintf(why, size, "it speaks TLS; write grpcs:// instead of grpc://");
 	else if (head[0] == 'H')
-		snprintf(why, size, "it answers '%s', so it does not speak HTTP/2; is the port right, is there a proxy in "
-			 "between?", head);
+		snprintf(why, size, "it answers '%s', so it does not speak HTTP/2; is the port right, is there a "
+			 "proxy in between?", head);
 	else
 		return false;
 	return true;
@@ -373,8 +376,8 @@ void connection_lose(struct connection *c, const char *why)
 		return;
 	}
 	while ((call = LIST_FIRST(&c->calls)) != NULL)
-		call_fail(call, GRPC_UNAVAILABLE, call->sent ? 0 : END_UNPROCESSED, "connection to %s lost: %s", c->peer,
-			  text);
+		call_fail(call, GRPC_UNAVAILABLE, call->sent ? 0 : END_UNPROCESSED, "connection to %s lost: %s",
+			  c->peer, text);
 	channel_retire(c->channel, c);
 	connection_free(c);
 }

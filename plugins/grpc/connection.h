@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP/2 connection: nghttp2 on a bufferevent, from the preface to the last byte. It takes calls once the server has
- * greeted (its SETTINGS), so a port where something else listens is found while connecting. Made by dial.c, owned by it
- * until then and by the channel afterwards. Frees itself when it is lost, never from inside of nghttp2.
+ * One HTTP/2 connection: nghttp2 on a bufferevent, from the preface to the last byte. It takes calls once the server
+ * has greeted (its SETTINGS), so a port where something else listens is found while connecting. Made by dial.c, owned
+ * by it until then and by the channel afterwards. Frees itself when it is lost, never from inside of nghttp2.
  */
 #ifndef GRPC_CONNECTION_H
 #define GRPC_CONNECTION_H
@@ -15,7 +15,6 @@ struct bufferevent;
 
 #define STREAM_WINDOW (2 * 1024 * 1024)
 #define CONNECTION_WINDOW (8 * 1024 * 1024)
-#define PING_TIMEOUT_MS 20000
 #define PEER_TEXT_MAX 420
 
 enum connection_state {

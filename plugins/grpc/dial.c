@@ -115,7 +115,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		go_on(d);
 		return;
 	}
-	snprintf(why, sizeof why, "%s within %lld s", d->fd >= 0 ? "no answer; is the machine up, does a firewall drop it?"
+	snprintf(why, sizeof why, "%s within %lld s", d->fd >= 0 ? "no answer; is the machine up, does a firewall "
+		 "drop it?"
 		 : d->bev != NULL ? "it did not finish the TLS handshake" : "it did not greet as HTTP/2 servers do",
 		 (long long)d->channel->connect_ms / 1000);
 	attempt_failed(d, why);
@@ -213,7 +214,8 @@ static void connect_error(const struct dial *d, int error, char *why, size_t siz
 	else if (error == ENOENT)
 		hint = "; is the path right, is the program that makes the socket running?";
 	else if (error == EACCES || error == EPERM)
-		hint = target(d)->path[0] != '\0' ? "; let the user that meshd runs as write to it, and enter the folders above"
+		hint = target(d)->path[0] != '\0' ? "; let the user that meshd runs as write to it, and enter the "
+			      "folders above"
 						  : "; a firewall of this machine forbids it";
 	snprintf(why, size, "%s%s", strerror(error), hint);
 }

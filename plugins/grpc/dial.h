@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Finding a server: the channel's servers in their order, all addresses of each, until one speaks HTTP/2 with us. Each
- * address has its time for everything (TCP, TLS, greeting). What failed is collected and told once, when nothing is left.
+ * address has its time for everything (TCP, TLS, greeting). What failed is collected and told once, when nothing is
+ * left.
  */
 #ifndef GRPC_DIAL_H
 #define GRPC_DIAL_H

@@ -42,8 +42,8 @@ static inline bool frame_complete(const struct frame *f)
 size_t frame_size(const struct frame *f);
 
 /*
- * Takes bytes until the message is complete or there are no more; *ret_used says how many. 0, FRAME_*, or -ENOMEM; after
- * an error the frame is good for frame_deinit() only.
+ * Takes bytes until the message is complete or there are no more; *ret_used says how many. 0, FRAME_*, or -ENOMEM;
+ * after an error the frame is good for frame_deinit() only.
  */
 int frame_feed(struct frame *f, const uint8_t *data, size_t n, size_t max, size_t *ret_used);
 

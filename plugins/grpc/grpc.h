@@ -42,7 +42,7 @@ struct grpc_status {
 	int code;
 	const char *message;	/* the server's words, or ours about the connection; never NULL */
 	bool local;		/* made here: no answer, a broken connection, a rule of the protocol broken */
-	bool unprocessed;	/* the server has done nothing of it (GOAWAY, REFUSED_STREAM): may be repeated at once */
+	bool unprocessed;	/* the server has done nothing of it (never sent, GOAWAY, REFUSED_STREAM) */
 };
 
 /* A server, as the operator writes it: grpc://HOST[:PORT], grpcs://HOST[:PORT], unix:/PATH, [v6] in brackets. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds servers that are gone without a word. While there are calls, a connection that has been silent for the channel's
- * keepalive time is sent a PING; whatever comes within 20 s keeps it. A message that stops in its middle for as long ends
- * its call even when pings are answered: a proxy answers them for a server that is dead.
+ * Finds servers that are gone without a word. While there are calls, a connection that has been silent for the
+ * channel's keepalive time is sent a PING; whatever comes within 20 s keeps it. A message that stops in its middle
+ * for as long ends its call even when pings are answered: a proxy answers them for a server that is dead.
  */
 #include "connection.h"
 
@@ -11,12 +11,12 @@
 
 static int64_t stall_ms(const struct connection *c)
 {
-	return c->channel->keepalive_ms + PING_TIMEOUT_MS;
+	return c->channel->keepalive_ms + c->channel->ping_ms;
 }
 
 static void arm(struct connection *c, int64_t now)
 {
-	int64_t at = c->pinged_at != 0 ? c->pinged_at + PING_TIMEOUT_MS : c->heard_at + c->channel->keepalive_ms;
+	int64_t at = c->pinged_at != 0 ? c->pinged_at + c->channel->ping_ms : c->heard_at + c->channel->keepalive_ms;
 	int64_t ms = MAX(at - now, 1);
 	struct timeval delay = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 
@@ -48,11 +48,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	end_stalled(c, now);
 	if (LIST_EMPTY(&c->calls))
 		return;
-	if (c->pinged_at != 0 && now - c->pinged_at >= PING_TIMEOUT_MS) {
+	if (c->pinged_at != 0 && now - c->pinged_at >= c->channel->ping_ms) {
 		char why[128];
 
-		snprintf(why, sizeof why, "no answer to a PING within %d s: the server or the network is gone",
-			 PING_TIMEOUT_MS / 1000);
+		snprintf(why, sizeof why, "no answer to a PING within %lld s: the server or the network is gone",
+			 (long long)c->channel->ping_ms / 1000);
 		connection_lose(c, why);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes out on a call: the request's headers (gRPC doc/PROTOCOL-HTTP2.md, "Requests") and the user's messages, which
- * nghttp2 fetches as the server's window allows.
+ * What goes out on a call: the request's headers (gRPC doc/PROTOCOL-HTTP2.md, "Requests") and the user's messages,
+ * which nghttp2 fetches as the server's window allows.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks for IPv4 and IPv6 addresses at once. libevent's evdns_getaddrinfo() is not used: what it leaves behind when it is
- * cancelled needs its evdns_base for longer than anybody can tell; a single question needs only its own few bytes.
+ * Asks for IPv4 and IPv6 addresses at once. libevent's evdns_getaddrinfo() is not used: what it leaves behind when it
+ * is cancelled needs its evdns_base for longer than anybody can tell; a single question needs only its own few bytes.
  */
 #include "resolve.h"
 
@@ -243,8 +243,8 @@ static int ask_nameservers(struct resolution *r, const char *host, int64_t timeo
 	return 0;
 }
 
-int resolve_start(struct event_base *base, const char *host, uint16_t port, int64_t timeout_ms, resolve_fn fn, void *arg,
-		  struct resolution **ret_resolution)
+int resolve_start(struct event_base *base, const char *host, uint16_t port, int64_t timeout_ms, resolve_fn fn,
+		  void *arg, struct resolution **ret_resolution)
 {
 	struct resolution *r = calloc(1, sizeof *r);
 

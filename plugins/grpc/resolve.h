@@ -42,8 +42,8 @@ extern const char *resolve_hosts_file, *resolve_conf_file;
 typedef void (*resolve_fn)(void *arg, const struct address *addresses, size_t n, const char *why);
 
 /* Asks; the answer comes from the loop, within timeout_ms and a second. 0 or -ENOMEM. */
-int resolve_start(struct event_base *base, const char *host, uint16_t port, int64_t timeout_ms, resolve_fn fn, void *arg,
-		  struct resolution **ret_resolution);
+int resolve_start(struct event_base *base, const char *host, uint16_t port, int64_t timeout_ms, resolve_fn fn,
+		  void *arg, struct resolution **ret_resolution);
 /* There will be no answer. Accepts NULL, returns NULL. */
 struct resolution *resolve_cancel(struct resolution *r);
 

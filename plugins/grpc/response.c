@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What comes in on a call. The bytes of a message are put together as they arrive, and their window is given back at
- * once; what comes behind a complete message, or while the user has asked for a pause, is held and keeps its window shut.
+ * once; what comes behind a complete message, or while the user has asked for a pause, is held and keeps its window
+ * shut.
  */
 #include <nghttp2/nghttp2.h>
 
@@ -49,16 +50,18 @@ static void fail_frame(struct grpc_call *call, int r)
 
 	switch (r) {
 	case FRAME_COMPRESSED:
-		call_fail(call, GRPC_INTERNAL, END_AT_ONCE, "the server has sent a compressed message (%s), though we have "
-			  "offered no compression; switch it off there", encoding[0] != '\0' ? encoding : "without naming how");
+		call_fail(call, GRPC_INTERNAL, END_AT_ONCE, "the server has sent a compressed message (%s), though "
+			  "we have offered no compression; switch it off "
+			  "there", encoding[0] != '\0' ? encoding : "without naming how");
 		break;
 	case FRAME_FLAG:
-		call_fail(call, GRPC_INTERNAL, END_AT_ONCE, "the server's bytes are no gRPC message: they begin with 0x%02x",
+		call_fail(call, GRPC_INTERNAL, END_AT_ONCE, "the server's bytes are no gRPC message: they begin "
+			  "with 0x%02x",
 			  call->frame.prefix[0]);
 		break;
 	case FRAME_TOO_LARGE:
-		call_fail(call, GRPC_RESOURCE_EXHAUSTED, END_AT_ONCE, "the server announces a message of %zu bytes, and at "
-			  "most %zu are taken; raise max_message if that is right", frame_size(&call->frame),
+		call_fail(call, GRPC_RESOURCE_EXHAUSTED, END_AT_ONCE, "the server announces a message of %zu bytes, "
+			  "and at most %zu are taken; raise max_message if that is right", frame_size(&call->frame),
 			  call->channel->max_message);
 		break;
 	default:

@@ -44,7 +44,8 @@ static int check_readable(const char *path, int file, char *why, size_t size)
 		fclose(stream);
 		return 0;
 	}
-	snprintf(why, size, "%s: '%s' cannot be read: %s; %s", options[file], path, strerror(-error), file_remedy(error));
+	snprintf(why, size, "%s: '%s' cannot be read: %s; %s", options[file], path,
+		 strerror(-error), file_remedy(error));
 	return -EINVAL;
 }
 
@@ -63,12 +64,12 @@ static int load_identity(struct grpc_tls *t, SSL_CTX *ctx, char *why, size_t siz
 	const char *cert = t->files[GRPC_TLS_CERT], *key = t->files[GRPC_TLS_KEY];
 
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
-		return fail(why, size, GRPC_TLS_CERT, cert, "holds no certificate that can be used; write the chain in PEM "
-			    "(-----BEGIN CERTIFICATE-----), our own first");
+		return fail(why, size, GRPC_TLS_CERT, cert, "holds no certificate that can be used; write the chain "
+			    "in PEM (-----BEGIN CERTIFICATE-----), our own first");
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1)
-		return fail(why, size, GRPC_TLS_KEY, key, "is not the private key of the certificate in tls.cert, or is "
-			    "encrypted; write it in PEM without a passphrase");
+		return fail(why, size, GRPC_TLS_KEY, key, "is not the private key of the certificate in tls.cert, "
+			    "or is encrypted; write it in PEM without a passphrase");
 	return 0;
 }
 
@@ -212,8 +213,8 @@ bool grpc_tls_agreed(SSL *ssl, char *why, size_t size)
 	SSL_get0_alpn_selected(ssl, &protocol, &len);
 	if (len == 2 && memcmp(protocol, "h2", 2) == 0)
 		return true;
-	snprintf(why, size, "it speaks TLS but does not offer HTTP/2 (ALPN h2), so it cannot be a gRPC server; is the port "
-		 "right, is there a proxy in between?");
+	snprintf(why, size, "it speaks TLS but does not offer HTTP/2 (ALPN h2), so it cannot be a gRPC server; is "
+		 "the port right, is there a proxy in between?");
 	return false;
 }
 
@@ -227,15 +228,18 @@ static const struct {
 	{ SSL_R_WRONG_VERSION_NUMBER, "it does not speak TLS; write grpc:// if it is meant to be plaintext" },
 	{ SSL_R_HTTP_REQUEST, "it does not speak TLS; write grpc:// if it is meant to be plaintext" },
 	{ SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, "it wants a certificate from us; set tls.cert and tls.key" },
-	{ SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "it refuses the handshake; it may want a certificate from us (tls.cert and "
-	  "tls.key), or none of our ciphers" },
+	{ SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "it refuses the handshake; it may want a certificate from us "
+	  "(tls.cert and tls.key), or none of our ciphers" },
 	{ SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "it does not accept our certificate (tls.cert)" },
-	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA, "it does not know the CA of our certificate; set tls.cert to one that it trusts" },
+	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA, "it does not know the CA of our certificate; set tls.cert to one that it "
+	  "trusts" },
 	{ SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "it does not accept our certificate (tls.cert)" },
 	{ SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "it says that our certificate (tls.cert) has expired" },
 	{ SSL_R_TLSV1_ALERT_ACCESS_DENIED, "it denies access to our certificate (tls.cert)" },
-	{ SSL_R_TLSV1_UNRECOGNIZED_NAME, "it has no certificate for that name; set tls.server_name to one that it has" },
-	{ SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL, "it does not offer HTTP/2 (ALPN h2), so it cannot be a gRPC server" },
+	{ SSL_R_TLSV1_UNRECOGNIZED_NAME, "it has no certificate for that name; set tls.server_name to one that it "
+	  "has" },
+	{ SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL, "it does not offer HTTP/2 (ALPN h2), so it cannot be a gRPC "
+	  "server" },
 	{ SSL_R_NO_APPLICATION_PROTOCOL, "it does not offer HTTP/2 (ALPN h2), so it cannot be a gRPC server" },
 	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "it speaks TLS only in versions before 1.2" },
 	{ SSL_R_UNSUPPORTED_PROTOCOL, "it speaks TLS only in versions before 1.2" },
@@ -266,7 +270,7 @@ void grpc_tls_explain(struct bufferevent *bev, const struct tls_verdict *verdict
 	else if (reason[0] != '\0')
 		snprintf(out, size, "%s", reason);
 	else
-		snprintf(out, size, "it ended the connection in the TLS handshake%s%s; is it a plaintext port? then write "
-			 "grpc://", (what & BEV_EVENT_EOF) == 0 && error != 0 ? ": " : "",
+		snprintf(out, size, "it ended the connection in the TLS handshake%s%s; is it a plaintext port? then "
+			 "write grpc://", (what & BEV_EVENT_EOF) == 0 && error != 0 ? ": " : "",
 			 (what & BEV_EVENT_EOF) == 0 && error != 0 ? strerror(error) : "");
 }

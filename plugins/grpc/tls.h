@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TLS to the servers: one OpenSSL context, made anew when one of its files has changed, and a session for each attempt.
- * TLS 1.2 or newer, HTTP/2 by ALPN, certificate and name verified. What goes wrong is told in words with the remedy. Used
- * by dial.c and connection.c.
+ * TLS 1.2 or newer, HTTP/2 by ALPN, certificate and name verified. What goes wrong is told in words with the remedy.
+ * Used by dial.c and connection.c.
  */
 #ifndef GRPC_TLS_H
 #define GRPC_TLS_H
@@ -36,8 +36,8 @@ struct tls_verdict {
 void grpc_tls_deinit(struct grpc_tls *t);
 
 /*
- * A session for a server of that name or address, owned by the caller. Looks at the files first; when new ones cannot be
- * used, those in use stay (logged); when there are none, -EINVAL with `why`. Also -ENOMEM, with `why`.
+ * A session for a server of that name or address, owned by the caller. Looks at the files first; when new ones cannot
+ * be used, those in use stay (logged); when there are none, -EINVAL with `why`. Also -ENOMEM, with `why`.
  */
 int grpc_tls_session(struct grpc_tls *t, const char *name, struct tls_verdict *verdict, SSL **ret_ssl, char *why,
 		     size_t size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is wrong with a server's certificate, for people: whose it is, until when it was valid, who has signed it, and what
- * to do. Called by OpenSSL's verification through tls.c. All of a certificate is foreign: texts are cut and cleaned.
+ * What is wrong with a server's certificate, for people: whose it is, until when it was valid, who has signed it, and
+ * what to do. Called by OpenSSL's verification through tls.c. All of a certificate is foreign: texts are cut and
+ * cleaned.
  */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -86,8 +87,8 @@ static void wrong_name(struct tls_verdict *v, X509 *cert)
 	char list[256];
 
 	names(cert, list, sizeof list);
-	snprintf(v->text, sizeof v->text, "its certificate is for %s, not for %s; connect by a name that it has, or set "
-		 "tls.server_name to one", list, v->name);
+	snprintf(v->text, sizeof v->text, "its certificate is for %s, not for %s; connect by a name that it has, or "
+		 "set tls.server_name to one", list, v->name);
 }
 
 static void expired(struct tls_verdict *v, X509 *cert)
@@ -96,8 +97,8 @@ static void expired(struct tls_verdict *v, X509 *cert)
 
 	subject(X509_get_subject_name(cert), who, sizeof who);
 	date(X509_get0_notAfter(cert), when, sizeof when);
-	snprintf(v->text, sizeof v->text, "the certificate of %s has expired on %s; the server needs a new one (or this "
-		 "machine's clock is wrong)", who, when);
+	snprintf(v->text, sizeof v->text, "the certificate of %s has expired on %s; the server needs a new one (or "
+		 "this machine's clock is wrong)", who, when);
 }
 
 static void too_early(struct tls_verdict *v, X509 *cert)
@@ -117,11 +118,11 @@ static void unknown_ca(struct tls_verdict *v, X509 *cert)
 
 	subject(X509_get_issuer_name(cert), who, sizeof who);
 	if (ca != NULL)
-		snprintf(v->text, sizeof v->text, "its certificate is signed by %s, which is not in '%s'; put the control "
-			 "plane's CA there", who, ca);
+		snprintf(v->text, sizeof v->text, "its certificate is signed by %s, which is not in '%s'; put the "
+			 "control plane's CA there", who, ca);
 	else
-		snprintf(v->text, sizeof v->text, "its certificate is signed by %s, which this system does not know; name "
-			 "the control plane's CA in tls.ca", who);
+		snprintf(v->text, sizeof v->text, "its certificate is signed by %s, which this system does not "
+			 "know; name the control plane's CA in tls.ca", who);
 }
 
 void tls_words(struct tls_verdict *v, X509_STORE_CTX *store)
@@ -149,5 +150,6 @@ void tls_words(struct tls_verdict *v, X509_STORE_CTX *store)
 			ERR_clear_error();
 			return;
 		}
-	snprintf(v->text, sizeof v->text, "its certificate cannot be trusted: %s", X509_verify_cert_error_string(error));
+	snprintf(v->text, sizeof v->text, "its certificate cannot be trusted: %s",
+		 X509_verify_cert_error_string(error));
 }
