@@ -184,7 +184,9 @@ static void answer(struct job *job, const struct search *s, const struct request
 	ret->chain = best->scope.id;
 	ret->config_type = root->type;
 	ret->config_name = root->name;
-	ret->vhost = best->scope.config->virtual_hosts[best->vhost];
+	ret->vhost = vhost_decode(job, &best->scope, best->vhost);
+	if (ret->vhost == NULL)
+		ret->vhost = best->scope.config->virtual_hosts[best->vhost];
 	ret->vhost_field = field_of(job, &at);
 	ret->domain = best->domain;
 	choose_route(job, best, request, ret);

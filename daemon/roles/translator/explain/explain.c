@@ -265,7 +265,8 @@ int explain(struct offline *o, const char *prefix, int argc, char *const *argv, 
 	struct arena arena;
 	struct out out = { 0 };
 	struct job job = {
-		.options = &t->options, .coverage = t->coverage, .ops = &ops, .arg = o, .arena = &arena, .out = &out,
+		.options = &t->options, .coverage = t->coverage, .ops = &ops, .arg = o, .arena = &arena,
+		.lasting = &arena, .out = &out,
 	};
 	struct explanation e = { .offline = o, .prefix = prefix, .sink = sink, .job = &job };
 	int r;

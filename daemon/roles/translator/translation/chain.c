@@ -24,28 +24,40 @@ static enum port_mode port_mode_of(const xds_hcm *hcm, const xds_route_config *c
 	return hcm->strip_matching_host_port ? PORT_OWN : PORT_KEPT;
 }
 
-/* Decodes as much of it as will be looked at. */
-static const ProtobufCMessage *decode_routes(struct reader *r, const struct resource *resource, const struct path *at)
+/* Decodes all but the routes, which stay encoded until somebody wants those of a virtual host. */
+static const xds_route_config *decode_routes(struct reader *r, const struct resource *resource,
+					     const struct path *at, const ProtobufCBinaryData **ret_encoded)
 {
 	const ProtobufCMessageDescriptor *desc = &envoy__config__route__v3__route_configuration__descriptor;
-	const uint8_t *body = resource->body;
-	size_t size = resource->size;
-	uint8_t *skimmed = r->ops->no_routes ? arena_alloc(r->job->arena, size) : NULL;
+	uint8_t *skimmed = arena_alloc(r->job->arena, resource->size);
+	const xds_route_config *config;
+	ProtobufCBinaryData *vhosts;
+	size_t size;
 
-	if (skimmed != NULL) {
-		size = skim_routes(body, size, skimmed);
-		body = skimmed;
+	if (skimmed == NULL) {
+		r->job->failed = true;
+		return NULL;
 	}
-	return job_decode(r->job, desc, body, size, at);
+	size = skim_routes(resource->body, resource->size, skimmed);
+	config = (const xds_route_config *)job_decode(r->job, desc, skimmed, size, at);
+	if (config == NULL)
+		return NULL;
+	vhosts = job_alloc(r->job, config->n_virtual_hosts, sizeof *vhosts);
+	if (vhosts == NULL)
+		return NULL;
+	skim_vhosts(resource->body, resource->size, vhosts, config->n_virtual_hosts);
+	*ret_encoded = vhosts;
+	return config;
 }
 
 /* The route configuration: inline, or the resource that is named. NULL: there is none; noted. */
 static const xds_route_config *route_config(struct reader *r, const xds_hcm *hcm,
-					    const struct path *at, struct path *ret_at)
+					    const struct path *at, struct path *ret_at,
+					    const ProtobufCBinaryData **ret_encoded)
 {
 	struct path rds = PATH_AT(at, "rds");
 	const struct resource *resource;
-	const ProtobufCMessage *m;
+	const xds_route_config *config;
 
 	switch (hcm->route_specifier_case) {
 	case XDS_HCM(HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_ROUTE_CONFIG):
@@ -66,10 +78,10 @@ static const xds_route_config *route_config(struct reader *r, const xds_hcm *hcm
 		return NULL;
 	}
 	*ret_at = (struct path)PATH_ROOT(RT_ROUTE, resource->name);
-	m = decode_routes(r, resource, ret_at);
-	if (m != NULL && r->notes)
-		walk(r->job, m, ret_at);
-	return (const xds_route_config *)m;
+	config = decode_routes(r, resource, ret_at, ret_encoded);
+	if (config != NULL && r->notes)
+		walk(r->job, &config->base, ret_at);
+	return config;
 }
 
 static const char *claimant_of(struct reader *r)
@@ -157,7 +169,8 @@ static void read_http(struct reader *r, const xds_hcm *hcm, const struct path *a
 		walk(r->job, &hcm->base, at);
 		note_upgrades(r, hcm, at);
 	}
-	scope.config = route_config(r, hcm, at, &config_at);
+	scope.config = route_config(r, hcm, at, &config_at, &scope.encoded);
+	scope.notes = r->notes;
 	if (scope.config == NULL || r->ops->http == NULL)
 		return;
 	scope.config_at = &config_at;

@@ -156,6 +156,7 @@ const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster)
 	struct path root = PATH_ROOT(RT_CLUSTER, cluster);
 	struct upstream up = upstream_of(cluster);
 	struct cluster_nodes *nodes;
+	struct arena *arena;
 	struct up_view view;
 	struct job quiet;
 	struct out scratch;
@@ -164,6 +165,7 @@ const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster)
 		return &none;
 	if (use->nodes != NULL)
 		return use->nodes;
+	arena = job_last(job);
 	nodes = job_alloc(job, 1, sizeof *nodes);
 	if (nodes == NULL)
 		return &none;
@@ -174,6 +176,7 @@ const struct cluster_nodes *cluster_nodes(struct job *job, const char *cluster)
 	*nodes = (struct cluster_nodes){ view.nodes.list, view.nodes.n, up.transport.tls,
 					 up.protocol == UP_HTTP2, up.protocol == UP_DOWNSTREAM };
 	use->nodes = nodes;
+	job->arena = arena;
 	return nodes;
 }
 

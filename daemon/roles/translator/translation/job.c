@@ -14,6 +14,27 @@
 #include "registry.h"
 #include "xds.h"
 
+void job_part_begin(struct job *job)
+{
+	if (job->passing != NULL)
+		job->arena = job->passing;
+}
+
+void job_part_end(struct job *job)
+{
+	if (job->passing != NULL)
+		arena_reset(job->passing);
+	job->arena = job->lasting;
+}
+
+struct arena *job_last(struct job *job)
+{
+	struct arena *arena = job->arena;
+
+	job->arena = job->lasting;
+	return arena;
+}
+
 void *job_alloc(struct job *job, size_t n, size_t size)
 {
 	void *p = arena_calloc(job->arena, n > 0 ? n : 1, size);
@@ -119,7 +140,7 @@ struct use *job_use(struct job *job, enum rt type, const char *name)
 	if (use != NULL)
 		return use;
 	kept = out_dep(job->out, type, name);
-	use = kept != NULL ? uses_add(&job->uses, job->arena, type, kept) : NULL;
+	use = kept != NULL ? uses_add(&job->uses, job->lasting, type, kept) : NULL;
 	if (use == NULL)
 		job->failed = true;
 	return use;
@@ -142,7 +163,7 @@ struct cluster_facts job_facts(struct job *job, const char *cluster)
 		return *use->facts;
 	facts = job->ops->facts(job->arg, cluster);
 	if (use != NULL)
-		use->facts = arena_memdup(job->arena, &facts, sizeof facts);
+		use->facts = arena_memdup(job->lasting, &facts, sizeof facts);
 	return facts;
 }
 
@@ -191,8 +212,11 @@ const struct strs *job_clusters(struct job *job)
 	static const struct strs none = { 0 };
 	struct naming naming = { .job = job };
 
+	struct arena *arena;
+
 	if (job->clusters != NULL)
 		return job->clusters;
+	arena = job_last(job);
 	naming.names = job_alloc(job, 1, sizeof *naming.names);
 	if (naming.names == NULL)
 		return &none;
@@ -202,6 +226,7 @@ const struct strs *job_clusters(struct job *job)
 		qsort(naming.names->list, naming.names->n, sizeof(*naming.names->list),
 		      compare_names);
 	job->clusters = naming.names;
+	job->arena = arena;
 	return job->clusters;
 }
 
@@ -259,13 +284,18 @@ static const char *upstream_new(struct job *job, struct use *use, const struct v
 const char *job_upstream(struct job *job, const char *cluster, const struct variant *v)
 {
 	struct use *use = job_use(job, RT_CLUSTER, cluster);
+	struct arena *arena;
+	const char *id;
 
 	if (use == NULL)
 		return "";
 	for (const struct use_variant *known = use->variants; known != NULL; known = known->next)
 		if (variant_compare(known->variant, v) == 0)
 			return known->id;
-	return upstream_new(job, use, v);
+	arena = job_last(job);
+	id = upstream_new(job, use, v);
+	job->arena = arena;
+	return id;
 }
 
 const struct path *path_keep(struct job *job, const struct path *at)

@@ -63,12 +63,23 @@ struct job {
 	struct shells *shells;		/* NULL: none are kept */
 	const struct job_ops *ops;
 	void *arg;
-	struct arena *arena;
+	struct arena *arena;		/* one of the next two */
+	struct arena *lasting;		/* as long as the job */
+	struct arena *passing;		/* NULL: there is none */
 	struct out *out;
 	struct uses uses;
 	const struct strs *clusters;	/* NULL: not asked for */
 	bool failed;			/* out of memory */
 };
+
+/*
+ * Between the two, what is allocated lasts until the second one: for parts of a large resource that are
+ * done one after another.
+ */
+void job_part_begin(struct job *job);
+void job_part_end(struct job *job);
+/* Allocates what outlives the part from here on; the arena to go back to. */
+struct arena *job_last(struct job *job);
 
 /* Zeroed room for n elements, or NULL with `failed` set. */
 void *job_alloc(struct job *job, size_t n, size_t size);

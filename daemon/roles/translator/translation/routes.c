@@ -171,9 +171,8 @@ static bool group_suffix(struct job *job, const struct domain *domain, struct pl
 	return true;
 }
 
-static void write_hosted(struct job *job, const struct scope *scope, size_t index)
+static void write_hosted(struct job *job, const struct scope *scope, const xds_vhost *vhost, size_t index)
 {
-	const xds_vhost *vhost = scope->config->virtual_hosts[index];
 	struct place plain = { .scope = scope, .vhost = vhost }, exact = plain;
 	size_t n_domains = 0, n_rules = 0;
 	struct domain *domains = vhost_domains(job, scope, index, &n_domains);
@@ -181,7 +180,7 @@ static void write_hosted(struct job *job, const struct scope *scope, size_t inde
 
 	for (size_t i = 0; i < n_domains && rules == NULL; i++)
 		if (domains[i].class == DOMAIN_EXACT || domains[i].class == DOMAIN_SUFFIX)
-			rules = vhost_rules(job, scope, index, &n_rules);
+			rules = vhost_rules(job, scope, vhost, index, &n_rules);
 	if (rules == NULL)
 		return;
 	if (group_plain(job, domains, n_domains, &plain))
@@ -198,8 +197,16 @@ static void write_hosted(struct job *job, const struct scope *scope, size_t inde
 
 void routes_hosted(struct job *job, const struct scope *scope)
 {
-	for (size_t i = 0; i < scope->config->n_virtual_hosts; i++)
-		write_hosted(job, scope, i);
+	for (size_t i = 0; i < scope->config->n_virtual_hosts; i++) {
+		const xds_vhost *vhost;
+
+		job_part_begin(job);
+		vhost = vhost_decode(job, scope, i);
+		if (vhost != NULL)
+			write_hosted(job, scope, vhost, i);
+		filters_forget(&scope->filters);
+		job_part_end(job);
+	}
 }
 
 struct hostless_entry {
@@ -218,6 +225,7 @@ static const struct scope *scope_keep(struct job *job, const struct scope *scope
 	if (copy == NULL)
 		return NULL;
 	*copy = *scope;
+	copy->notes = false; /* routes_hosted() has reported */
 	copy->at = path_keep(job, scope->at);
 	copy->config_at = path_keep(job, scope->config_at);
 	return copy;
@@ -231,6 +239,7 @@ void hostless_add(struct hostless *list, const struct scope *given)
 	for (size_t v = 0; scope != NULL && v < scope->config->n_virtual_hosts; v++) {
 		size_t n_domains = 0, n_rules = 0;
 		struct domain *domains = vhost_domains(job, scope, v, &n_domains);
+		const xds_vhost *vhost = NULL;
 		struct rule *rules = NULL;
 
 		for (size_t i = 0; i < n_domains; i++) {
@@ -238,13 +247,15 @@ void hostless_add(struct hostless *list, const struct scope *given)
 
 			if (domains[i].class != DOMAIN_PREFIX && domains[i].class != DOMAIN_ANY)
 				continue;
+			if (vhost == NULL && (vhost = vhost_decode(job, scope, v)) == NULL)
+				break;
 			if (rules == NULL)
-				rules = vhost_rules(job, scope, v, &n_rules);
+				rules = vhost_rules(job, scope, vhost, v, &n_rules);
 			if (rules == NULL || !job_grow(job, (void **)&list->entries, list->n,
 						       &list->cap, sizeof entry))
 				return;
 			entry.place = (struct place){ .scope = scope,
-						      .vhost = scope->config->virtual_hosts[v],
+						      .vhost = vhost,
 						      .tag = domains[i].text };
 			place_vars(job, &entry.place, domain_condition(job, &domains[i]));
 			entry.rules = rules;

@@ -26,7 +26,9 @@ struct scope {
 	const char *id;			/* of this scope within the listener, for ids: "" for the first */
 	const struct path *at;		/* of the connection manager */
 	const xds_hcm *hcm;
-	const xds_route_config *config;
+	const xds_route_config *config;	/* its virtual hosts have routes only where `encoded` is NULL */
+	const ProtobufCBinaryData *encoded;	/* the virtual hosts, whole: vhost_decode() */
+	bool notes;			/* report what is present and not translated */
 	const struct path *config_at;	/* the root of a resource, or below `at` */
 	enum port_mode port_mode;
 	uint32_t port;			/* of the listener; 0: unknown */
@@ -43,8 +45,12 @@ struct scope {
 /* keys.c: identities of a virtual host's routes, in their order. In the arena; NULL: out of memory. */
 const char **vhost_keys(struct job *job, const xds_vhost *vhost);
 
+/* encoded.c: a virtual host with its routes. In the arena; NULL: malformed (noted) or out of memory. */
+const xds_vhost *vhost_decode(struct job *job, const struct scope *scope, size_t index);
+
 /* A virtual host's rules in Envoy's order, the catch-all last. In the arena; NULL: out of memory. */
-struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t vhost, size_t *ret_n);
+struct rule *vhost_rules(struct job *job, const struct scope *scope, const xds_vhost *vhost, size_t index,
+			 size_t *ret_n);
 
 /* The domains of a virtual host that this listener owns; the others are noted. */
 struct domain *vhost_domains(struct job *job, const struct scope *scope, size_t vhost, size_t *ret_n);
@@ -99,7 +105,6 @@ struct reach;
 struct tls_chain;
 
 struct listener_ops {
-	bool no_routes;	/* virtual hosts come without their routes */
 	void (*tls)(struct job *job, const struct tls_chain *chain, void *arg);	/* before what the chain serves */
 	void (*http)(struct job *job, const struct scope *scope, void *arg);
 	void (*stream)(struct job *job, const struct stream_chain *chain, void *arg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See skim.h.  Called by chain.c for scans, which look at domains only.  Cannot fail: from the first byte
- * that is no field on everything is copied, and refused by whoever decodes it.
+ * See skim.h.  Called by chain.c for every route configuration; encoded.c decodes the virtual hosts whose
+ * routes somebody wants, one by one.  Cannot fail: from the first byte that is no field on everything is
+ * copied, and refused by whoever decodes it.
  */
 #include "skim.h"
 
@@ -62,4 +63,15 @@ size_t skim_routes(const uint8_t *data, size_t size, uint8_t *to)
 		n += skim_vhost(&f, to + n);
 	}
 	return n + copy(to + n, c.pos, c.end);
+}
+
+void skim_vhosts(const uint8_t *data, size_t size, ProtobufCBinaryData *ret_vhosts, size_t n)
+{
+	struct pb_cursor c = pb_cursor_of(data, size);
+	struct pb_field f;
+	size_t i = 0;
+
+	while (i < n && pb_field_next(&c, &f) == PB_FIELD)
+		if (f.number == VIRTUAL_HOSTS && f.wire == PB_LEN)
+			ret_vhosts[i++] = (ProtobufCBinaryData){ .data = (uint8_t *)(uintptr_t)f.data, .len = f.len };
 }

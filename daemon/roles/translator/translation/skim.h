@@ -9,10 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <protobuf-c/protobuf-c.h>
+
 /*
  * Copies an encoded RouteConfiguration without VirtualHost.routes to `to`, which has `size` bytes, and
  * returns the length of the copy. Malformed bytes stay malformed.
  */
 size_t skim_routes(const uint8_t *data, size_t size, uint8_t *to);
+
+/* Where the first n virtual hosts lie in it, whole, in their order. */
+void skim_vhosts(const uint8_t *data, size_t size, ProtobufCBinaryData *ret_vhosts, size_t n);
 
 #endif

@@ -67,6 +67,7 @@ static struct job job_of(struct translation *t, struct arena *arena, struct out 
 		.ops = &job_ops,
 		.arg = t,
 		.arena = arena,
+		.lasting = arena,
 		.out = out,
 	};
 }
@@ -185,7 +186,6 @@ static void scan_tls(struct job *job, const struct tls_chain *chain, void *arg)
 static int scan_listener(struct translation *t, struct unit *unit)
 {
 	static const struct listener_ops ops = {
-		.no_routes = true,
 		.tls = scan_tls, .http = scan_http, .stream = scan_stream, .reach = scan_reach,
 	};
 	const struct resource *r = t->ops.find(t->arg, RT_LISTENER, unit->node->name);
@@ -381,6 +381,7 @@ static int translate(struct translation *t, struct unit *unit, struct out *out)
 {
 	struct job job = job_of(t, &t->arena, out);
 
+	job.passing = &t->passing;
 	if (unit->kind == UNIT_LISTENER)
 		write_listener(t, &job, unit);
 	else if (unit->kind == UNIT_HOSTLESS)

@@ -269,9 +269,9 @@ static bool tls_rule(struct job *job, const struct scope *scope, const xds_vhost
 	return true;
 }
 
-struct rule *vhost_rules(struct job *job, const struct scope *scope, size_t index, size_t *ret_n)
+struct rule *vhost_rules(struct job *job, const struct scope *scope, const xds_vhost *vhost, size_t index,
+			 size_t *ret_n)
 {
-	const xds_vhost *vhost = scope->config->virtual_hosts[index];
 	struct path at = vhost_path(scope, index);
 	struct path matcher = PATH_AT(&at, "matcher");
 	struct filter_levels levels = { .config = scope->config, .vhost = vhost,

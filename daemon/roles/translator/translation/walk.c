@@ -231,6 +231,16 @@ void walk(struct job *job, const ProtobufCMessage *message, const struct path *a
 	walk_message(&w, message, at);
 }
 
+void walk_field_of(struct job *job, const ProtobufCMessage *message, const char *field, const struct path *at)
+{
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(message->descriptor, field);
+	struct walk w = { .job = job };
+
+	if (f != NULL && field_present(message, f))
+		walk_field(&w, message, (unsigned)(f - message->descriptor->fields), at);
+}
+
 void walk_any(struct job *job, const pb_any *any, const struct path *at)
 {
 	struct walk w = { .job = job };

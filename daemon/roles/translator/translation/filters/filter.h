@@ -90,7 +90,7 @@ struct filter {
 	const ProtobufCMessage *config;	/* NULL: cannot be read, or not there (ECDS) */
 	bool off;			/* only where a route turns it on */
 	const struct path *at;		/* of its configuration; in the arena */
-	void **memo;			/* of its kind: what its configuration has become */
+	void **memo;			/* of its kind, two: what its configuration has become, and a setting */
 	struct filter_setting seen[2];	/* setting.c: of the virtual host and the route configuration at work */
 };
 
@@ -143,6 +143,8 @@ void filters_report(struct job *job, const struct filters *filters, void *const 
 		    const struct path *at);
 
 /* use.c */
+/* A virtual host is done: what was kept of its settings is gone with it. */
+void filters_forget(const struct filters *filters);
 struct filter_uses filters_uses(struct job *job, const struct scope *scope, const struct filter_levels *levels);
 /* If the route is closed whatever it matches, the answer's body; else NULL. */
 const char *filters_close(struct job *job, const struct filter_uses *uses);

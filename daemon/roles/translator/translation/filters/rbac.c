@@ -103,16 +103,20 @@ static const struct made *made(struct job *job, const struct filter_use *use)
 {
 	struct path inside = PATH_AT(use->setting_at, "rbac");
 	struct source source = source_of(use, &inside);
-	struct made *m = *use->filter->memo;
+	bool own = source.of == use->filter->config;
+	struct made *m = use->filter->memo[!own];
 
 	if (source.of == NULL)
 		return NULL;
 	if (m == NULL || m->of != source.of) {
+		struct arena *arena = own ? job_last(job) : job->arena;
+
 		m = job_alloc(job, 1, sizeof *m);
 		if (m == NULL)
 			return NULL;
 		make(job, use, &source, m);
-		*use->filter->memo = m;
+		use->filter->memo[!own] = m;
+		job->arena = arena;
 	}
 	return m->refuses.kind != ACCESS_NEVER ? m : NULL;
 }

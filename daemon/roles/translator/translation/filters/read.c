@@ -38,7 +38,7 @@ void filter_add(struct job *job, struct filters *filters, const struct filter *g
 		return;
 	*filter = *given;
 	filter->at = path_keep(job, given->at);
-	filter->memo = job_alloc(job, 1, sizeof(*filter->memo));
+	filter->memo = job_alloc(job, 2, sizeof(*filter->memo));
 	filters->list[filters->n++] = filter;
 }
 

@@ -3,6 +3,8 @@
  * The filters that are at work for one route, and their turn in making its rule; see filter.h.
  * Called by vhost.c for every route.
  */
+#include <string.h>
+
 #include "filter.h"
 #include "rewrite.h"
 #include "scope.h"
@@ -45,6 +47,17 @@ struct filter_uses filters_uses(struct job *job, const struct scope *scope,
 		if (use_make(job, scope, filters->list[i], levels, &uses.list[uses.n]))
 			uses.n++;
 	return uses;
+}
+
+void filters_forget(const struct filters *filters)
+{
+	for (size_t i = 0; i < filters->n; i++) {
+		struct filter *filter = filters->list[i];
+
+		memset(filter->seen, 0, sizeof filter->seen);
+		if (filter->memo != NULL)
+			filter->memo[1] = NULL;
+	}
 }
 
 static const char *use_closes(struct job *job, const struct filter_use *use)
