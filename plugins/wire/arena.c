@@ -10,21 +10,17 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Where the address sanitizer watches, what a reset took away must not be looked at any more. */
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
 #define ARENA_FIRST_CHUNK ((size_t)4 << 10)
 #define ARENA_LAST_CHUNK  ((size_t)1 << 20)
 #define ARENA_ALIGN       alignof(max_align_t)
-
-/* Where the address sanitizer watches, a reset keeps nothing: who still looks at it is found. */
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_TESTED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_TESTED true
-#endif
-#endif
-#ifndef ARENA_TESTED
-#define ARENA_TESTED false
-#endif
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -68,15 +64,12 @@ void arena_reset(struct arena *a)
 {
 	struct arena_chunk *keep = a->chunks;
 
-	if (ARENA_TESTED) {
-		arena_deinit(a);
-		return;
-	}
 	a->used = 0;
 	if (keep == NULL)
 		return;
 	arena_free_chunks(keep->next);
 	keep->next = NULL;
+	ASAN_POISON_MEMORY_REGION(keep->payload, keep->size);
 	a->pos = keep->payload;
 	a->end = keep->payload + keep->size;
 }
@@ -118,6 +111,7 @@ static void *arena_bump(struct arena *a, size_t pad, size_t size)
 	at = a->pos + pad;
 	a->pos = at + size;
 	a->used += pad + size;
+	ASAN_UNPOISON_MEMORY_REGION(at, size);
 	return at;
 }
 

@@ -14,6 +14,7 @@
 #define ESCAPED_MAX 6    /* bytes that one byte may become */
 #define ESCAPE_PIECE 256 /* bytes escaped at once: bounds the room made for the worst case */
 #define DOUBLE_DIGITS_MAX 17 /* always enough to read back an IEEE double */
+#define THOUSANDTHS_MAX UINT64_C(1000000000000000) /* up to here all digits are shortest ones */
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: whole numbers up to here are exact */
 
 static void json_before_value(struct json *j)
@@ -81,15 +82,34 @@ static uint8_t *escape_byte(uint8_t *at, uint8_t c)
 	return at;
 }
 
-/* Room for the worst case is made first, so that the loop has nothing to check. */
+#define EACH_BYTE(c) ((uint64_t)(c) * UINT64_C(0x0101010101010101))
+
+/* Is one of eight bytes below 0x20, a quote or a backslash? Byte by byte in one register. */
+static bool any_special(uint64_t v)
+{
+	uint64_t quote = v ^ EACH_BYTE('"'), slash = v ^ EACH_BYTE('\\');
+
+	return ((((v - EACH_BYTE(0x20)) & ~v) | ((quote - EACH_BYTE(1)) & ~quote) |
+		 ((slash - EACH_BYTE(1)) & ~slash)) &
+		EACH_BYTE(0x80)) != 0;
+}
+
+/* Room for the worst case is made first, so that the loops have nothing to check. */
 static void escape_piece(struct buf *out, const char *s, size_t len)
 {
 	uint8_t *at;
+	size_t i = 0;
 
 	if (buf_reserve(out, len * ESCAPED_MAX) < 0)
 		return;
 	at = out->data + out->len;
-	for (size_t i = 0; i < len; i++) {
+	for (uint64_t v; i + sizeof v <= len; i += sizeof v, at += sizeof v) {
+		memcpy(&v, s + i, sizeof v);
+		if (any_special(v))
+			break;
+		memcpy(at, &v, sizeof v);
+	}
+	for (; i < len; i++) {
 		uint8_t c = (uint8_t)s[i];
 
 		if (escapes[c] == 0)
@@ -253,6 +273,28 @@ void json_double(struct json *j, double v)
 		json_before_value(j);
 		decimal_write(&d, j->out);
 	}
+}
+
+void json_thousandths(struct json *j, int64_t v)
+{
+	char digits[32], *at = digits + sizeof digits;
+	uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	int places = 3;
+
+	if (rest % 1000 == 0 || rest >= THOUSANDTHS_MAX) {
+		json_double(j, (double)v / 1000);
+		return;
+	}
+	for (; rest % 10 == 0; rest /= 10)
+		places--;
+	for (; rest > 0 || places >= 0; rest /= 10) {
+		*--at = (char)('0' + rest % 10);
+		if (--places == 0)
+			*--at = '.';
+	}
+	if (v < 0)
+		*--at = '-';
+	json_raw(j, at, (size_t)(digits + sizeof digits - at));
 }
 
 void json_base64(struct json *j, const void *data, size_t len)

@@ -45,6 +45,9 @@ void json_nil(struct json *j);
  * ".0". JSON has no infinities and no NaN: they are written as null. */
 void json_double(struct json *j, double v);
 
+/* v / 1000, as json_double() would write it, without its search for the shortest digits. */
+void json_thousandths(struct json *j, int64_t v);
+
 /* A value that is already JSON text, copied as it is. */
 void json_raw(struct json *j, const char *text, size_t len);
 

@@ -16,6 +16,7 @@
 
 #include "cleanup.h"
 #include "feature.h"
+#include "heap.h"
 #include "log.h"
 #include "private.h"
 #include "send.h"
@@ -370,6 +371,7 @@ static int translator_start(struct worker *w, void **ret_ctx)
 
 	if (t == NULL)
 		return log_err_errno(-ENOMEM, "cannot start");
+	heap_keep();
 	t->worker = w;
 	t->source.patience_ms = t->source.update_ms = -1;
 	r = loop_timer_init(&t->timer, worker_base(w), on_timer);

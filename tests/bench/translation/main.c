@@ -15,6 +15,7 @@
 
 #include <xxhash.h>
 
+#include "heap.h"
 #include "mesh.h"
 
 #define FLOOR_MAX ((size_t)64 << 20)	/* far beyond the caches */
@@ -190,6 +191,7 @@ static void clusters(size_t n, size_t endpoints, size_t rounds)
 
 int main(int argc, char **argv)
 {
+	heap_keep(); /* as the translator does */
 	if (argc == 4 && strcmp(argv[1], "routes") == 0)
 		routes(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
 	else if (argc == 5 && strcmp(argv[1], "clusters") == 0)

@@ -234,6 +234,35 @@ static void test_default_of_a_discovered_filter(void **unused)
 	mesh_close(&m);
 }
 
+#define HOST(n, rest)                                                                              \
+	"  - {name: v" n ", domains: [" n ".example], routes: [{name: x" n                         \
+	", match: {prefix: /}, route: {cluster: a}}]" rest "}\n"
+
+/* Virtual hosts of a route configuration of its own are decoded one by one: each has its own settings. */
+static void test_virtual_hosts_one_by_one(void **unused)
+{
+	static const char *const shut_ones[] = { "x2", "x4", "x5" }, *const open_ones[] = { "x1", "x3" };
+	struct mesh m;
+
+	mesh_make(&m, "- \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n"
+		      "  name: l\n"
+		      "  address: {socket_address: {address: 0.0.0.0, port_value: 9080}}\n"
+		      "  filter_chains: [{filters: [{name: h, typed_config: {\"@type\": type.googleapis.com/"
+		      "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager,\n"
+		      "    http_filters: [" RBAC_ALL "], rds: {route_config_name: r}}}]}]\n"
+		      "- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n"
+		      "  name: r\n"
+		      "  typed_per_filter_config: {f: {\"@type\": " TYPE_HTTP
+		      "rbac.v3.RBACPerRoute, rbac: {rules: {}}}}\n"
+		      "  virtual_hosts:\n" HOST("1", PER_NONE) HOST("2", "") HOST("3", PER_NONE) HOST("4", PER_ALL)
+		      HOST("5", ""));
+	for (size_t i = 0; i < sizeof shut_ones / sizeof *shut_ones; i++)
+		assert_true(shut(&m, shut_ones[i]));
+	for (size_t i = 0; i < sizeof open_ones / sizeof *open_ones; i++)
+		assert_false(shut(&m, open_ones[i]));
+	mesh_close(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_typed_structs_are_read),
 		cmocka_unit_test(test_discovered_filters),
 		cmocka_unit_test(test_default_of_a_discovered_filter),
+		cmocka_unit_test(test_virtual_hosts_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is left of a route configuration without its routes: the same as when it is decoded first and
- * loses them then, for random ones; and bytes that are no message stay refused.
+ * loses them then, for random ones; its virtual hosts, found one by one; and bytes that are no message
+ * stay refused.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,6 +148,43 @@ static void test_as_if_decoded(void **state)
 	}
 }
 
+/* Each virtual host where it lies, decoded by itself, is what it is within the whole. */
+static void test_virtual_hosts(void **state)
+{
+	(void)state;
+	srand(2);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		ProtobufCBinaryData hosts[8] = { { 0 } };
+		struct buf b = BUF_INIT;
+		config *whole;
+
+		put_config(&b);
+		whole = unpacked(b.data, b.len);
+		assert_non_null(whole);
+		skim_vhosts(b.data, b.len, hosts, whole->n_virtual_hosts);
+		for (size_t i = 0; i < whole->n_virtual_hosts; i++) {
+			config of_whole = *whole, of_one = *whole;
+			vhost *one = envoy__config__route__v3__virtual_host__unpack(NULL, hosts[i].len, hosts[i].data);
+			size_t expected_size, size;
+			uint8_t *expected, *got;
+
+			assert_non_null(one);
+			of_whole.n_virtual_hosts = of_one.n_virtual_hosts = 1;
+			of_whole.virtual_hosts = &whole->virtual_hosts[i];
+			of_one.virtual_hosts = &one;
+			expected = packed(&of_whole, &expected_size);
+			got = packed(&of_one, &size);
+			assert_int_equal(size, expected_size);
+			assert_memory_equal(got, expected, size);
+			free(expected);
+			free(got);
+			envoy__config__route__v3__virtual_host__free_unpacked(one, NULL);
+		}
+		envoy__config__route__v3__route_configuration__free_unpacked(whole, NULL);
+		buf_deinit(&b);
+	}
+}
+
 static void test_malformed(void **state)
 {
 	/* A virtual host that is longer than the message; one with a field cut off; a field number 0. */
@@ -169,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_as_if_decoded),
+		cmocka_unit_test(test_virtual_hosts),
 		cmocka_unit_test(test_malformed),
 	};
 

@@ -227,8 +227,10 @@ static void test_same_id_twice(void **unused)
 	struct path root = PATH_ROOT(RT_ROUTE, "r"), at = PATH_AT(&root, "x");
 	const struct path *origin = &at;
 	struct buf value = BUF_INIT, another = BUF_INIT;
-	struct out out = { 0 };
+	struct arena arena;
+	struct out out = { .arena = &arena };
 
+	arena_init(&arena, 0);
 	buf_puts(&value, "{}");
 	buf_puts(&another, "{\"a\":1}");
 	/* What says the same is one object. */
@@ -243,6 +245,7 @@ static void test_same_id_twice(void **unused)
 	assert_int_equal(out.notes.list[0].behaviour, B_SKIP);
 	assert_non_null(strstr(out.notes.list[0].reason, "routes/taken"));
 	out_deinit(&out);
+	arena_deinit(&arena);
 	buf_deinit(&another);
 	buf_deinit(&value);
 }

@@ -36,8 +36,10 @@ static void vetted(const char *const *plugins, const struct out *old, struct out
 static void expect(const char *const *plugins, const char *kind, const char *json, const char *want,
 		   enum behaviour behaviour, const char *reason)
 {
-	struct out out = { 0 };
+	struct arena arena;
+	struct out out = { .arena = &arena };
 
+	arena_init(&arena, 0);
 	put(&out, kind, "x", json);
 	vetted(plugins, NULL, &out);
 	assert_int_equal(out.n_objects, want != NULL);
@@ -55,6 +57,7 @@ static void expect(const char *const *plugins, const char *kind, const char *jso
 			fail_msg("'%s' is not in '%s'", reason, note->reason);
 	}
 	out_deinit(&out);
+	arena_deinit(&arena);
 }
 
 #define ABORT(status) \
@@ -120,9 +123,11 @@ static void test_again(void **unused)
 {
 	static const char good[] = "{\"id\":\"g\",\"uri\":\"/g\",\"upstream_id\":\"u\"}";
 	static const char bad[] = "{\"id\":\"b\",\"uri\":\"/b\",\"upstream_id\":\"u\",\"x\":1}";
-	struct out first = { 0 }, second = { 0 }, unseen = { 0 };
+	struct arena arena;
+	struct out first = { .arena = &arena }, second = first, unseen = first;
 
 	(void)unused;
+	arena_init(&arena, 0);
 	put(&first, "routes", "g", good);
 	put(&first, "routes", "b", bad);
 	vetted(NULL, NULL, &first);
@@ -151,6 +156,7 @@ static void test_again(void **unused)
 	out_deinit(&first);
 	out_deinit(&second);
 	out_deinit(&unseen);
+	arena_deinit(&arena);
 }
 
 int main(void)

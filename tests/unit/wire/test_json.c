@@ -187,6 +187,62 @@ static void doubles_read_back(void **state)
 	}
 }
 
+static void check_thousandths(int64_t v)
+{
+	struct buf a = BUF_INIT, b = BUF_INIT;
+	struct json x = JSON_INIT(&a), y = JSON_INIT(&b);
+
+	json_thousandths(&x, v);
+	json_double(&y, (double)v / 1000);
+	assert_string_equal(buf_str(&a), buf_str(&b));
+	buf_deinit(&a);
+	buf_deinit(&b);
+}
+
+static void thousandths_are_doubles(void **state)
+{
+	static const int64_t ends[] = { 999999999999999, 1000000000000000, 1000000000000001, INT64_MAX, INT64_MIN };
+	uint64_t seed = 7;
+
+	(void)state;
+	for (int64_t v = -2100; v <= 2100; v++)
+		check_thousandths(v);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		check_thousandths(ends[i]);
+	for (int i = 0; i < 20000; i++)
+		check_thousandths((int64_t)next_random(&seed) >> i % 60);
+}
+
+/* Every byte in every place of a text, against one byte at a time. */
+static void escapes_in_every_place(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len <= 20; len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (int c = 1; c < 0x80; c++) {
+				struct buf whole = BUF_INIT, pieces = BUF_INIT;
+				char text[21];
+
+				memset(text, 'x', sizeof text);
+				text[at] = (char)c;
+				json_escape(&whole, text, len);
+				buf_putc(&pieces, '"');
+				for (size_t i = 0; i < len; i++) {
+					struct buf one = BUF_INIT;
+
+					json_escape(&one, text + i, 1);
+					buf_append(&pieces, one.data + 1, one.len - 2);
+					buf_deinit(&one);
+				}
+				buf_putc(&pieces, '"');
+				assert_string_equal(buf_str(&whole), buf_str(&pieces));
+				buf_deinit(&whole);
+				buf_deinit(&pieces);
+			}
+		}
+	}
+}
+
 static void keeps_the_memory_error(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -209,7 +265,9 @@ int main(void)
 		cmocka_unit_test(escapes), cmocka_unit_test(escapes_long_text),
 		cmocka_unit_test(writes_integers),
 		cmocka_unit_test(writes_doubles), cmocka_unit_test(ignores_the_locale),
-		cmocka_unit_test(doubles_read_back), cmocka_unit_test(keeps_the_memory_error),
+		cmocka_unit_test(doubles_read_back),
+		cmocka_unit_test(thousandths_are_doubles),
+		cmocka_unit_test(escapes_in_every_place), cmocka_unit_test(keeps_the_memory_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

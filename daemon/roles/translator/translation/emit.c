@@ -32,7 +32,7 @@ void emit_name(struct json *j, const char *name)
 static void emit_seconds(struct json *j, const char *key, int64_t ms)
 {
 	json_key(j, key);
-	json_double(j, (double)(ms > 0 ? ms : 1) / 1000);
+	json_thousandths(j, ms > 0 ? ms : 1);
 }
 
 void emit_timeout(struct json *j, int64_t connect_ms, int64_t io_ms)

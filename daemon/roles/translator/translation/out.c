@@ -11,8 +11,6 @@
 
 #include <xxhash.h>
 
-#define TEXTS_USUAL 224	/* bytes of the key and the origins of most objects */
-
 static bool grow(void **list, size_t n, size_t *cap, size_t size)
 {
 	size_t want = *cap > 0 ? *cap * 2 : 4;
@@ -28,34 +26,40 @@ static bool grow(void **list, size_t n, size_t *cap, size_t size)
 	return true;
 }
 
-/* Key, origins and their strings in one block. */
-static bool object_fill(struct object *object, const char *kind, const char *id,
-			const struct path *const *origins, size_t n_origins)
+/* What an object's key and origins say, each text with its NUL. */
+static bool texts_write(struct buf *text, const char *kind, const char *id, const struct path *const *origins,
+			size_t n_origins)
 {
-	struct buf text = BUF_INIT;
-	size_t head = n_origins * sizeof *object->origins;
-	char *block;
-
-	buf_reserve(&text, head + TEXTS_USUAL);
-	buf_extend(&text, head);
-	buf_puts(&text, kind);
-	buf_putc(&text, '/');
-	buf_puts(&text, id);
-	buf_putc(&text, '\0');
+	buf_reset(text);
+	buf_puts(text, kind);
+	buf_putc(text, '/');
+	buf_puts(text, id);
+	buf_putc(text, '\0');
 	for (size_t i = 0; i < n_origins; i++) {
-		buf_puts(&text, path_root(origins[i])->name);
-		buf_putc(&text, '\0');
-		path_print(origins[i], &text);
-		buf_putc(&text, '\0');
+		buf_puts(text, path_root(origins[i])->name);
+		buf_putc(text, '\0');
+		path_print(origins[i], text);
+		buf_putc(text, '\0');
 	}
-	block = (char *)buf_steal(&text, NULL);
+	return buf_error(text) == 0;
+}
+
+/* Origins, key, their strings and the value in one block. */
+static bool object_fill(struct out *out, struct object *object, const struct path *const *origins,
+			const struct buf *value)
+{
+	size_t head = object->n_origins * sizeof *object->origins;
+	char *block = arena_alloc(out->arena, head + out->text.len + value->len);
+
 	if (block == NULL)
 		return false;
 	object->origins = (struct translation_origin *)(void *)block;
-	object->n_origins = n_origins;
-	object->key = block + head;
+	object->key = memcpy(block + head, out->text.data, out->text.len);
+	object->value = (uint8_t *)object->key + out->text.len;
+	if (value->len > 0)
+		memcpy(object->value, value->data, value->len);
 	block = object->key + strlen(object->key) + 1;
-	for (size_t i = 0; i < n_origins; i++) {
+	for (size_t i = 0; i < object->n_origins; i++) {
 		object->origins[i].type = path_root(origins[i])->type;
 		object->origins[i].name = block;
 		block += strlen(block) + 1;
@@ -67,15 +71,13 @@ static bool object_fill(struct object *object, const char *kind, const char *id,
 
 void object_deinit(struct object *object)
 {
-	shell_unref(object->shell);
-	free(object->origins);
-	free(object->value);
+	object->shell = shell_unref(object->shell);
 }
 
 struct object *out_object(struct out *out, const char *kind, const char *id, const struct buf *value,
 			  const struct path *const *origins, size_t n_origins)
 {
-	struct object object = { .size = value->len };
+	struct object object = { .size = value->len, .n_origins = n_origins };
 
 	if (out->n_objects >= OUT_OBJECTS_MAX) {
 		if (out->n_left_out++ == 0)
@@ -85,18 +87,12 @@ struct object *out_object(struct out *out, const char *kind, const char *id, con
 		return NULL;
 	}
 	if (out->failed || buf_error(value) < 0 || n_origins == 0 ||
-	    !object_fill(&object, kind, id, origins, n_origins)) {
-		out->failed = true;
-		return NULL;
-	}
-	object.value = malloc(value->len > 0 ? value->len : 1);
-	if (object.value == NULL ||
+	    !texts_write(&out->text, kind, id, origins, n_origins) ||
+	    !object_fill(out, &object, origins, value) ||
 	    !grow((void **)&out->objects, out->n_objects, &out->cap_objects, sizeof object)) {
-		object_deinit(&object);
 		out->failed = true;
 		return NULL;
 	}
-	memcpy(object.value, value->data, value->len);
 	object.hash = XXH3_64bits(object.value, object.size);
 	out->objects[out->n_objects] = object;
 	return &out->objects[out->n_objects++];
@@ -239,8 +235,6 @@ int out_error(const struct out *out)
 
 static void lists_deinit(struct out *out)
 {
-	for (size_t i = 0; i < out->n_objects; i++)
-		object_deinit(&out->objects[i]);
 	for (size_t i = 0; i < out->n_deps; i++)
 		free(out->deps[i].name);
 	free(out->objects);
@@ -250,15 +244,16 @@ static void lists_deinit(struct out *out)
 
 void out_deinit(struct out *out)
 {
+	for (size_t i = 0; i < out->n_objects; i++)
+		object_deinit(&out->objects[i]);
 	if (out->packed == NULL)
 		lists_deinit(out);
-	for (size_t i = 0; out->packed != NULL && i < out->n_objects; i++)
-		shell_unref(out->objects[i].shell);
 	for (size_t i = 0; i < out->n_refs; i++) {
 		free(out->refs[i].name);
 		free(out->refs[i].variant);
 	}
 	free(out->refs);
 	free(out->packed);
-	*out = (struct out){ 0 };
+	buf_deinit(&out->text);
+	*out = (struct out){ .arena = out->arena };
 }

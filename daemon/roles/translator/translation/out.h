@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arena.h"
 #include "buf.h"
 #include "notes.h"
 #include "shell.h"
@@ -19,10 +20,10 @@
 #include "variant.h"
 
 struct object {
-	char *key;				/* owned; origins and their strings lie in the same block */
+	char *key;				/* in out.arena, like what follows; in out.packed afterwards */
 	struct translation_origin *origins;
 	size_t n_origins;
-	uint8_t *value;				/* owned; NULL once it was put out */
+	uint8_t *value;				/* stays in out.arena; NULL once it was put out */
 	size_t size;
 	uint64_t hash;				/* XXH3-64 of value */
 	struct shell *shell;			/* one reference, of an upstream that new endpoints alone change; or NULL */
@@ -45,6 +46,8 @@ struct dep {
 #define OUT_OBJECTS_MAX 500000
 
 struct out {
+	struct arena *arena;			/* borrowed, for objects; NULL where none are collected */
+	struct buf text;			/* owned; where texts of an object are put together */
 	struct object *objects;			/* owned, like the other lists */
 	size_t n_objects, cap_objects;
 	struct ref *refs;
@@ -68,8 +71,8 @@ const char *out_dep(struct out *out, enum rt type, const char *name);
 void out_finish(struct out *out);
 int out_error(const struct out *out);
 void out_deinit(struct out *out);
-/* pack.c: moves what is kept into one block; nothing is added afterwards. Values must be gone. */
-void out_pack(struct out *out);
+/* pack.c: moves what is kept into one block; nothing is added afterwards. -ENOMEM: all stays as it was. */
+int out_pack(struct out *out);
 
 int ref_compare(const struct ref *a, const struct ref *b);
 int dep_compare(const struct dep *a, const struct dep *b);

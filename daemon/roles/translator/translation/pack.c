@@ -2,8 +2,9 @@
 /*
  * What a unit gave, moved into one block of just its size: it is kept for as long as the unit lives, by
  * the ten thousand, and most of its small allocations would be slack and repeated names.  Called by unit.c
- * when the values were put out.  Running out of memory is no failure: the output stays as it is.
+ * before the values are put out; they stay where they are.  Fails only by running out of memory.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,7 +120,7 @@ static void refs_shrink(struct out *out)
 	out->cap_refs = out->n_refs;
 }
 
-void out_pack(struct out *out)
+int out_pack(struct out *out)
 {
 	struct packer sizer = { .at = NULL }, packer = { .at = NULL };
 	struct out packed;
@@ -129,15 +130,17 @@ void out_pack(struct out *out)
 	pack(&sizer, out, &packed);
 	packed.packed = packer.at = malloc(sizer.size > 0 ? sizer.size : 1);
 	if (packer.at == NULL)
-		return;
+		return -ENOMEM;
 	pack(&packer, out, &packed);
 	out->n_refs = 0;
 	out->refs = NULL;
 	for (size_t i = 0; i < out->n_objects; i++)
 		out->objects[i].shell = NULL;
+	packed.text = (struct buf)BUF_INIT;
 	out_deinit(out);
 	packed.cap_objects = packed.n_objects;
 	packed.cap_deps = packed.n_deps;
 	packed.notes.cap = packed.notes.n;
 	*out = packed;
+	return 0;
 }

@@ -76,7 +76,7 @@ static int refresh_object(struct translation *t, const struct unit *unit, struct
 
 int unit_refresh(struct translation *t, struct unit *unit)
 {
-	struct job job = { .arena = &t->arena };
+	struct job job = { .arena = &t->arena, .lasting = &t->arena };
 	const char *name;
 	const struct resource *r;
 	struct up_nodes nodes;

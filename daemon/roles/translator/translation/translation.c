@@ -31,6 +31,7 @@ int translation_new(const struct translation_options *options, const struct tran
 	arena_init(&t->arena, 0);
 	arena_init(&t->facts_arena, 0);
 	arena_init(&t->passing, 0);
+	arena_init(&t->objects, 0);
 	t->coverage = coverage_new();
 	if (t->coverage == NULL || graph_init(&t->graph) < 0 ||
 	    apisix_new(options->apisix_plugins, &t->apisix) < 0)
@@ -59,6 +60,7 @@ struct translation *translation_free(struct translation *t)
 	arena_deinit(&t->arena);
 	arena_deinit(&t->facts_arena);
 	arena_deinit(&t->passing);
+	arena_deinit(&t->objects);
 	free(t);
 	return NULL;
 }

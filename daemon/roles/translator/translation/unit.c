@@ -437,7 +437,7 @@ static void put_out(struct translation *t, const struct unit *unit, const char *
 		t->ops.put(t->arg, key, object->value, object->size);
 }
 
-/* Puts and dels; afterwards the values are freed. */
+/* Puts and dels; afterwards the values are gone. */
 static void difference(struct translation *t, const struct unit *unit, struct out *out)
 {
 	const struct out *old = &unit->out;
@@ -455,10 +455,8 @@ static void difference(struct translation *t, const struct unit *unit, struct ou
 		i += order <= 0;
 		k += order >= 0;
 	}
-	for (k = 0; k < out->n_objects; k++) {
-		free(out->objects[k].value);
+	for (k = 0; k < out->n_objects; k++)
 		out->objects[k].value = NULL;
-	}
 }
 
 /* Edges of what the unit reads and wants. add: +1, else -1. */
@@ -580,7 +578,7 @@ static int presented_keep(struct translation *t, struct unit *unit, const struct
 
 int unit_do(struct translation *t, struct unit *unit)
 {
-	struct out out = { 0 };
+	struct out out = { .arena = &t->objects };
 	int r = unit_refresh(t, unit);
 
 	if (r > 0)
@@ -588,8 +586,11 @@ int unit_do(struct translation *t, struct unit *unit)
 	if (r != 0)
 		return MIN(r, 0);
 	r = translate(t, unit, &out);
+	if (r == 0)
+		r = out_pack(&out);
 	if (r < 0) {
 		out_deinit(&out);
+		arena_reset(&t->objects);
 		return r;
 	}
 	r = edges_replace(t, unit, &out);
@@ -599,7 +600,7 @@ int unit_do(struct translation *t, struct unit *unit)
 		r = presented_keep(t, unit, &out);
 	difference(t, unit, &out);
 	out_deinit(&unit->out);
-	out_pack(&out);
+	arena_reset(&t->objects);
 	unit->out = out;
 	if (unit->node != NULL && r == 0)
 		r = graph_touch(&t->graph, unit->node);

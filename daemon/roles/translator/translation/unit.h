@@ -20,6 +20,7 @@ struct translation {
 	struct shells shells;		/* of the upstreams that are out */
 	struct buf text;		/* of the upstream that is being refreshed */
 	struct arena arena;		/* of the unit that is being done */
+	struct arena objects;		/* that it gives, until they are put out */
 	struct arena passing;		/* of a part of it that is done and forgotten: job.h */
 	struct arena facts_arena;	/* of a cluster that is looked at meanwhile */
 	struct identities *own_identities;	/* owned; when the driver has none of its own */

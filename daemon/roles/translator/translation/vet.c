@@ -58,22 +58,20 @@ static bool replace(struct apisix *apisix, struct out *out, struct object *objec
 	const char *id = key_kind(object->key, kind);
 	unsigned status = 0;
 	bool stands_in = apisix_stand_in(apisix, kind, id, object->value, object->size, &b, &status) == 0;
-	size_t size;
 	uint8_t *value;
 
 	vet_note(out, object, error, status, stands_in);
 	if (!stands_in)
 		return false;
-	value = buf_steal(&b, &size);
+	value = buf_error(&b) == 0 ? arena_memdup(out->arena, b.data, b.len) : NULL;
 	if (value == NULL) {
 		out->failed = true;
 		return false;
 	}
-	free(object->value);
 	object->shell = shell_unref(object->shell);
 	object->value = value;
-	object->size = size;
-	object->hash = XXH3_64bits(value, size);
+	object->size = b.len;
+	object->hash = XXH3_64bits(value, b.len);
 	return true;
 }
 

@@ -112,22 +112,21 @@ struct known {
 	size_t n_all;
 };
 
-/* In a filter's memo: its own credentials, and those of the setting at work. */
-struct memo {
-	struct known own, last;
-};
+/* Are they the filter's own, not those of the setting at work? */
+static bool keys_own(const struct filter_use *use, const struct keys *k)
+{
+	return k->credentials == ((const key_config *)use->filter->config)->credentials;
+}
 
 static struct known *known_of(struct job *job, const struct filter_use *use, const struct keys *k)
 {
-	const key_config *config = (const key_config *)use->filter->config;
-	struct memo *memo = *use->filter->memo;
-	struct known *known;
+	void **memo = &use->filter->memo[!keys_own(use, k)];
+	struct known *known = *memo;
 
-	if (memo == NULL)
-		*use->filter->memo = memo = job_alloc(job, 1, sizeof *memo);
-	if (memo == NULL)
+	if (known == NULL)
+		*memo = known = job_alloc(job, 1, sizeof *known);
+	if (known == NULL)
 		return NULL;
-	known = k->credentials == config->credentials ? &memo->own : &memo->last;
 	if (known->names == NULL || known->of != k->credentials)
 		*known = (struct known){ .of = k->credentials,
 					 .names = job_alloc(job, k->n_credentials * WAYS + 1, sizeof *known->names) };
@@ -203,8 +202,8 @@ static const char *restriction_json(struct job *job, const struct keys *k, size_
 	return job_take(job, &b);
 }
 
-/* The same; *ret_n 0: none may pass. */
-static const char *restriction(struct job *job, const struct filter_use *use, const struct keys *k,
+/* The same, made once for all who share it; *ret_n 0: none may pass. */
+static const char *restriction_known(struct job *job, const struct filter_use *use, const struct keys *k,
 			       const struct places *places, size_t *ret_n)
 {
 	size_t n_ways = places->header != NULL && strcasecmp(places->header, "authorization") == 0 ? WAYS : 1;
@@ -221,6 +220,17 @@ static const char *restriction(struct job *job, const struct filter_use *use, co
 		*all = restriction_json(job, k, n_ways, known, &known->n_all);
 	*ret_n = known->n_all;
 	return *all;
+}
+
+/* What is known of the filter's own keys lasts; see filters_forget(). */
+static const char *restriction(struct job *job, const struct filter_use *use, const struct keys *k,
+			       const struct places *places, size_t *ret_n)
+{
+	struct arena *arena = keys_own(use, k) ? job_last(job) : job->arena;
+	const char *json = restriction_known(job, use, k, places, ret_n);
+
+	job->arena = arena;
+	return json;
 }
 
 /* Both places have names; the one that is not said gets that of the other, or APISIX would take "apikey". */
