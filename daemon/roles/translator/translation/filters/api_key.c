@@ -204,7 +204,7 @@ static const char *restriction_json(struct job *job, const struct keys *k, size_
 
 /* The same, made once for all who share it; *ret_n 0: none may pass. */
 static const char *restriction_known(struct job *job, const struct filter_use *use, const struct keys *k,
-			       const struct places *places, size_t *ret_n)
+				     const struct places *places, size_t *ret_n)
 {
 	size_t n_ways = places->header != NULL && strcasecmp(places->header, "authorization") == 0 ? WAYS : 1;
 	struct known *known = known_of(job, use, k);
