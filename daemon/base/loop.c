@@ -33,11 +33,6 @@ struct event_base *loop_free(struct event_base *base)
 	return NULL;
 }
 
-void loop_freep(struct event_base **base)
-{
-	loop_free(*base);
-}
-
 int64_t loop_now_ms(void)
 {
 	struct timespec ts;

@@ -19,7 +19,6 @@
 /* A base that ignores the environment. 0 or -ENOMEM. */
 int loop_new(struct event_base **ret_base);
 struct event_base *loop_free(struct event_base *base);
-void loop_freep(struct event_base **base);
 
 /* Milliseconds of a clock that never goes back. */
 int64_t loop_now_ms(void);

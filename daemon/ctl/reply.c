@@ -248,12 +248,6 @@ void ctl_row_end(struct ctl_reply *r)
 	buf_reset(&r->row);
 }
 
-void ctl_flush(struct ctl_reply *r)
-{
-	frame_close(r);
-	reply_check_memory(r);
-}
-
 void ctl_message(struct ctl_reply *r, const char *fmt, ...)
 {
 	_cleanup_(buf_deinit) struct buf text = BUF_INIT;

@@ -48,9 +48,6 @@ void ctl_ask(struct ctl_reply *r, uint32_t roles);
 /* Ends and frees the reply once it is written.  exit: 0 done, 1 refused or failed, 2 usage. */
 void ctl_end(struct ctl_reply *r, unsigned exit);
 
-/* Sends what there is; for a reply that goes on (watch). */
-void ctl_flush(struct ctl_reply *r);
-
 /* Closes every connection of this loop, before it is freed. Handlers hear nothing of it. */
 void ctl_close_all(struct event_base *base);
 

@@ -62,11 +62,6 @@ struct accept *accept_free(struct accept *a)
 	return NULL;
 }
 
-void accept_freep(struct accept **a)
-{
-	accept_free(*a);
-}
-
 void accept_reset(struct accept *a)
 {
 	if (a->staging.type_url != NULL)

@@ -38,7 +38,6 @@ struct accept_result {
 /* `quarantine` may be NULL. Both are borrowed. */
 int accept_new(struct holds *hs, struct quarantine *quarantine, struct accept **ret_accept);
 struct accept *accept_free(struct accept *a);
-void accept_freep(struct accept **a);
 
 /*
  * One frame. 0 more frames to come; ACCEPT_ENDED: the update has ended and is applied (call holds_settle()); -ENOMEM.

@@ -68,11 +68,6 @@ struct findings *findings_free(struct findings *f)
 	return NULL;
 }
 
-void findings_freep(struct findings **f)
-{
-	findings_free(*f);
-}
-
 /* The five texts of a finding, in the order in which they are compared. */
 static const char **finding_text(struct mesh_finding *f, unsigned i)
 {

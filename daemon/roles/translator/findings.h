@@ -35,7 +35,6 @@ struct findings;
 
 struct findings *findings_new(void);
 struct findings *findings_free(struct findings *f);
-void findings_freep(struct findings **f);
 
 /*
  * Replaces the set (by, key); n = 0 removes it.  Everything is copied.  New errors are logged.

@@ -60,11 +60,6 @@ struct holds *holds_free(struct holds *hs)
 	return NULL;
 }
 
-void holds_freep(struct holds **hs)
-{
-	holds_free(*hs);
-}
-
 struct hold *holds_find(const struct holds *hs, enum rt type, const char *name)
 {
 	struct hold *h = NULL;

@@ -84,7 +84,6 @@ static inline bool rt_is_root(enum rt type)
 
 int holds_new(const struct holds_ops *ops, void *arg, struct findings *findings, struct holds **ret_holds);
 struct holds *holds_free(struct holds *hs);
-void holds_freep(struct holds **hs);
 
 /* Borrowed; valid until the next holds_settle(). */
 struct hold *holds_find(const struct holds *hs, enum rt type, const char *name);

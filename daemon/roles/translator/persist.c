@@ -48,11 +48,6 @@ struct persist *persist_free(struct persist *p)
 	return NULL;
 }
 
-void persist_freep(struct persist **p)
-{
-	persist_free(*p);
-}
-
 /* ---- recording ---------------------------------------------------------------------------- */
 
 static void append(struct persist *p, const struct record *rec)

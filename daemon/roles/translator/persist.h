@@ -39,7 +39,6 @@ struct persist_options {
 
 int persist_new(const struct persist_options *options, struct persist **ret_persist);
 struct persist *persist_free(struct persist *p);
-void persist_freep(struct persist **p);
 
 /*
  * Fills the holdings from the store and the tail, to be called once and before anything else; ends with

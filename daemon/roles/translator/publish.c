@@ -70,11 +70,6 @@ struct publish *publish_free(struct publish *p)
 	return NULL;
 }
 
-void publish_freep(struct publish **p)
-{
-	publish_free(*p);
-}
-
 void publish_open(struct publish *p)
 {
 	forget(p);

@@ -50,7 +50,6 @@ int publish_addresses(const struct publish_port *port, const struct publish_fram
 
 int publish_new(const struct publish_port *port, struct publish **ret_publish);
 struct publish *publish_free(struct publish *p);
-void publish_freep(struct publish **p);
 
 /* The receiver's pipe is there, or gone. */
 void publish_open(struct publish *p);

@@ -45,11 +45,6 @@ struct steering *steering_free(struct steering *s)
 	return NULL;
 }
 
-void steering_freep(struct steering **s)
-{
-	*s = steering_free(*s);
-}
-
 /* As publish_addresses() wants it: one byte, then the identity. */
 static int set(struct keyset *keys, const struct translation_address *a)
 {

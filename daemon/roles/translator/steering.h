@@ -21,7 +21,6 @@ struct steering;
 /* capture: its publisher, borrowed. 0 or -ENOMEM. */
 int steering_new(struct publish *capture, struct steering **ret_steering);
 struct steering *steering_free(struct steering *s);	/* accepts NULL, returns NULL */
-void steering_freep(struct steering **s);
 
 /* In a run: the destination is there (or has changed), or is gone (a NULL). 0 or -ENOMEM. */
 int steering_put(struct steering *s, const char *destination, const struct translation_address *a);

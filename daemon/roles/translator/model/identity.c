@@ -84,11 +84,6 @@ struct identities *identities_free(struct identities *ids)
 	return NULL;
 }
 
-void identities_freep(struct identities **ids)
-{
-	*ids = identities_free(*ids);
-}
-
 /* ---- networks ----------------------------------------------------------------------------- */
 
 static const struct cidr *net_of(const struct identity_nets *nets, bool inbound, bool v6)

@@ -46,7 +46,6 @@ struct identities;
 
 int identities_new(const struct identities_options *options, struct identities **ret_identities);
 struct identities *identities_free(struct identities *ids);	/* accepts NULL, returns NULL */
-void identities_freep(struct identities **ids);
 /* The default networks, no clock, no store. 0 or -ENOMEM. */
 int identities_new_plain(struct identities **ret_identities);
 

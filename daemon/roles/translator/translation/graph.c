@@ -293,3 +293,12 @@ int wanted_remove(struct node *node, const struct variant *v)
 	}
 	return 0;
 }
+
+int unit_compare(const void *a, const void *b)
+{
+	const struct unit *x = *(const struct unit *const *)a, *y = *(const struct unit *const *)b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->node != NULL ? strcmp(x->node->name, y->node->name) : 0;
+}

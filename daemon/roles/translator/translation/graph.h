@@ -45,6 +45,9 @@ struct unit_list {
 	size_t n, cap;
 };
 
+/* By kind, then by name; for qsort() of such a list. */
+int unit_compare(const void *a, const void *b);
+
 struct node {
 	UT_hash_handle hh;
 	struct unit *unit;		/* owned; NULL: none */

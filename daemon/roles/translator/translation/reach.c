@@ -94,11 +94,6 @@ static void add_base(struct job *job, const xds_listener *listener, const struct
 	}
 }
 
-static bool is_wildcard(const char *address)
-{
-	return address[0] == '\0' || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
-}
-
 static void add_address(struct job *job, const xds_listener *listener, const xds_address *address,
 			const struct path *at, struct reaches *reaches)
 {
@@ -116,10 +111,10 @@ static void add_address(struct job *job, const xds_listener *listener, const xds
 	v6 = strchr(socket->address, ':') != NULL;
 	if (socket->protocol == XDS_CORE(SOCKET_ADDRESS__PROTOCOL__UDP))
 		return;
-	if (is_wildcard(socket->address))
+	if (address_any(socket->address))
 		base.net = cidr_all(v6);
 	if (socket->port_value == 0 || socket->port_value > UINT16_MAX ||
-	    (!is_wildcard(socket->address) && cidr_make(socket->address, v6 ? 128 : 32, &base.net) < 0)) {
+	    (!address_any(socket->address) && cidr_make(socket->address, v6 ? 128 : 32, &base.net) < 0)) {
 		job_note(job, at, B_SKIP, "'%s' port %u is no address that can be captured", socket->address,
 			 socket->port_value);
 		return;

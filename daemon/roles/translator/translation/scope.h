@@ -119,6 +119,8 @@ struct listener_ops {
 
 void listener_read(struct job *job, const struct resource *r, bool notes, const struct listener_ops *ops, void *arg);
 
+/* spot.c: does a socket with this address take connections to any? */
+bool address_any(const char *address);
 /* spot.c: where the chain takes connections while capture is off. */
 void stream_spots(struct job *job, struct stream_chain *chain);
 /* stream.c: its stream routes. */

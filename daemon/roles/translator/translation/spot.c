@@ -20,7 +20,7 @@ struct addresses {
 	size_t n, cap;
 };
 
-static bool wildcard(const char *address)
+bool address_any(const char *address)
 {
 	return address[0] == '\0' || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
 }
@@ -47,7 +47,7 @@ static void address_add(struct job *job, struct addresses *addresses, const xds_
 		return;
 	}
 	port = port > 0 ? port : socket->port_value;
-	if (port == 0 || port > 65535 || (!wildcard(socket->address) && !is_ip(socket->address))) {
+	if (port == 0 || port > 65535 || (!address_any(socket->address) && !is_ip(socket->address))) {
 		job_note(job, at, B_SKIP, "'%s' port %u is no address that a stream route can have",
 			 socket->address, port);
 		return;
@@ -56,7 +56,7 @@ static void address_add(struct job *job, struct addresses *addresses, const xds_
 		      sizeof *addresses->list))
 		return;
 	addresses->list[addresses->n++] = (struct endpoint_address){
-		.address = wildcard(socket->address) ? NULL : socket->address,
+		.address = address_any(socket->address) ? NULL : socket->address,
 		.port = port,
 	};
 }

@@ -141,15 +141,6 @@ struct translation_pending translation_pending(const struct translation *t)
 	};
 }
 
-static int compare_units(const void *a, const void *b)
-{
-	const struct unit *x = *(const struct unit *const *)a, *y = *(const struct unit *const *)b;
-
-	if (x->kind != y->kind)
-		return x->kind < y->kind ? -1 : 1;
-	return x->node != NULL ? strcmp(x->node->name, y->node->name) : 0;
-}
-
 static bool wanted_now(const struct unit *unit, unsigned kinds)
 {
 	if (unit->kind < UNIT_CLUSTER)
@@ -175,7 +166,7 @@ static int scan_all(struct translation *t)
 static void work_sort(struct graph *g)
 {
 	if (g->unsorted && g->work.n > 1)
-		qsort(g->work.list, g->work.n, sizeof(*g->work.list), compare_units);
+		qsort(g->work.list, g->work.n, sizeof(*g->work.list), unit_compare);
 	g->unsorted = false;
 }
 

@@ -281,15 +281,6 @@ static void write_hostless(struct job *job, const struct scope *scope, void *arg
 	hostless_add(arg, &own);
 }
 
-static int compare_units(const void *a, const void *b)
-{
-	const struct unit *x = *(const struct unit *const *)a, *y = *(const struct unit *const *)b;
-
-	if (x->kind != y->kind)
-		return x->kind < y->kind ? -1 : 1;
-	return x->node != NULL ? strcmp(x->node->name, y->node->name) : 0;
-}
-
 /* Listeners that claim a part of the host-less list, by name. */
 static int hostless_units(struct translation *t, struct unit_list *ret)
 {
@@ -303,7 +294,7 @@ static int hostless_units(struct translation *t, struct unit_list *ret)
 			r = unit_list_add(ret, c->list[i].unit);
 	}
 	if (ret->n > 1)
-		qsort(ret->list, ret->n, sizeof(*ret->list), compare_units);
+		qsort(ret->list, ret->n, sizeof(*ret->list), unit_compare);
 	return r;
 }
 

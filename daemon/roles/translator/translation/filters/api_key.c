@@ -310,20 +310,11 @@ static enum filter_result apply(struct job *job, const struct filter_use *use, s
 	return FILTER_DONE;
 }
 
-static void check(struct job *job, const struct filter *filter, const struct scope *scope)
-{
-	(void)scope;
-	if (filter->config == NULL)
-		job_note(job, filter->at, B_CLOSED,
-			 "cannot be read; it may refuse requests, so its routes answer 403");
-}
-
 const struct filter_kind filter_api_key = {
 	.type = &envoy__extensions__filters__http__api_key_auth__v3__api_key_auth__descriptor,
 	.per_route =
 		&envoy__extensions__filters__http__api_key_auth__v3__api_key_auth_per_route__descriptor,
 	.security = true,
-	.check = check,
 	.closes = closes,
 	.request = request,
 	.apply = apply,

@@ -465,10 +465,7 @@ static void check(struct job *job, const struct filter *filter, const struct sco
 	struct path enabled = PATH_AT(filter->at, "filter_enabled");
 
 	(void)scope;
-	if (config == NULL)
-		job_note(job, filter->at, B_CLOSED,
-			 "cannot be read; it may refuse requests, so its routes answer 403");
-	else if (never_asked(config))
+	if (never_asked(config))
 		job_note(job, &enabled, B_INFO, "is 0 %%: the service is never asked");
 	else if (config->filter_enabled != NULL &&
 		 config->filter_enabled->default_value->numerator <

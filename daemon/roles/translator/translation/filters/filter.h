@@ -61,7 +61,7 @@ struct filter_kind {
 	bool security;		/* what cannot be read of it keeps its routes closed */
 	bool unrouted;		/* also for requests that no route matches */
 
-	/* Once for each connection manager: says what holds for all its routes. config may be NULL for security. */
+	/* Once for each connection manager whose filter can be read: says what holds for all its routes. */
 	void (*check)(struct job *job, const struct filter *filter, const struct scope *scope);
 	/* Once for each setting, besides the report of its fields by coverage.def. */
 	void (*check_setting)(struct job *job, const ProtobufCMessage *setting, const struct path *at);

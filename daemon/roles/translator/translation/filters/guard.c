@@ -16,10 +16,7 @@ static void say(struct job *job, const struct filter *filter, bool closed, enum 
 {
 	const struct type_cover *row = coverage_type(filter->type);
 
-	if (filter->config == NULL)
-		job_note(job, filter->at, B_CLOSED,
-			 "cannot be read; it may refuse requests, so its routes answer 403");
-	else if (closed && row != NULL)
+	if (closed && row != NULL)
 		job_note(job, filter->at, row->behaviour, "%s", row->reason);
 	else
 		job_note(job, filter->at, b, "%s", open);
@@ -35,7 +32,7 @@ static bool ratelimit_enforces(const struct filter *filter)
 static void ratelimit_check(struct job *job, const struct filter *filter, const struct scope *scope)
 {
 	(void)scope;
-	say(job, filter, filter->config != NULL && ratelimit_enforces(filter), B_WARN,
+	say(job, filter, ratelimit_enforces(filter), B_WARN,
 	    "APISIX cannot ask a rate limit service; requests are not limited (failure_mode_deny is off)");
 }
 

@@ -309,11 +309,8 @@ static void check(struct job *job, const struct filter *filter, const struct sco
 	const jwt_config *config = (const jwt_config *)filter->config;
 
 	(void)scope;
-	if (config == NULL)
-		job_note(job, filter->at, B_CLOSED,
-			 "cannot be read; it may refuse requests, so its routes answer 403");
-	else if (config->n_rules == 0 && config->n_requirement_map == 0 &&
-		 config->filter_state_rules == NULL)
+	if (config->n_rules == 0 && config->n_requirement_map == 0 &&
+	    config->filter_state_rules == NULL)
 		job_note(job, filter->at, B_INFO, "requires no token of anybody and is left out");
 }
 

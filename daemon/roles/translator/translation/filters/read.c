@@ -223,7 +223,12 @@ void filters_check(struct job *job, const struct scope *scope)
 	for (size_t i = 0; i < scope->filters.n; i++) {
 		const struct filter *filter = scope->filters.list[i];
 
-		if (filter->kind != NULL && filter->kind->check != NULL)
+		if (filter->kind == NULL)
+			continue;
+		if (filter->config == NULL)
+			job_note(job, filter->at, B_CLOSED,
+				 "cannot be read; it may refuse requests, so its routes answer 403");
+		else if (filter->kind->check != NULL)
 			filter->kind->check(job, filter, scope);
 	}
 }
