@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh.h"
+#include "hcm.h"
 
 /* One route "x" behind a filter; settings: of the route. */
 static char *mesh_filter(const char *filter, const char *settings)
@@ -110,6 +110,33 @@ static void test_guards_close(void **unused)
 			   ""));
 }
 
+/* Each kind that guards says so of a configuration that cannot be read, once. */
+static void test_unreadable_guards_are_said(void **unused)
+{
+	static const struct {
+		const char *type, *field;
+	} guards[] = {
+		{ "api_key_auth.v3.ApiKeyAuth", "credentials" }, { "ext_authz.v3.ExtAuthz", "http_service" },
+		{ "jwt_authn.v3.JwtAuthentication", "rules" },	 { "ratelimit.v3.RateLimit", "rate_limit_service" },
+		{ "rbac.v3.RBAC", "rules" },
+	};
+
+	for (size_t i = 0; i < sizeof guards / sizeof guards[0]; i++) {
+		char *filter;
+		struct mesh m;
+
+		assert_true(asprintf(&filter,
+				     "{name: f, typed_config: {\"@type\": type.googleapis.com/xds.type.v3.TypedStruct, "
+				     "type_url: type.googleapis.com/envoy.extensions.filters.http.%s, value: {%s: 1}}}",
+				     guards[i].type, guards[i].field) > 0);
+		hcm_make(&m, (struct hcm_text){ .filters = filter });
+		assert_int_equal(abort_status(plugins_of(&m, "x")), 403);
+		assert_finding(&m, "closed", "http_filters[0]", "cannot be read; it may refuse requests");
+		mesh_close(&m);
+		free(filter);
+	}
+}
+
 static void test_what_guards_nothing_is_open(void **unused)
 {
 	assert_false(closed(HTTP("rbac.v3.RBAC", ""), ""));
@@ -124,7 +151,7 @@ static void test_what_guards_nothing_is_open(void **unused)
 	assert_false(closed(HTTP("router.v3.Router", ""), ""));
 }
 
-#define SETTING(inside)                                                                            \
+#define ANY_SETTING(inside)                                                                            \
 	", typed_per_filter_config: {f: {\"@type\": type.googleapis.com/envoy." inside "}}"
 
 static void test_routes_turn_guards_off_and_on(void **unused)
@@ -133,17 +160,17 @@ static void test_routes_turn_guards_off_and_on(void **unused)
 		"{name: f, disabled: true, typed_config: {\"@type\": "
 		"type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC, rules: {}}}";
 
-	assert_false(closed(RBAC_DENY, SETTING("config.route.v3.FilterConfig, disabled: true")));
-	assert_true(closed(RBAC_DENY, SETTING("config.route.v3.FilterConfig")));
-	assert_false(closed(RBAC_DENY, SETTING("extensions.filters.http.rbac.v3.RBACPerRoute")));
+	assert_false(closed(RBAC_DENY, ANY_SETTING("config.route.v3.FilterConfig, disabled: true")));
+	assert_true(closed(RBAC_DENY, ANY_SETTING("config.route.v3.FilterConfig")));
+	assert_false(closed(RBAC_DENY, ANY_SETTING("extensions.filters.http.rbac.v3.RBACPerRoute")));
 	assert_true(
 		closed(RBAC_DENY,
-		       SETTING("extensions.filters.http.rbac.v3.RBACPerRoute, rbac: {rules: {}}")));
+		       ANY_SETTING("extensions.filters.http.rbac.v3.RBACPerRoute, rbac: {rules: {}}")));
 	assert_false(closed(
 		HTTP("ext_authz.v3.ExtAuthz", ""),
-		SETTING("extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: true")));
+		ANY_SETTING("extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: true")));
 	assert_false(closed(off, ""));
-	assert_true(closed(off, SETTING("config.route.v3.FilterConfig")));
+	assert_true(closed(off, ANY_SETTING("config.route.v3.FilterConfig")));
 }
 
 static const char chain_rest[] =
@@ -260,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_guards_close),
+		cmocka_unit_test(test_unreadable_guards_are_said),
 		cmocka_unit_test(test_what_guards_nothing_is_open),
 		cmocka_unit_test(test_routes_turn_guards_off_and_on),
 		cmocka_unit_test(test_connections_are_guarded_too),

@@ -28,6 +28,16 @@ void rule_plugin(struct job *job, struct rule *rule, const char *name, const cha
 	rule->n_plugins++;
 }
 
+void rule_plugin_remove(struct rule *rule, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rule->n_plugins; i++)
+		if (strcmp(rule->plugins[i].name, name) != 0)
+			rule->plugins[kept++] = rule->plugins[i];
+	rule->n_plugins = kept;
+}
+
 void rule_guard(struct job *job, struct rule *rule, const struct guard *guard)
 {
 	size_t i = rule->n_guards;

@@ -78,6 +78,7 @@ struct rule {
 
 /* Adds the plugin, or replaces the one of that name. */
 void rule_plugin(struct job *job, struct rule *rule, const char *name, const char *json);
+void rule_plugin_remove(struct rule *rule, const char *name);
 /* Its configuration, or NULL. */
 const char *rule_plugin_of(const struct rule *rule, const char *name);
 bool rule_has_plugin(const struct rule *rule, const char *name);
