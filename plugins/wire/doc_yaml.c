@@ -19,7 +19,8 @@
 
 struct yaml_reader {
 	struct doc_builder *b; /* borrowed */
-	const char *text;
+	const char *text;      /* borrowed, without a NUL at its end */
+	size_t len;
 	yaml_parser_t parser;
 	void *anchors;         /* tsearch tree of struct doc_anchor, which are in the doc's arena */
 	bool done;
@@ -167,18 +168,47 @@ static event_fn *const handlers[] = {
 	[YAML_MAPPING_END_EVENT] = on_close,
 };
 
+/* Marks count characters. */
+static char char_at(const struct yaml_reader *y, size_t index)
+{
+	for (size_t i = 0; i < y->len; i++)
+		if ((y->text[i] & 0xc0) != 0x80 && index-- == 0)
+			return y->text[i];
+	return '\0';
+}
+
+/* Libyaml says only that it "cannot start any token". */
+static const char *remedy_for(char c)
+{
+	switch (c) {
+	case '\t':
+		return "a tab stands here; indent with spaces";
+	case '@':
+	case '`':
+	case '%':
+		return "what begins with @, ` or % must stand in quotes";
+	default:
+		return NULL;
+	}
+}
+
 /* Turns libyaml's complaint into ours. */
 static int fail_parser(struct yaml_reader *y)
 {
 	const yaml_parser_t *p = &y->parser;
 	struct doc_pos pos = mark_pos(&p->problem_mark), from = mark_pos(&p->context_mark);
 	struct doc_error *err = y->b->err;
+	const char *remedy = NULL;
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return doc_fail(err, (struct doc_pos){ 0, 0 }, -ENOMEM, "out of memory");
 	if (p->error == YAML_READER_ERROR)
 		return doc_fail(err, doc_pos_of(y->text, p->problem_offset), -EBADMSG,
 				"%s (U+%04X)", p->problem, (unsigned)p->problem_value);
+	if (p->error == YAML_SCANNER_ERROR && strstr(p->problem, "cannot start any token") != NULL)
+		remedy = remedy_for(char_at(y, p->problem_mark.index));
+	if (remedy != NULL)
+		return doc_fail(err, pos, -EBADMSG, "%s", remedy);
 	if (p->context == NULL)
 		return doc_fail(err, pos, -EBADMSG, "%s", p->problem);
 	return doc_fail(err, pos, -EBADMSG, "%s %s that starts at %u:%u", p->problem, p->context,
@@ -201,7 +231,7 @@ static int read_events(struct yaml_reader *y)
 
 int doc_read_yaml(struct doc_builder *b, const char *text, size_t len)
 {
-	struct yaml_reader y = { .b = b, .text = text };
+	struct yaml_reader y = { .b = b, .text = text, .len = len };
 	int r;
 
 	if (!yaml_parser_initialize(&y.parser))

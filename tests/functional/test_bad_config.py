@@ -165,3 +165,17 @@ def test_reload_takes_another_mesh(meshd, mesh, work):
 def test_control_socket_is_private(meshd):
     mode = stat.S_IMODE(os.stat(meshd.socket).st_mode)
     assert mode & 0o007 == 0
+
+
+def test_translate_says_that_there_are_errors(work, mesh):
+    """Objects alone would look as if all were well; what is piped on stays clean."""
+    good = run(MESHCTL, "translate", mesh)
+    assert good.returncode == 0 and good.stderr == ""
+    (mesh / "9-wrong.yaml").write_text(
+        'resources:\n- {"@type": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: x, type: STATC}\n'
+        '- {"@type": type.googleapis.com/envoy.config.cluster.v3.Cluster, nam: y}\n')
+    wrong = run(MESHCTL, "translate", mesh)
+    assert wrong.returncode == 0 and wrong.stderr.startswith("meshctl: 2 errors in this mesh; ")
+    assert set(good.stdout.splitlines()) <= set(wrong.stdout.splitlines())
+    report = run(MESHCTL, "translate", "--report", mesh)
+    assert report.stderr == "" and report.stdout.count('"severity":"error"') == 2

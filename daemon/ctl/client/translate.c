@@ -34,6 +34,7 @@ struct job {
 	size_t n_overlays;
 	struct overlay *overlay; /* owned; NULL: none */
 	bool failed; /* something could not be read */
+	size_t errors; /* among the findings, which are not what is printed */
 };
 
 static int usage(const char *what, const char *arg)
@@ -91,8 +92,28 @@ static int write_findings(struct content *const *contents, size_t n, const struc
 	return r;
 }
 
+/* All findings, a line each. */
+static int collect_findings(struct offline *o, struct content *const *contents, size_t n, const struct set *set,
+			    struct buf *out)
+{
+	int r = write_findings(contents, n, set, out);
+
+	return r == 0 ? offline_findings(o, out) : r;
+}
+
+static int count_errors(struct job *job, struct offline *o, struct content *const *contents, size_t n,
+			const struct set *set)
+{
+	_cleanup_(buf_deinit) struct buf text = BUF_INIT;
+	int r = collect_findings(o, contents, n, set, &text);
+
+	for (const char *at = buf_str(&text); r == 0 && (at = strstr(at, "{\"severity\":\"error\"")) != NULL; at++)
+		job->errors++;
+	return r;
+}
+
 /* These contents, sorted by path, are one mesh: prints it. file: a first member for each line. */
-static int print_mesh(const struct job *job, struct content *const *contents, size_t n,
+static int print_mesh(struct job *job, struct content *const *contents, size_t n,
 		      const char *file)
 {
 	_cleanup_(offline_freep) struct offline *o = NULL;
@@ -110,10 +131,10 @@ static int print_mesh(const struct job *job, struct content *const *contents, si
 		r = add_items(o, &set);
 	if (r == 0)
 		r = offline_run(o);
+	if (r == 0 && !job->report)
+		r = count_errors(job, o, contents, n, &set);
 	if (r == 0 && job->report)
-		r = write_findings(contents, n, &set, &out);
-	if (r == 0 && job->report)
-		r = offline_findings(o, &out);
+		r = collect_findings(o, contents, n, &set, &out);
 	else if (r == 0 && job->coverage)
 		buf_printf(&out, "{\"translated\":%zu,\"reported\":%zu,\"unknown\":%zu}\n", counts.translated,
 			   counts.reported, counts.unknown);
@@ -228,6 +249,9 @@ static int translate(struct job *job, const char *const *args, size_t n)
 	}
 	if (r == 0 && fflush(stdout) != 0)
 		r = -errno;
+	if (r == 0 && job->errors > 0)
+		fprintf(stderr, "meshctl: %zu error%s in this mesh; 'meshctl translate --report' with the same files "
+				"tells what and where\n", job->errors, job->errors > 1 ? "s" : "");
 	if (r < 0)
 		fprintf(stderr, "meshctl: translate: %s\n", strerror(-r));
 	return r < 0 || job->failed ? EXIT_REFUSED : EXIT_DONE;
