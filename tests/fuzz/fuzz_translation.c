@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Arbitrary resources of each type through check, translation and output.  The input is a list of
- * records: type, length (2 bytes, little endian), body.  Whatever comes, the objects are JSON with the
+ * records: type, length (2 bytes, little endian), body.  The first type's upper bits say whether capture is
+ * on and whether there is an overlay.  Whatever comes, the objects are JSON with the
  * members that APISIX requires and that it takes, and taking half of the resources away again gives the same as never
  * having had them.
  */
@@ -9,14 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "apisix.h"
 #include "offline.h"
+#include "overlay.h"
 #include "pbscan.h"
 
 #define RECORDS_MAX 64
+#define CAPTURE 0x80
+#define OVERLAY 0x40
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -56,7 +61,7 @@ static size_t records_read(const uint8_t *data, size_t size, struct record recor
 
 		if (len > size - 3)
 			len = size - 3;
-		*r = (struct record){ .type = (enum rt)(data[0] % _RT_MAX),
+		*r = (struct record){ .type = (enum rt)((data[0] & ~(CAPTURE | OVERLAY)) % _RT_MAX),
 				      .body = data + 3,
 				      .size = len };
 		record_name(r, n++);
@@ -70,6 +75,45 @@ static void must(int ok)
 {
 	if (!ok)
 		abort();
+}
+
+static void on_problem(void *arg, const char *file, unsigned line, unsigned column, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "%s:%u:%u: %s\n", file, line, column, text);
+	abort();
+}
+
+static struct overlay *overlay_make(void)
+{
+	static const char text[] =
+		"objects:\n- {kind: global_rules, id: all, value: {plugins: {prometheus: {}}}}\n"
+		"patches:\n- {match: {kind: routes, host: '*'}, plugins: {prometheus: {}}, labels: {a: b}}\n"
+		"- {match: {kind: upstreams, cluster: '*'}, set: {retries: 2}}\n";
+	char name[] = "/tmp/fuzz_translation.XXXXXX";
+	const char *file = name;
+	struct overlay *o;
+	int fd = mkstemp(name);
+
+	must(fd >= 0 && write(fd, text, sizeof text - 1) == (ssize_t)(sizeof text - 1));
+	must(overlay_load(&file, 1, on_problem, NULL, &o) == 0);
+	close(fd);
+	unlink(name);
+	return o;
+}
+
+static struct offline *begin(unsigned flags)
+{
+	static struct overlay *overlay;
+	struct translation_options options = { .capture = (flags & CAPTURE) != 0 };
+	struct offline *o;
+
+	if (overlay == NULL)
+		overlay = overlay_make();
+	if (flags & OVERLAY)
+		options.overlay = overlay;
+	must(offline_new(&options, &o) == 0);
+	return o;
 }
 
 static void add(struct offline *o, const struct record *record)
@@ -169,12 +213,11 @@ static char *objects(struct offline *o)
 }
 
 /* Half taken away again against half never there, which also came in the other order. */
-static void halves_check(struct offline *all, const struct record *records, size_t n)
+static void halves_check(struct offline *all, const struct record *records, size_t n, unsigned flags)
 {
-	struct offline *half;
+	struct offline *half = begin(flags);
 	char *a, *b;
 
-	must(offline_new(NULL, &half) == 0);
 	for (size_t i = n; i-- > 0;)
 		if (is_first(records, i) && i % 2 == 0)
 			add(half, &records[i]);
@@ -193,17 +236,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct record records[RECORDS_MAX];
 	size_t n = records_read(data, size, records);
-	struct offline *all;
+	unsigned flags = size > 0 ? data[0] : 0;
+	struct offline *all = begin(flags);
 	char *text;
 
-	must(offline_new(NULL, &all) == 0);
 	for (size_t i = 0; i < n; i++)
 		if (is_first(records, i))
 			add(all, &records[i]);
 	text = output(all);
 	lines_check(text);
 	free(text);
-	halves_check(all, records, n);
+	halves_check(all, records, n, flags);
 	offline_free(all);
 	return 0;
 }
