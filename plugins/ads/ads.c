@@ -84,7 +84,7 @@ void ads_held(struct ads *ads, const struct mesh_holding *holdings, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (hold(ads, &holdings[i]) == 0)
 			continue;
-		mesh_log(ads->host, MESH_ERR, "no memory for what is held; asking the control plane for everything anew");
+		mesh_log(ads->host, MESH_ERR, "no memory for what is held; asking for everything anew");
 		forget_all(ads);
 		return;
 	}
@@ -113,7 +113,7 @@ void ads_subscribe(struct ads *ads, const struct mesh_subscription *subscription
 	if (t != NULL && t->asked && !ads->variant->waits)
 		(void)type_flush(ads, t);
 	if (t == NULL || type_want(ads, t, subscription) < 0) {
-		mesh_log(ads->host, MESH_ERR, "no memory to ask for resources of type %s; asking for what was asked before",
+		mesh_log(ads->host, MESH_ERR, "no memory to ask for other resources of type %s than before",
 			 subscription->type_url);
 		return;
 	}

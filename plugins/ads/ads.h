@@ -30,10 +30,10 @@ struct ads_owner {
 	int (*node)(void *arg, struct buf *out);
 	/*
 	 * Appends headers of the stream (token and the like), read anew for each stream; the strings are copied into
-	 * `list` by ads_header().  0; negative errno with the reason logged: this attempt is not made.
+	 * `list` by ads_header().  0; negative errno, with the reason by ads_refuse(): this attempt is not made.
 	 */
 	int (*headers)(void *arg, struct ads_headers *list);
-	/* What the operator should do about this end of the stream; NULL: ads knows better.  Borrowed.  May be NULL. */
+	/* What the operator should do about this end of the stream; NULL: what ads knows.  Borrowed.  May be NULL. */
 	const char *(*remedy)(void *arg, const struct grpc_status *status);
 	/* Names that come from elsewhere (a certificate made here): never asked of the server.  May be NULL. */
 	bool (*is_local)(void *arg, const char *type_url, const char *name);
@@ -51,6 +51,8 @@ struct ads_options {
 };
 
 int ads_header(struct ads_headers *list, const char *name, const char *value);
+/* Why there will be no attempt, with the remedy; logged (seldom) and shown by ads. */
+void ads_refuse(struct ads_headers *list, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* 0 or -ENOMEM. */
 int ads_new(const struct ads_options *options, struct ads **ret_ads);

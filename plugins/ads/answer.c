@@ -114,8 +114,8 @@ static void note_refusal(struct ads *ads, struct ads_type *t, const char *why)
 		(void)text_set(&t->reason, why, strlen(why));
 	if (seldom(&t->logged, news ? 1 : 60))
 		mesh_log(ads->host, MESH_WARN,
-			 "a response with resources of type %s is refused (NACK): %s; the last good versions stay", t->word,
-			 why);
+			 "a response with resources of type %s is refused (NACK): %s; the last good versions stay",
+			 t->word, why);
 }
 
 /* An accepting answer of the state of the world names what is wanted by now; a refusing one changes no names. */

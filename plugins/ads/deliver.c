@@ -117,8 +117,8 @@ static void warn_if_empty(struct ads *ads, const struct ads_type *t, const struc
 {
 	if (t->answer.snapshot && r->n_resources == 0 && t->accepted.n > 0 && seldom(&ads->empty_logged, 1))
 		mesh_log(ads->host, MESH_WARN,
-			 "the control plane says that there is no %s any more: all %zu go; if that is wrong, look there "
-			 "(translator.max_drop would have held it)", t->word, t->accepted.n);
+			 "the control plane says that there is no %s any more: all %zu go; if that is wrong, look "
+			 "there (translator.max_drop would have held it)", t->word, t->accepted.n);
 }
 
 static int begin_answer(struct ads *ads, struct ads_type *t, const struct response *r)

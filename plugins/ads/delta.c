@@ -6,7 +6,10 @@
 #include "pbwrite.h"
 #include "private.h"
 
-enum { REQ_NODE = 1, REQ_TYPE = 2, REQ_SUBSCRIBE = 3, REQ_UNSUBSCRIBE = 4, REQ_INITIAL = 5, REQ_NONCE = 6, REQ_ERROR = 7 };
+enum {
+	REQ_NODE = 1, REQ_TYPE = 2, REQ_SUBSCRIBE = 3, REQ_UNSUBSCRIBE = 4, REQ_INITIAL = 5, REQ_NONCE = 6,
+	REQ_ERROR = 7,
+};
 
 struct put {
 	struct buf *out;

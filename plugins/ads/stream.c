@@ -23,6 +23,7 @@ struct header {
 struct ads_headers {
 	struct header *first;
 	size_t n;
+	char why[512];		/* ads_refuse() */
 };
 
 /* ---- headers ------------------------------------------------------------------------------ */
@@ -39,6 +40,15 @@ int ads_header(struct ads_headers *list, const char *name, const char *value)
 		list->n++;
 	}
 	return h != NULL && h->name != NULL && h->value != NULL ? 0 : -ENOMEM;
+}
+
+void ads_refuse(struct ads_headers *list, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(list->why, sizeof list->why, fmt, ap);
+	va_end(ap);
 }
 
 /* A token is not left behind in freed memory. */
@@ -193,9 +203,9 @@ static void note_end(struct ads *ads, const struct grpc_status *status)
 		snprintf(text, sizeof text, "%s: %.600s%s%s", ads->origin, status->message,
 			 remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
 	else
-		snprintf(text, sizeof text, "%.200s ended the stream: %s%s%.600s%s%s", peer, grpc_code_name(status->code),
-			 status->message[0] != '\0' ? ": " : "", status->message, remedy != NULL ? "; " : "",
-			 remedy != NULL ? remedy : "");
+		snprintf(text, sizeof text, "%.200s ended the stream: %s%s%.600s%s%s", peer,
+			 grpc_code_name(status->code), status->message[0] != '\0' ? ": " : "", status->message,
+			 remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
 	note_trouble(ads, text);
 }
 
@@ -299,8 +309,8 @@ static void note_open(struct ads *ads)
 	note_peer(ads);
 	free(ads->trouble);
 	ads->trouble = NULL;
-	mesh_log(ads->host, seldom(&ads->open_logged, 1) ? MESH_INFO : MESH_DEBUG, "connected to %s (%s)", ads->peer != NULL ? ads->peer : ads->origin,
-		 ads->variant->word);
+	mesh_log(ads->host, seldom(&ads->open_logged, 1) ? MESH_INFO : MESH_DEBUG, "connected to %s (%s)",
+		 ads->peer != NULL ? ads->peer : ads->origin, ads->variant->word);
 	state_tell(ads);
 	if (ads->owner->stream != NULL)
 		ads->owner->stream(ads->arg, true);
@@ -363,11 +373,11 @@ static int start_call(struct ads *ads, const struct ads_headers *list)
 
 static int try_open(struct ads *ads)
 {
-	struct ads_headers list = { 0 };
+	struct ads_headers list = { .first = NULL };
 	int r = ads->owner->headers != NULL ? ads->owner->headers(ads->arg, &list) : 0;
 
 	if (r < 0)
-		note_trouble(ads, "the credentials for the control plane cannot be read, so it is not asked");
+		note_trouble(ads, list.why[0] != '\0' ? list.why : "there are no credentials for the control plane");
 	if (r == 0) {
 		r = start_call(ads, &list);
 		if (r < 0)

@@ -11,7 +11,8 @@ static const struct {
 	bool local;
 	const char *text;
 } remedies[] = {
-	{ GRPC_UNAUTHENTICATED, false, "the token or the client certificate was refused: renew token_file or tls.cert" },
+	{ GRPC_UNAUTHENTICATED, false,
+	  "the token or the client certificate was refused: renew token_file or tls.cert" },
 	{ GRPC_PERMISSION_DENIED, false,
 	  "the control plane knows us, but not as this node: compare the section node: with the token's identity" },
 	{ GRPC_UNIMPLEMENTED, false, "no aggregated xDS v3 there: check host and port of server, or set api: sotw" },

@@ -155,7 +155,9 @@ void fake_drained(void)
 
 void fake_end(int code, const char *message, bool local, bool unprocessed)
 {
-	const struct grpc_status status = { .code = code, .message = message, .local = local, .unprocessed = unprocessed };
+	const struct grpc_status status = {
+		.code = code, .message = message, .local = local, .unprocessed = unprocessed,
+	};
 	struct grpc_call *call = fake_grpc.call;
 
 	if (call == NULL)

@@ -222,8 +222,8 @@ static void test_duplicates(void **state)
 
 	respond(w, CDS, "1", "A", "a=1 b=1 a=1");
 	assert_int_equal(w->n_seen, 0);
-	assert_request(w, "Cluster n=A error=3:resources[2]: the name 'a' stands twice; nothing of this response is used; "
-			  "send each name once");
+	assert_request(w, "Cluster n=A error=3:resources[2]: the name 'a' stands twice; nothing of this response is "
+			  "used; send each name once");
 	assert_non_null(strstr(w->findings, "Cluster : resources[2]"));
 	respond(w, CDS, "2", "B", "a=1 b=1");
 	assert_request(w, "Cluster v=2 n=B");
@@ -242,7 +242,8 @@ static void test_other_types(void **state)
 	fake_send(out.data, out.len);
 	world_run(w);
 	assert_int_equal(w->n_seen, 0);
-	assert_non_null(strstr(request(w), "error=3:resources[1] 'l': it is of type '" LDS "' in a response of type '" CDS));
+	assert_non_null(strstr(request(w), "error=3:resources[1] 'l': it is of type '" LDS "' in a response of type '"
+					   CDS));
 	/* A type that nobody asked for: answered, not used, told once. */
 	respond(w, RDS, "7", "R", "r=1");
 	respond(w, RDS, "8", "S", "r=1");

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the plugin xds share: xds.c is its life, options.c its options.
+ */
+#ifndef XDS_XDS_H
+#define XDS_XDS_H
+
+#include "node.h"
+#include "setup.h"
+
+struct xds {
+	struct mesh_host *host;		/* borrowed */
+	struct setup setup;
+	struct grpc_channel *channel;	/* owned */
+	struct ads *ads;		/* owned */
+	struct node node;		/* borrowed from the configuration */
+	char *origin;			/* owned */
+};
+
+extern const struct mesh_opt xds_options[];
+
+/* The node as the configuration describes it; also without a host, in check(). */
+void xds_read_node(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct node *ret_node);
+void xds_check(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct mesh_diag *diag);
+
+#endif
