@@ -18,6 +18,7 @@
 
 #define OUTPUT_HIGH (256 * 1024)
 #define READ_ONCE (64 * 1024)
+#define REST_READS 64
 /* Frames that cost us work and the server nothing: so many at once, and per second. */
 #define FLOOD_BURST 1000
 #define FLOOD_RATE 100
@@ -341,6 +342,33 @@ static void on_write(struct bufferevent *bev, void *arg)
 	(void)flush(arg);
 }
 
+/* What may be the matter when a server hangs up at once; not every one says it by an alert. */
+static const char *no_greeting(const struct connection *c)
+{
+	if (!c->tls)
+		return "is it a TLS port? then write grpcs://";
+	return c->channel->tls.files[GRPC_TLS_CERT] == NULL
+		? "it may want a certificate from us, set tls.cert and tls.key"
+		: "it may not accept our certificate (tls.cert), see its log";
+}
+
+/*
+ * Who closes with our bytes unread resets the connection, and our write may meet that before we have read the reason: an
+ * alert, trailers, an error page.
+ */
+static void read_rest(struct connection *c, char *why, size_t size)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	int n = 1;
+
+	evbuffer_unfreeze(in, 0);
+	if (c->tls)
+		grpc_tls_read_rest(c->bev, in, why, size);
+	for (int i = 0; i < REST_READS && n > 0 && !c->tls; i++)
+		n = evbuffer_read(in, bufferevent_getfd(c->bev), READ_ONCE);
+	evbuffer_freeze(in, 0);
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct connection *c = arg;
@@ -351,11 +379,12 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		return;
 	if (c->tls)
 		grpc_tls_reason(bev, why, sizeof why);
+	if ((what & BEV_EVENT_WRITING) != 0 && why[0] == '\0')
+		read_rest(c, why, sizeof why);
 	if (why[0] == '\0' && (what & BEV_EVENT_ERROR) != 0 && error != 0)
 		snprintf(why, sizeof why, "%s", strerror(error));
 	if (why[0] == '\0' && c->state == CONNECTION_GREETING)
-		snprintf(why, sizeof why, c->tls ? "it closed the connection without a greeting"
-			 : "it closed the connection without a greeting; is it a TLS port? then write grpcs://");
+		snprintf(why, sizeof why, "it closed the connection without a greeting; %s", no_greeting(c));
 	if (why[0] != '\0' && c->detail[0] == '\0')
 		snprintf(c->detail, sizeof c->detail, "%s", why);
 	/* What came before the end is still worth something. */

@@ -6,6 +6,7 @@
 #include "tls.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
@@ -16,6 +17,8 @@
 
 #include "meshd/plugin.h"
 #include "resolve.h"
+
+#define REST_READS 256
 
 /* Options of the plugins, by GRPC_TLS_*. */
 static const char *const options[_GRPC_TLS_FILE_MAX] = { "tls.ca", "tls.cert", "tls.key" };
@@ -245,18 +248,38 @@ static const struct {
 	{ SSL_R_UNSUPPORTED_PROTOCOL, "it speaks TLS only in versions before 1.2" },
 };
 
-void grpc_tls_reason(struct bufferevent *bev, char *out, size_t size)
+static void explain(unsigned long error, char *out, size_t size)
 {
-	unsigned long error = bufferevent_get_openssl_error(bev);
 	const char *text = error != 0 ? ERR_reason_error_string(error) : NULL;
 
-	ERR_clear_error();
 	snprintf(out, size, "%s%s", text != NULL ? "TLS: " : "", text != NULL ? text : "");
 	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
 		if (reasons[i].reason == ERR_GET_REASON(error))
 			snprintf(out, size, "%s", reasons[i].text);
+}
+
+void grpc_tls_reason(struct bufferevent *bev, char *out, size_t size)
+{
+	explain(bufferevent_get_openssl_error(bev), out, size);
+	ERR_clear_error();
+}
+
+void grpc_tls_read_rest(struct bufferevent *bev, struct evbuffer *in, char *out, size_t size)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(bev);
+	char data[4096];
+	int n = 1;
+
+	ERR_clear_error();
+	for (int i = 0; i < REST_READS && n > 0; i++) {
+		n = SSL_read(ssl, data, sizeof data);
+		if (n > 0 && evbuffer_add(in, data, (size_t)n) < 0)
+			break;
+	}
+	explain(ERR_peek_error(), out, size);
+	ERR_clear_error();
 }
 
 void grpc_tls_explain(struct bufferevent *bev, const struct tls_verdict *verdict, short what, char *out, size_t size)

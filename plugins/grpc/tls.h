@@ -15,6 +15,7 @@
 
 struct mesh_host;
 struct bufferevent;
+struct evbuffer;
 
 enum { GRPC_TLS_CA = 0, GRPC_TLS_CERT, GRPC_TLS_KEY, _GRPC_TLS_FILE_MAX };
 
@@ -47,6 +48,11 @@ bool grpc_tls_agreed(SSL *ssl, char *why, size_t size);
 
 /* Why a handshake failed. */
 void grpc_tls_explain(struct bufferevent *bev, const struct tls_verdict *verdict, short what, char *out, size_t size);
+/*
+ * Writing has failed: takes what the server has said before into `in`, which may be an alert, explained as by
+ * grpc_tls_reason().
+ */
+void grpc_tls_read_rest(struct bufferevent *bev, struct evbuffer *in, char *out, size_t size);
 /* Why an established connection failed; "" when it was not TLS. */
 void grpc_tls_reason(struct bufferevent *bev, char *out, size_t size);
 
