@@ -283,6 +283,39 @@ bool conf_equal(const struct conf *a, const struct conf *b)
 	return true;
 }
 
+/* What every process takes over by itself. */
+static bool is_log(const struct conf_entry *e)
+{
+	return strcmp(e->path, "log.level") == 0 || strcmp(e->path, "log.format") == 0;
+}
+
+/* The next entry but for those; NULL: none. */
+static const struct conf_entry *next_but_log(const struct conf *c, size_t *i)
+{
+	while (*i < conf_size(c)) {
+		const struct conf_entry *e = conf_at(c, (*i)++);
+
+		if (!is_log(e))
+			return e;
+	}
+	return NULL;
+}
+
+bool conf_equal_but_log(const struct conf *a, const struct conf *b)
+{
+	size_t i = 0, k = 0;
+	const struct conf_entry *x, *y;
+
+	do {
+		x = next_but_log(a, &i);
+		y = next_but_log(b, &k);
+		if (x != NULL && y != NULL &&
+		    (strcmp(x->path, y->path) != 0 || x->type != y->type || strcmp(x->text, y->text) != 0))
+			return false;
+	} while (x != NULL && y != NULL);
+	return x == y;
+}
+
 /* One allocation: the message, its array of pointers, the entries. */
 struct conf_msg {
 	Mesh__Conf conf;

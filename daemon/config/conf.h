@@ -68,6 +68,8 @@ int conf_slice(const struct conf *c, const char *const *prefixes, struct conf **
 
 /* Same entries and values (positions do not count)? */
 bool conf_equal(const struct conf *a, const struct conf *b);
+/* The same but for log.level and log.format, which every process takes over by itself. */
+bool conf_equal_but_log(const struct conf *a, const struct conf *b);
 
 /* To and from the pipe message.  `ret_msg` points into `c`, which must outlive it: free with conf_msg_free.
  * conf_from_msg: 0, -ENOMEM, -EBADMSG (a type, path or text that no conf has, a path twice, over a bound). */

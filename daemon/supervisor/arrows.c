@@ -9,11 +9,23 @@
 #include "private.h"
 #include "send.h"
 
+#include <string.h>
+
 LOG_MODULE("supervisor");
 
 #define BLAME_WINDOW_MS 60000
 /* A pipe that ended without a reason is mostly the sign of a death that SIGCHLD will tell about. */
 #define RENEW_WAIT_MS 50
+
+static struct child *child_at(const struct arrow *a, enum role_id role)
+{
+	return a->beside ? a->sup->swap.next[role] : a->sup->children[role];
+}
+
+static bool is_up(const struct child *c)
+{
+	return c != NULL && child_is_up(c);
+}
 
 static int hand_over(struct arrow *a, enum role_id to, enum role_id peer, int fd)
 {
@@ -21,14 +33,14 @@ static int hand_over(struct arrow *a, enum role_id to, enum role_id peer, int fd
 
 	m.peer = peer;
 	m.generation = a->generation;
-	return msg_send_PEER(a->sup->children[to].control, &m, fd);
+	return msg_send_PEER(child_at(a, to)->control, &m, fd);
 }
 
 static void connect_arrow(struct arrow *a)
 {
 	int fds[2], r;
 
-	if (!child_is_up(&a->sup->children[a->ends->from]) || !child_is_up(&a->sup->children[a->ends->to]))
+	if (!is_up(child_at(a, a->ends->from)) || !is_up(child_at(a, a->ends->to)))
 		return;
 	r = pipe_pair(fds);
 	if (r < 0) {
@@ -50,25 +62,54 @@ static void on_renew(struct loop_timer *timer)
 	connect_arrow(container_of(timer, struct arrow, renew));
 }
 
-void arrows_connect(struct supervisor *sup, enum role_id role)
+static struct arrow *arrows_of(const struct child *c)
+{
+	return c->beside ? c->sup->swap.arrows : c->sup->arrows;
+}
+
+void arrows_connect(struct child *c)
 {
 	for (unsigned i = 0; i < ROLE_ARROWS; i++) {
-		struct arrow *a = &sup->arrows[i];
+		struct arrow *a = &arrows_of(c)[i];
 
-		if (a->ends->from == role || a->ends->to == role) {
+		if (a->ends->from == c->role->id || a->ends->to == c->role->id) {
 			loop_timer_cancel(&a->renew);
 			connect_arrow(a);
 		}
 	}
 }
 
-static struct arrow *arrow_find(struct supervisor *sup, enum role_id x, enum role_id y)
+static bool is_paired(const struct arrow *a)
+{
+	return roles[a->ends->from].paired && roles[a->ends->to].paired;
+}
+
+/* The pipe between the two of the pair stays; what each has to others begins anew. */
+void arrows_take_over(struct supervisor *sup)
 {
 	for (unsigned i = 0; i < ROLE_ARROWS; i++) {
-		const struct role_arrow *ends = sup->arrows[i].ends;
+		struct arrow *a = &sup->arrows[i], *beside = &sup->swap.arrows[i];
 
-		if ((ends->from == x && ends->to == y) || (ends->from == y && ends->to == x))
-			return &sup->arrows[i];
+		loop_timer_cancel(&a->renew);
+		loop_timer_cancel(&beside->renew);
+		if (is_paired(a)) {
+			a->generation = beside->generation;
+			memcpy(a->blamed_ms, beside->blamed_ms, sizeof a->blamed_ms);
+		} else if (roles[a->ends->from].paired || roles[a->ends->to].paired) {
+			connect_arrow(a);
+		}
+	}
+}
+
+static struct arrow *arrow_find(const struct child *c, enum role_id other)
+{
+	enum role_id self = c->role->id;
+
+	for (unsigned i = 0; i < ROLE_ARROWS; i++) {
+		const struct role_arrow *ends = arrows_of(c)[i].ends;
+
+		if ((ends->from == self && ends->to == other) || (ends->from == other && ends->to == self))
+			return &arrows_of(c)[i];
 	}
 	return NULL;
 }
@@ -84,10 +125,10 @@ static bool blame(struct arrow *a, enum role_id sender)
 	return times[2] != 0 && now - times[2] < BLAME_WINDOW_MS;
 }
 
-void arrows_on_broken(struct supervisor *sup, enum role_id reporter, const Mesh__PipeBroken *m)
+void arrows_on_broken(struct child *reporter, const Mesh__PipeBroken *m)
 {
 	enum role_id sender = m->peer < _ROLE_MAX ? (enum role_id)m->peer : ROLE_SUPERVISOR;
-	struct arrow *a = arrow_find(sup, reporter, sender);
+	struct arrow *a = arrow_find(reporter, sender);
 
 	if (a == NULL || m->generation != a->generation)
 		return;
@@ -95,25 +136,26 @@ void arrows_on_broken(struct supervisor *sup, enum role_id reporter, const Mesh_
 		loop_timer_set(&a->renew, RENEW_WAIT_MS);
 		return;
 	}
-	log_warn("%s closed its pipe to %s: %s; both get a new one", role_name(reporter), role_name(sender), m->reason);
+	log_warn("%s closed its pipe to %s: %s; both get a new one", role_name(reporter->role->id), role_name(sender),
+		 m->reason);
 	if (blame(a, sender)) {
 		log_err("%s sent bad bytes to %s three times in a minute: restarting it", role_name(sender),
-			role_name(reporter));
+			role_name(reporter->role->id));
 		for (unsigned i = 0; i < 3; i++)
 			a->blamed_ms[sender == a->ends->to][i] = 0;
-		child_kill(&sup->children[sender], "bad bytes");
+		child_kill(child_at(a, sender), "bad bytes");
 		return;
 	}
 	connect_arrow(a);
 }
 
-int arrows_init(struct supervisor *sup)
+static int init(struct supervisor *sup, struct arrow arrows[ROLE_ARROWS], bool beside)
 {
 	for (unsigned i = 0; i < ROLE_ARROWS; i++) {
-		struct arrow *a = &sup->arrows[i];
+		struct arrow *a = &arrows[i];
 		int r;
 
-		*a = (struct arrow){ .sup = sup, .ends = &role_arrows[i] };
+		*a = (struct arrow){ .sup = sup, .ends = &role_arrows[i], .beside = beside };
 		r = loop_timer_init(&a->renew, sup->base, on_renew);
 		if (r < 0)
 			return error_trace(r);
@@ -121,8 +163,17 @@ int arrows_init(struct supervisor *sup)
 	return 0;
 }
 
+int arrows_init(struct supervisor *sup)
+{
+	int r = init(sup, sup->arrows, false);
+
+	return r == 0 ? init(sup, sup->swap.arrows, true) : r;
+}
+
 void arrows_deinit(struct supervisor *sup)
 {
-	for (unsigned i = 0; i < ROLE_ARROWS; i++)
+	for (unsigned i = 0; i < ROLE_ARROWS; i++) {
 		loop_timer_deinit(&sup->arrows[i].renew);
+		loop_timer_deinit(&sup->swap.arrows[i].renew);
+	}
 }

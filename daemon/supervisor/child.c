@@ -13,7 +13,9 @@
 #include "spawn.h"
 
 #include <signal.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -66,6 +68,10 @@ static void handle_ready(void *ctx, const ProtobufCMessage *body, int fd)
 	if (c->state != CHILD_STARTING)
 		return;
 	c->state = CHILD_READY;
+	if (c->beside) {
+		swap_on_ready(c);
+		return;
+	}
 	restart_on_ready(&c->restart, loop_now_ms());
 	log_info("%s is ready (pid %d)%s%s", name_of(c), (int)c->pid, c->detail[0] != 0 ? ": " : "", c->detail);
 	supervisor_on_ready(c->sup);
@@ -75,12 +81,21 @@ static void handle_broken(void *ctx, const ProtobufCMessage *body, int fd)
 {
 	struct child *c = ctx;
 
-	arrows_on_broken(c->sup, c->role->id, (const Mesh__PipeBroken *)body);
+	arrows_on_broken(c, (const Mesh__PipeBroken *)body);
+}
+
+static void handle_waiting(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	const Mesh__Ready *m = (const Mesh__Ready *)body;
+	struct child *c = ctx;
+
+	snprintf(c->detail, sizeof c->detail, "%s", m->detail);
 }
 
 static const struct pipe_handler_row rows[] = {
 	{ MSG_READY, handle_ready },
 	{ MSG_BROKEN, handle_broken },
+	{ MSG_WAITING, handle_waiting },
 	{ 0 },
 };
 
@@ -116,15 +131,18 @@ static void send_conf(struct child *c)
 	conf_msg_free(m);
 }
 
+/* Beside another: a look at what that one holds. */
 static void send_memory(struct child *c)
 {
 	Mesh__KeptMemory m = MESH__KEPT_MEMORY__INIT;
+	int fd = c->beside ? c->sup->children[c->role->id]->memory : c->memory;
 
-	if (c->memory < 0)
+	if (fd < 0)
 		return;
 	m.size = c->role->memory;
 	m.generation = c->generation - 1;
-	(void)msg_send_MEMORY(c->control, &m, c->memory);
+	m.snapshot = c->beside;
+	(void)msg_send_MEMORY(c->control, &m, fd);
 }
 
 static void send_listens(struct child *c)
@@ -206,7 +224,7 @@ static int start_process(struct child *c)
 
 static void start(struct child *c)
 {
-	Mesh__Empty empty = MESH__EMPTY__INIT;
+	Mesh__Start m = MESH__START__INIT;
 	int r;
 
 	c->started_ms = loop_now_ms();
@@ -226,8 +244,10 @@ static void start(struct child *c)
 	send_conf(c);
 	send_memory(c);
 	send_listens(c);
-	arrows_connect(c->sup, c->role->id);
-	(void)msg_send_START(c->control, &empty, -1);
+	arrows_connect(c);
+	m.beside = c->beside;
+	m.same_source = c->beside && c->sup->swap.same_source;
+	(void)msg_send_START(c->control, &m, -1);
 }
 
 static void on_retry(struct loop_timer *timer)
@@ -239,7 +259,7 @@ static void on_retry(struct loop_timer *timer)
 		child_kill(c, "not stopped in time");
 		return;
 	}
-	if (c->sup->stopping)
+	if (c->sup->stopping || c->beside)
 		return;
 	c->restarts++;
 	start(c);
@@ -283,6 +303,8 @@ void child_on_exit(struct child *c, int status)
 	beat_stop(c);
 	loop_timer_cancel(&c->retry);
 	describe(c, status);
+	if (swap_on_exit(c))
+		return;
 	if (c->sup->stopping || off) {
 		log_debug("%s has ended: %s", name_of(c), c->last_exit);
 		c->state = off ? CHILD_OFF : CHILD_WAITING;
@@ -361,10 +383,39 @@ int child_configure(struct child *c)
 	return 0;
 }
 
-int child_init(struct child *c, struct supervisor *sup, const struct role *role)
+/* ---- beside another, see swap.c ---- */
+
+void child_start_beside(struct child *c, struct conf *slice)
 {
-	*c = (struct child){ .sup = sup, .role = role, .restart = RESTART_INIT, .memory = -1 };
-	if (role->memory > 0) {
+	c->slice = slice;
+	start(c);
+}
+
+void child_take_over(struct child *c, struct child *old)
+{
+	Mesh__Empty empty = MESH__EMPTY__INIT;
+
+	c->beside = false;
+	c->memory = fd_take(&old->memory);
+	c->generation = old->generation + 1;
+	c->restarts = old->restarts;
+	if (c->pid == 0) {
+		schedule(c, 0);
+		return;
+	}
+	if (!child_is_up(c))
+		return;
+	restart_on_ready(&c->restart, loop_now_ms());
+	send_memory(c);
+	(void)msg_send_TAKE_OVER(c->control, &empty, -1);
+}
+
+/* ---- life ---- */
+
+static int child_init(struct child *c, struct supervisor *sup, const struct role *role, bool beside)
+{
+	*c = (struct child){ .sup = sup, .role = role, .beside = beside, .restart = RESTART_INIT, .memory = -1 };
+	if (role->memory > 0 && !beside) {
 		c->memory = memory_new(role->memory_name, role->memory);
 		if (c->memory < 0)
 			return log_err_errno(c->memory, "cannot make the memory of %s", role_name(role->id));
@@ -372,14 +423,31 @@ int child_init(struct child *c, struct supervisor *sup, const struct role *role)
 	return error_trace(loop_timer_init(&c->retry, sup->base, on_retry));
 }
 
-void child_deinit(struct child *c)
+int child_new(struct supervisor *sup, const struct role *role, bool beside, struct child **ret_child)
 {
+	struct child *c = malloc(sizeof *c);
+	int r = c != NULL ? child_init(c, sup, role, beside) : error_origin(-ENOMEM);
+
+	if (r < 0) {
+		child_free(c);
+		return r;
+	}
+	*ret_child = c;
+	return 0;
+}
+
+struct child *child_free(struct child *c)
+{
+	if (c == NULL)
+		return NULL;
 	child_kill(c, "the supervisor ends");
 	if (c->pid > 0)
 		waitpid(c->pid, NULL, 0);
 	c->control = pipe_free(c->control);
 	beat_stop(c);
 	loop_timer_deinit(&c->retry);
-	c->slice = conf_free(c->slice);
-	c->memory = fd_close(c->memory);
+	conf_free(c->slice);
+	fd_close(c->memory);
+	free(c);
+	return NULL;
 }

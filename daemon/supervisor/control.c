@@ -108,7 +108,7 @@ static void hand_over(struct control_conn *conn, enum role_id role)
 	int r;
 
 	if (role != ROLE_SUPERVISOR) {
-		hand_to_worker(conn, &sup->children[role]);
+		hand_to_worker(conn, sup->children[role]);
 		return;
 	}
 	r = ctl_serve(sup->base, fd_take(&conn->fd), conn->data + 4, conn->len - 4, supervisor_commands, sup);

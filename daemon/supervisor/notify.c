@@ -16,7 +16,7 @@ void notify_state(struct supervisor *sup)
 	size_t len = strlen(text);
 
 	for (unsigned i = 1; i < _ROLE_MAX; i++) {
-		const struct child *c = &sup->children[i];
+		const struct child *c = sup->children[i];
 
 		if (c->state != CHILD_OFF && len < sizeof text)
 			len += (size_t)snprintf(text + len, sizeof text - len, "%s%s %s", len > 7 ? ", " : "",

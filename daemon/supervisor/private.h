@@ -42,6 +42,7 @@ struct beat {
 /* child.c: one worker, over all its lives */
 struct child {
 	struct supervisor *sup;		/* borrowed */
+	bool beside;			/* one of the pair of swap.c, not of those that serve */
 	const struct role *role;
 	enum child_state state;
 	pid_t pid;			/* 0: no process */
@@ -57,12 +58,13 @@ struct child {
 	bool wanted_end;		/* the next death is by our wish */
 	bool reconfigured;		/* got a new slice in this life, and may ask for a new process */
 	char last_exit[256];
-	char detail[256];		/* from READY */
+	char detail[512];		/* from READY, or what it waits for */
 };
 
 /* arrows.c: one pipe between two workers */
 struct arrow {
 	struct supervisor *sup;		/* borrowed */
+	bool beside;			/* between two of swap.c */
 	const struct role_arrow *ends;
 	uint64_t generation;
 	struct loop_timer renew;
@@ -99,18 +101,37 @@ struct reload {
 	bool again;			/* another SIGHUP came meanwhile */
 };
 
+/* swap.c: source and translator beside those that serve */
+enum swap_phase {
+	SWAP_NONE,
+	SWAP_PREPARING,	/* the new ones get ready, the old ones serve */
+	SWAP_TAKING,	/* the old ones are asked to end; no way back */
+	SWAP_DROPPING,	/* given up: the new ones are asked to end */
+};
+
+struct swap {
+	enum swap_phase phase;
+	struct conf *conf;		/* owned; comes into force with them */
+	struct listen_set listens;	/* owned, the same */
+	bool same_source;
+	struct child *next[_ROLE_MAX];	/* owned; NULL: this role has none */
+	struct arrow arrows[ROLE_ARROWS];
+	struct loop_timer deadline, turn;
+};
+
 struct supervisor {
 	struct supervisor_options options;
 	struct event_base *base;
 	struct conf *conf;		/* owned; the one in force */
 	struct identity who;
-	struct child children[_ROLE_MAX];
+	struct child *children[_ROLE_MAX];	/* owned; those that serve */
 	struct arrow arrows[ROLE_ARROWS];
 	struct listen_set listens;
 	int state_fd;			/* owned: the lock on state_dir */
 	struct control control;
 	struct check *first_check;	/* owned */
 	struct reload reload;
+	struct swap swap;
 	struct loop_signal sigterm, sigint, sighup, sigchld;
 	struct loop_timer watchdog, stop_timer;
 	uint64_t watchdog_ms;
@@ -121,8 +142,13 @@ struct supervisor {
 };
 
 /* ---- child.c ---- */
-int child_init(struct child *c, struct supervisor *sup, const struct role *role);
-void child_deinit(struct child *c);
+int child_new(struct supervisor *sup, const struct role *role, bool beside, struct child **ret_child);
+/* Ends what is left of its process. */
+struct child *child_free(struct child *c);
+/* One of swap.c: with this slice, which it takes. */
+void child_start_beside(struct child *c, struct conf *slice);
+/* It stands in the place of `old` from now on, with its memory. */
+void child_take_over(struct child *c, struct child *old);
 /* Takes its slice of the configuration in force: starts it, stops it, hands it over or leaves it alone. */
 int child_configure(struct child *c);
 void child_on_exit(struct child *c, int wait_status);
@@ -140,8 +166,10 @@ void beat_stop(struct child *c);
 int arrows_init(struct supervisor *sup);
 void arrows_deinit(struct supervisor *sup);
 /* New pipes for every arrow of a worker that has just been started. */
-void arrows_connect(struct supervisor *sup, enum role_id role);
-void arrows_on_broken(struct supervisor *sup, enum role_id reporter, const Mesh__PipeBroken *m);
+void arrows_connect(struct child *c);
+void arrows_on_broken(struct child *reporter, const Mesh__PipeBroken *m);
+/* The pair of swap.c serves now: its pipes are those of the arrows, and the others get new ones. */
+void arrows_take_over(struct supervisor *sup);
 
 /* ---- control.c ---- */
 int control_open(struct supervisor *sup, const char *path);
@@ -160,9 +188,28 @@ void reload_start(struct supervisor *sup, struct ctl_reply *reply);
 /* Goes on with a reload that was asked for while it could not be begun. */
 void reload_resume(struct supervisor *sup);
 void reload_deinit(struct supervisor *sup);
+/* `conf` and `listens` (taken) come into force, and whoever asked is told. */
+void reload_commit(struct supervisor *sup, struct conf *conf, struct listen_set *listens);
+/* Nothing was changed, and why. */
+void reload_refuse(struct supervisor *sup, const char *why);
 /* Addresses of the frontend in `conf`, bound; 0 or 1 with reasons in `why`. */
 int reload_listens(const struct conf *conf, const struct listen_set *old, struct listen_set *ret_set,
 		   struct buf *why);
+
+/* ---- swap.c ---- */
+int swap_init(struct supervisor *sup);
+void swap_deinit(struct supervisor *sup);
+/* Do source or translator need new processes for `conf`? */
+bool swap_is_needed(const struct supervisor *sup, const struct conf *conf);
+/* Takes both; ends in reload_commit() or reload_refuse(). */
+void swap_start(struct supervisor *sup, struct conf *conf, struct listen_set *listens);
+/* meshd stops: the new ones are killed. */
+void swap_abort(struct supervisor *sup);
+bool swap_is_running(const struct supervisor *sup);
+void swap_on_ready(struct child *c);
+/* Its process has ended.  True: that is all; false: it is none of the swap's, its life goes on as always. */
+bool swap_on_exit(struct child *c);
+struct child *swap_find(struct supervisor *sup, pid_t pid);
 
 /* ---- state-dir.c ---- */
 /* Makes, checks and locks state_dir; logs what is wrong and how to right it.  0 or negative errno. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A reload: the file is checked whole by a new check child; any mistake leaves everything as it
- * is.  Then the sockets are bound, and each worker whose slice has changed gets the new one.
+ * is.  Then the sockets are bound; if source or translator need new processes, these get ready beside the old
+ * ones (swap.c), and only then is the new configuration in force: each other worker whose slice has changed gets it.
  * Asked for by SIGHUP (results in the log) or `meshctl reload` (results in the reply as well).
  */
 #include <stdio.h>
@@ -99,7 +100,7 @@ static void apply(struct supervisor *sup, struct conf *conf, struct listen_set *
 	conf_free(old);
 	supervisor_set_log(conf);
 	for (unsigned i = 1; i < _ROLE_MAX; i++) {
-		struct child *c = &sup->children[i];
+		struct child *c = sup->children[i];
 
 		/* Sockets are handed over at START alone, so a change of them is a new process. */
 		if (moved && c->role->listens && child_is_up(c))
@@ -107,6 +108,12 @@ static void apply(struct supervisor *sup, struct conf *conf, struct listen_set *
 		if (child_configure(c) < 0)
 			log_err("out of memory for the configuration of %s", role_name(c->role->id));
 	}
+}
+
+static void end(struct supervisor *sup)
+{
+	notify_ready();
+	reload_resume(sup);
 }
 
 static void on_checked(struct supervisor *sup, struct conf *conf, const char *text)
@@ -119,14 +126,29 @@ static void on_checked(struct supervisor *sup, struct conf *conf, const char *te
 	} else if (check_fixed(sup, conf, &why) != 0 || reload_listens(conf, &sup->listens, &listens, &why) != 0) {
 		answer(sup, 1, buf_str(&why));
 		conf_free(conf);
+	} else if (swap_is_needed(sup, conf)) {
+		swap_start(sup, conf, &listens);
 	} else {
 		apply(sup, conf, &listens);
 		answer(sup, 0, "the configuration has been read again");
 	}
 	buf_deinit(&why);
 	sup->reload.check = check_free(sup->reload.check);
-	notify_ready();
-	reload_resume(sup);
+	if (!swap_is_running(sup))
+		end(sup);
+}
+
+void reload_commit(struct supervisor *sup, struct conf *conf, struct listen_set *listens)
+{
+	apply(sup, conf, listens);
+	answer(sup, 0, "the configuration has been read again; a new source and translator serve");
+	end(sup);
+}
+
+void reload_refuse(struct supervisor *sup, const char *why)
+{
+	answer(sup, 1, why);
+	end(sup);
 }
 
 void reload_resume(struct supervisor *sup)
@@ -160,7 +182,7 @@ void reload_start(struct supervisor *sup, struct ctl_reply *reply)
 			refuse(reply, sup->stopping ? "meshd is stopping" : "meshd is still starting, try again");
 		return;
 	}
-	if (sup->reload.check != NULL) {
+	if (sup->reload.check != NULL || swap_is_running(sup)) {
 		if (reply != NULL)
 			refuse(reply, "another reload is under way, try again");
 		else

@@ -2,6 +2,7 @@
 /*
  * What the supervisor itself answers on the control socket: its part of `status`, and `reload`.
  */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "private.h"
@@ -9,7 +10,10 @@
 
 static void put_worker(struct ctl_reply *reply, const struct child *c)
 {
-	ctl_text(reply, role_name(c->role->id));
+	char name[64];
+
+	snprintf(name, sizeof name, "%s%s", role_name(c->role->id), c->beside ? " (next)" : "");
+	ctl_text(reply, name);
 	ctl_num(reply, c->pid);
 	ctl_text(reply, child_state_name(c));
 	ctl_num(reply, (int64_t)c->restarts);
@@ -45,7 +49,10 @@ static void do_status(void *ctx, struct ctl_reply *reply, int argc, char **argv)
 	put_daemon(reply, sup);
 	ctl_table(reply, "workers", workers);
 	for (unsigned i = 1; i < _ROLE_MAX; i++)
-		put_worker(reply, &sup->children[i]);
+		put_worker(reply, sup->children[i]);
+	for (unsigned i = 1; i < _ROLE_MAX; i++)
+		if (sup->swap.next[i] != NULL)
+			put_worker(reply, sup->swap.next[i]);
 	ctl_end(reply, 0);
 }
 

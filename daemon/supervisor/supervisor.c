@@ -41,8 +41,8 @@ static unsigned stage_ms(const struct supervisor *sup)
 static struct child *child_of_stage(struct supervisor *sup, unsigned stage)
 {
 	for (unsigned i = 1; i < _ROLE_MAX; i++)
-		if (sup->children[i].role->stop_order == stage)
-			return &sup->children[i];
+		if (sup->children[i]->role->stop_order == stage)
+			return sup->children[i];
 	return NULL;
 }
 
@@ -77,6 +77,7 @@ static void stop(struct supervisor *sup, int signo)
 	sup->stopping = true;
 	notify_stopping();
 	control_close(sup);
+	swap_abort(sup);
 	reload_deinit(sup);
 	sup->first_check = check_free(sup->first_check);
 	sup->stop_stage = 1;
@@ -103,11 +104,18 @@ static void on_hup(struct loop_signal *sig)
 
 static void reap(struct supervisor *sup, pid_t pid, int status)
 {
+	struct child *c;
+
 	if (check_on_exit(sup->first_check, pid, status) || check_on_exit(sup->reload.check, pid, status))
 		return;
 	for (unsigned i = 1; i < _ROLE_MAX; i++)
-		if (sup->children[i].pid == pid)
-			child_on_exit(&sup->children[i], status);
+		if (sup->children[i]->pid == pid) {
+			child_on_exit(sup->children[i], status);
+			return;
+		}
+	c = swap_find(sup, pid);
+	if (c != NULL)
+		child_on_exit(c, status);
 }
 
 static void on_chld(struct loop_signal *sig)
@@ -130,7 +138,7 @@ void supervisor_on_ready(struct supervisor *sup)
 
 	notify_state(sup);
 	for (unsigned i = 1; i < _ROLE_MAX; i++)
-		if (role_enabled(&roles[i], sup->conf) && sup->children[i].state != CHILD_READY)
+		if (role_enabled(&roles[i], sup->conf) && sup->children[i]->state != CHILD_READY)
 			all = false;
 	if (!all || sup->ready)
 		return;
@@ -179,7 +187,7 @@ static int start_workers(struct supervisor *sup)
 {
 	for (unsigned order = 1; order < _ROLE_MAX; order++)
 		for (unsigned i = 1; i < _ROLE_MAX; i++)
-			if (sup->children[i].role->start_order == order && child_configure(&sup->children[i]) < 0)
+			if (sup->children[i]->role->start_order == order && child_configure(sup->children[i]) < 0)
 				return -ENOMEM;
 	return 0;
 }
@@ -233,9 +241,11 @@ static int supervisor_init(struct supervisor *sup, const struct supervisor_optio
 		sup->control.conns[i].fd = -1;
 	r = loop_new(&sup->base);
 	for (unsigned i = 1; i < _ROLE_MAX && r == 0; i++)
-		r = child_init(&sup->children[i], sup, &roles[i]);
+		r = child_new(sup, &roles[i], false, &sup->children[i]);
 	if (r == 0)
 		r = arrows_init(sup);
+	if (r == 0)
+		r = swap_init(sup);
 	if (r == 0)
 		r = loop_timer_init(&sup->stop_timer, sup->base, on_stop_timer);
 	if (r == 0)
@@ -251,12 +261,12 @@ static int supervisor_init(struct supervisor *sup, const struct supervisor_optio
 
 static void supervisor_deinit(struct supervisor *sup)
 {
+	swap_deinit(sup);
 	reload_deinit(sup);
 	check_free(sup->first_check);
 	control_close(sup);
 	for (unsigned i = 1; i < _ROLE_MAX; i++)
-		if (sup->children[i].sup != NULL)
-			child_deinit(&sup->children[i]);
+		sup->children[i] = child_free(sup->children[i]);
 	arrows_deinit(sup);
 	listen_forget(&sup->listens, NULL);
 	listen_deinit(&sup->listens);

@@ -32,13 +32,14 @@ struct worker {
 	struct conf *conf;			/* owned */
 	void *ctx;				/* the role's */
 	bool started, exiting;
+	bool beside, same_source;
 	int status;
 	struct trim trim;
 	struct worker_slot slots[_ROLE_MAX];
 	struct worker_listen listens[WORKER_LISTEN_MAX];
 	size_t n_listens;
-	void *memory;				/* mapped */
-	size_t memory_size;
+	void *memory, *snapshot;		/* mapped; the second until the first has been taken over */
+	size_t memory_size, snapshot_size;
 };
 
 void worker_peers_init(struct worker *w);

@@ -58,6 +58,25 @@ void worker_ready(struct worker *w, const char *detail)
 		(void)msg_send_READY(w->control, &ready, -1);
 }
 
+bool worker_is_beside(const struct worker *w)
+{
+	return w->beside;
+}
+
+bool worker_has_same_source(const struct worker *w)
+{
+	return w->same_source;
+}
+
+void worker_waiting(struct worker *w, const char *text)
+{
+	Mesh__Ready waiting = MESH__READY__INIT;
+
+	waiting.detail = (char *)(uintptr_t)text;
+	if (w->control != NULL)
+		(void)msg_send_WAITING(w->control, &waiting, -1);
+}
+
 void worker_exit(struct worker *w, int status)
 {
 	if (w->exiting)
@@ -77,40 +96,6 @@ static void apply_log(const struct conf *c)
 		log_set_level(NULL, level);
 	log_set_format(strcmp(conf_str(c, "log.format", "text"), "json") == 0 ? LOG_FORMAT_JSON
 									      : LOG_FORMAT_TEXT);
-}
-
-/* What apply_log() takes over by itself. */
-static bool is_applied(const struct conf_entry *e)
-{
-	return strcmp(e->path, "log.level") == 0 || strcmp(e->path, "log.format") == 0;
-}
-
-/* The next entry that a role may care for; NULL: none. */
-static const struct conf_entry *next_entry(const struct conf *c, size_t *i)
-{
-	while (*i < conf_size(c)) {
-		const struct conf_entry *e = conf_at(c, (*i)++);
-
-		if (!is_applied(e))
-			return e;
-	}
-	return NULL;
-}
-
-/* Then there is nothing to tell the role: no client's connection has to end for a log level. */
-static bool only_log_differs(const struct conf *a, const struct conf *b)
-{
-	size_t i = 0, k = 0;
-	const struct conf_entry *x, *y;
-
-	do {
-		x = next_entry(a, &i);
-		y = next_entry(b, &k);
-		if (x != NULL && y != NULL &&
-		    (strcmp(x->path, y->path) != 0 || x->type != y->type || strcmp(x->text, y->text) != 0))
-			return false;
-	} while (x != NULL && y != NULL);
-	return x == y;
 }
 
 static void reconfigure(struct worker *w)
@@ -136,7 +121,7 @@ static void handle_conf(void *ctx, const ProtobufCMessage *body, int fd)
 		return;
 	}
 	apply_log(fresh);
-	if (w->started && only_log_differs(w->conf, fresh)) {
+	if (w->started && conf_equal_but_log(w->conf, fresh)) {
 		conf_free(fresh); /* the role holds pointers into the other */
 		return;
 	}
@@ -173,23 +158,33 @@ static void handle_memory(void *ctx, const ProtobufCMessage *body, int fd)
 	struct worker *w = ctx;
 	void *p;
 
-	if (w->memory != NULL) {
+	if (w->memory != NULL && (w->snapshot != NULL || !w->beside)) {
 		fd_close(fd);
 		return;
 	}
-	p = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p = mmap(NULL, m->size, PROT_READ | PROT_WRITE, m->snapshot ? MAP_PRIVATE : MAP_SHARED, fd, 0);
 	fd_close(fd);
 	if (p == MAP_FAILED) {
 		log_err_errno(-errno, "cannot map %llu bytes of kept memory", (unsigned long long)m->size);
 		worker_exit(w, 1);
 		return;
 	}
+	w->snapshot = w->memory;
+	w->snapshot_size = w->memory_size;
 	w->memory = p;
 	w->memory_size = m->size;
 }
 
+static void drop_snapshot(struct worker *w)
+{
+	if (w->snapshot != NULL)
+		munmap(w->snapshot, w->snapshot_size);
+	w->snapshot = NULL;
+}
+
 static void handle_start(void *ctx, const ProtobufCMessage *body, int fd)
 {
+	const Mesh__Start *m = (const Mesh__Start *)body;
 	struct worker *w = ctx;
 	int r;
 
@@ -197,6 +192,8 @@ static void handle_start(void *ctx, const ProtobufCMessage *body, int fd)
 		log_err(w->started ? "a second START came" : "START came before the configuration");
 		return;
 	}
+	w->beside = m->beside;
+	w->same_source = m->same_source;
 	r = w->ops->start(w, &w->ctx);
 	if (r < 0) {
 		log_debug_errno(r, "the role did not start");
@@ -205,6 +202,24 @@ static void handle_start(void *ctx, const ProtobufCMessage *body, int fd)
 	}
 	w->started = true;
 	worker_peers_start(w);
+}
+
+static void handle_take_over(void *ctx, const ProtobufCMessage *body, int fd)
+{
+	struct worker *w = ctx;
+	int r;
+
+	if (!w->started || !w->beside) {
+		log_err("was asked to take over, but there is nothing to take over");
+		return;
+	}
+	w->beside = false;
+	r = w->ops->take_over != NULL ? w->ops->take_over(w->ctx) : 0;
+	drop_snapshot(w);
+	if (r < 0) {
+		log_err_errno(r, "cannot take over");
+		worker_exit(w, 1);
+	}
 }
 
 static void handle_stop(void *ctx, const ProtobufCMessage *body, int fd)
@@ -241,6 +256,7 @@ static const struct pipe_handler_row control_rows[] = {
 	{ MSG_START, handle_start },
 	{ MSG_STOP, handle_stop },
 	{ MSG_CTL, handle_ctl },
+	{ MSG_TAKE_OVER, handle_take_over },
 	{ 0 },
 };
 
@@ -313,6 +329,7 @@ static void worker_close(struct worker *w)
 		fd_close(w->listens[i].fd);
 		free(w->listens[i].address);
 	}
+	drop_snapshot(w);
 	if (w->memory != NULL)
 		munmap(w->memory, w->memory_size);
 	w->conf = conf_free(w->conf);

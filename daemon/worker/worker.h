@@ -43,6 +43,11 @@ struct worker_ops {
 	int (*start)(struct worker *w, void **ret_ctx);
 	/* A new slice (worker_conf() is already the new one).  0 taken; 1 "restart me instead". May be NULL (= 1). */
 	int (*reconfigure)(void *ctx);
+	/*
+	 * Started beside another that served, and that is gone now: serve in its place; worker_memory() is the
+	 * kept memory from here on, and the pipes to the other roles follow.  0 or negative errno.  May be NULL.
+	 */
+	int (*take_over)(void *ctx);
 	/* Orderly end within `grace_ms`; call worker_exit() when done.  May be NULL. */
 	void (*stop)(void *ctx, unsigned grace_ms);
 	void (*deinit)(void *ctx);		/* frees the context; accepts NULL */
@@ -67,6 +72,16 @@ size_t worker_listen_count(struct worker *w);
 int worker_listen_fd(struct worker *w, size_t i, const char **ret_address);
 
 void worker_ready(struct worker *w, const char *detail);
+
+/*
+ * Beside another worker of the same role that serves (a reload): until take_over() nothing outside is changed, READY
+ * means "could serve", and worker_waiting() says what that waits for.
+ */
+bool worker_is_beside(const struct worker *w);
+/* ... and the source's configuration is the one in force: what is stored is of the same origin. */
+bool worker_has_same_source(const struct worker *w);
+void worker_waiting(struct worker *w, const char *text);
+
 void worker_exit(struct worker *w, int status);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `meshctl status` of the source: the plugin, what has been delivered, and what the plugin says of its connection and of
- * each type of resource.
+ * `meshctl status` of the source: the plugin, what has been delivered, and what the plugin says of its
+ * connection and of each type of resource.
  */
 #include <string.h>
 #include <time.h>

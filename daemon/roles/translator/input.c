@@ -221,7 +221,7 @@ static void note_ended(struct translator *t, const struct accept_result *result)
 	s->patience_ms = -1;
 	warm_source_ready(t->holds, time_now());
 	engine_allow(t->engine);
-	if (!any_incomplete(s))
+	if (!any_incomplete(s) || t->seeded)
 		engine_complete(t->engine, false);
 }
 
@@ -255,6 +255,8 @@ static void handle_resources(void *ctx, const ProtobufCMessage *body, int fd)
 /* One whose types never come is not waited for for ever. */
 static void be_patient(struct translator *t)
 {
+	if (worker_is_beside(t->worker))
+		return;
 	if (t->source.connected && !engine_allowed(t->engine) && t->source.patience_ms < 0)
 		t->source.patience_ms = time_now() + WARM_TIMEOUT_MS;
 }

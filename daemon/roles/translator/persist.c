@@ -53,6 +53,8 @@ struct persist *persist_free(struct persist *p)
 static void append(struct persist *p, const struct record *rec)
 {
 	p->dirty = true;
+	if (p->options.reads_only)
+		return;
 	if (tail_append(&p->tail, rec) == TAIL_FULL && p->options.memory != NULL)
 		p->urgent = true;
 }
@@ -357,7 +359,7 @@ int64_t persist_next(const struct persist *p)
 
 	if (p->writer != NULL)
 		return 0;
-	if (!p->dirty && !p->lazy)
+	if ((!p->dirty && !p->lazy) || p->options.reads_only)
 		return -1;
 	return MAX(p->retry_ms, p->begun_ms < 0 ? 0 : p->begun_ms + pause);
 }
@@ -382,6 +384,8 @@ int persist_flush(struct persist *p, int64_t now_ms)
 {
 	int r = 1;
 
+	if (p->options.reads_only)
+		return 0;
 	while (p->writer != NULL && r > 0)
 		r = image_step(p, now_ms);
 	if (r < 0 || (!p->dirty && !p->lazy) || (!p->lazy && append_log(p, now_ms) == 0))

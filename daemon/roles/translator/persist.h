@@ -28,6 +28,7 @@ struct persist;
 struct persist_options {
 	const char *dir;	/* state_dir; borrowed */
 	bool secrets;		/* secrets may be on disk */
+	bool reads_only;	/* another translator writes, until persist_take_over() */
 	void *memory;		/* kept memory of the tail, borrowed; NULL: none */
 	size_t memory_size;
 	struct holds *holds;	/* all borrowed */
@@ -45,6 +46,12 @@ struct persist *persist_free(struct persist *p);
  * holds_settle().  0, or a negative errno (-ENOMEM; a folder that cannot be read).
  */
 int persist_load(struct persist *p, int64_t now_ms);
+
+/*
+ * The other translator is gone: everything that is held is written at once, in the place of what that one left on disk
+ * and in `memory`.  0, or a negative errno: it is tried again as any save is.
+ */
+int persist_take_over(struct persist *p, void *memory, size_t memory_size, int64_t now_ms);
 
 /* The accepted version of `h` has changed: recorded before this returns (holds_ops.accepted). */
 void persist_record(struct persist *p, const struct hold *h);

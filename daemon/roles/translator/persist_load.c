@@ -202,6 +202,48 @@ static int load_changes(struct persist *p)
 	return r;
 }
 
+static int on_seen(const struct record *rec, uint64_t seq, void *arg)
+{
+	(void)rec;
+	(void)seq;
+	(void)arg;
+	return 0;
+}
+
+/* Numbers go on above all that the other has written. */
+static int number_above(struct persist *p)
+{
+	_cleanup_free_ uint8_t *data = NULL;
+	struct store_head head = { 0 };
+	struct log_file log;
+	size_t size = 0;
+	int r = store_load(p->options.dir, &data, &size);
+
+	if (r == 0)
+		r = store_parse(data, size, &head, NULL, NULL);
+	if (r >= 0)
+		r = log_file_load(&log, p->options.dir, head.seq, on_seen, NULL);
+	if (r >= 0)
+		r = tail_replay(&p->tail, MAX(head.seq, log.last), on_seen, NULL);
+	p->safe = head.seq;
+	return MIN(r, 0);
+}
+
+int persist_take_over(struct persist *p, void *memory, size_t memory_size, int64_t now_ms)
+{
+	int r;
+
+	p->options.memory = memory;
+	p->options.memory_size = memory_size;
+	p->options.reads_only = false;
+	tail_init(&p->tail, memory, memory != NULL ? memory_size : 0);
+	r = number_above(p);
+	if (r < 0)
+		log_warn_errno(r, "cannot read what the old translator left; writing over it");
+	p->dirty = p->image_due = true;
+	return persist_flush(p, now_ms);
+}
+
 static size_t count_held(const struct holds *hs)
 {
 	size_t n = 0;

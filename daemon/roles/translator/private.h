@@ -48,6 +48,8 @@ struct translator {
 	struct overlay *overlay;	/* owned; NULL: none */
 	const char **plugins;		/* owned: translator.apisix_plugins */
 	struct source_view source;
+	bool told_ready;		/* beside another translator: it could serve */
+	bool seeded;			/* beside another: what is stored is of the source's own, and complete */
 	struct loop_timer timer;	/* the next turn */
 	bool ended;			/* nothing more is done */
 };
@@ -68,6 +70,13 @@ void input_deinit(struct source_view *s);
 void input_tell(struct translator *t);
 /* While a commit is being made, the source's data waits. */
 void input_pause(struct translator *t, bool pause);
+
+/* ---- beside.c: beside another translator that serves (a reload) ---- */
+/* What the publisher sends goes nowhere: a complete set only shows that there is one. */
+void beside_open(struct translator *t);
+/* At the end of a turn: says READY, or what it waits for. */
+void beside_tell(struct translator *t);
+int beside_take_over(void *ctx);
 
 /* ---- commands.c ---- */
 extern const struct ctl_handler translator_commands[];

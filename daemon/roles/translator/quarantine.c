@@ -117,6 +117,15 @@ int quarantine_new(void *memory, struct quarantine **ret_quarantine)
 	return 0;
 }
 
+void quarantine_take_over(struct quarantine *q, void *memory)
+{
+	if (memory == NULL)
+		return;
+	q->kept = memory;
+	memset(q->kept, 0, sizeof *q->kept);
+	q->kept->magic = MARK_MAGIC;
+}
+
 struct quarantine *quarantine_free(struct quarantine *q)
 {
 	if (q == NULL)

@@ -32,6 +32,9 @@ int quarantine_new(void *memory, struct quarantine **ret_quarantine);
 struct quarantine *quarantine_free(struct quarantine *q);
 void quarantine_freep(struct quarantine **q);
 
+/* From another translator that is gone: `memory` as in quarantine_new(), but its mark is nobody's. */
+void quarantine_take_over(struct quarantine *q, void *memory);
+
 /* Work on `r` begins; an older mark is replaced. */
 void quarantine_mark(struct quarantine *q, enum quarantine_work work, const struct resource *r);
 /* Work has ended well. */

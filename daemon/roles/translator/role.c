@@ -73,6 +73,8 @@ static void end_patience(struct translator *t, int64_t now)
 		 WARM_TIMEOUT_MS / 1000);
 	warm_source_ready(t->holds, now);
 	engine_allow(t->engine);
+	if (t->seeded)
+		engine_complete(t->engine, true);
 }
 
 void translator_turn(struct translator *t)
@@ -94,6 +96,7 @@ void translator_turn(struct translator *t)
 	}
 	if (engine_settled(t->engine))
 		persist_set_complete(t->persist);
+	beside_tell(t);
 	capture_sweep(t);
 	input_pause(t, engine_running(t->engine));
 	if (save_at(t, now) >= 0 && save_at(t, now) <= now)
@@ -131,6 +134,8 @@ static int frontend_send(void *arg, enum msg_type type, const ProtobufCMessage *
 	struct translator *t = arg;
 	struct pipe *p = worker_pipe(t->worker, ROLE_FRONTEND);
 
+	if (worker_is_beside(t->worker))
+		return 0;
 	return p != NULL ? pipe_send(p, type, body, -1) : -EPIPE;
 }
 
@@ -304,6 +309,7 @@ static int make_persist(struct translator *t, const struct conf *conf, uint8_t *
 {
 	const struct persist_options options = {
 		.dir = conf_str(conf, "state_dir", "."),
+		.reads_only = worker_is_beside(t->worker),
 		.secrets = strcmp(conf_str(conf, "secrets", "store"), "memory") != 0,
 		.memory = memory,
 		.memory_size = size,
@@ -327,7 +333,8 @@ static int make_parts(struct translator *t)
 	if (memory != NULL && size <= QUARANTINE_MEMORY)
 		memory = NULL;
 	t->findings = findings_new();
-	r = t->findings != NULL ? quarantine_new(memory, &t->quarantine) : -ENOMEM;
+	/* The mark of one that lives is no sign of a death. */
+	r = t->findings != NULL ? quarantine_new(worker_is_beside(t->worker) ? NULL : memory, &t->quarantine) : -ENOMEM;
 	if (r == 0)
 		r = holds_new(&holds_ops, t, t->findings, &t->holds);
 	if (r == 0)
@@ -356,6 +363,10 @@ static int load(struct translator *t)
 
 	if (r < 0)
 		return r;
+	if (worker_is_beside(t->worker)) {
+		beside_open(t);
+		return 0;
+	}
 	if (held(t) > 0 || persist_complete(t->persist))
 		engine_allow(t->engine);
 	if (persist_complete(t->persist))
@@ -382,7 +393,8 @@ static int translator_start(struct worker *w, void **ret_ctx)
 	if (r < 0)
 		return log_err_errno(r, "cannot start");
 	snprintf(detail, sizeof detail, "%zu resources held", held(t));
-	worker_ready(w, detail);
+	if (!worker_is_beside(w))
+		worker_ready(w, detail);
 	set_timer(t, loop_now_ms());
 	*ret_ctx = TAKE(t);
 	return 0;
@@ -428,6 +440,7 @@ const struct worker_ops translator_worker_ops = {
 	.peers = translator_peers,
 	.commands = translator_commands,
 	.start = translator_start,
+	.take_over = beside_take_over,
 	.stop = translator_stop,
 	.deinit = translator_deinit,
 };

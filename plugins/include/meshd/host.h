@@ -93,8 +93,8 @@ struct mesh_host_ops {
 	int (*lease_walk)(struct mesh_host *host, mesh_lease_fn fn, void *arg);
 
 	/*
-	 * Sources, and their check(): who this machine is to the control plane, by the names of the section `node`: "id",
-	 * "cluster", "metadata" (JSON text).  NULL: absent.
+	 * Sources, and their check(): who this machine is to the control plane, by the names of the section `node`:
+	 * "id", "cluster", "metadata" (JSON text).  NULL: absent.
 	 */
 	const char *(*conf_node)(const struct mesh_conf *conf, const char *name);
 };

@@ -84,8 +84,8 @@ struct mesh_source_type {
 struct mesh_source_api {
 	uint32_t size;
 	/*
-	 * Before start(), and again before each restart(): what is held of what origin() names; may be empty.  It replaces
-	 * all that the plugin believed to be accepted.
+	 * Before start(), and again before each restart(): what is held of what origin() names; may be empty.  It
+	 * replaces all that the plugin believed to be accepted.
 	 */
 	void (*held)(void *ctx, const struct mesh_holding *holdings, size_t n);
 	void (*subscribe)(void *ctx, const struct mesh_subscription *subscription);
@@ -99,7 +99,7 @@ struct mesh_source_api {
 	 * absent or NULL: then held() gets nothing, and everything is asked for anew.
 	 */
 	const char *(*origin)(void *ctx);
-	/* For `meshctl status`, both may be absent or NULL: a row per type of resource; other facts as name and value. */
+	/* For `meshctl status`; both may be absent or NULL: a row per type of resource; other facts. */
 	void (*types)(void *ctx, void (*emit)(void *arg, const struct mesh_source_type *type), void *arg);
 	void (*stats)(void *ctx, void (*emit)(void *arg, const char *name, const char *value), void *arg);
 };

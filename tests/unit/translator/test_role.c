@@ -78,6 +78,24 @@ void worker_ready(struct worker *w, const char *detail)
 	env.ready = true;
 }
 
+bool worker_is_beside(const struct worker *w)
+{
+	(void)w;
+	return false;
+}
+
+bool worker_has_same_source(const struct worker *w)
+{
+	(void)w;
+	return false;
+}
+
+void worker_waiting(struct worker *w, const char *text)
+{
+	(void)w;
+	(void)text;
+}
+
 void worker_exit(struct worker *w, int status)
 {
 	env.exited = true;

@@ -227,9 +227,9 @@ static void send_conf(struct sup *s, const char *word)
 
 static void send_start(struct sup *s)
 {
-	Mesh__Empty empty = MESH__EMPTY__INIT;
+	Mesh__Start start = MESH__START__INIT;
 
-	assert_int_equal(msg_send_START(s->control, &empty, -1), 0);
+	assert_int_equal(msg_send_START(s->control, &start, -1), 0);
 }
 
 static void send_peer(struct sup *s, uint64_t generation)

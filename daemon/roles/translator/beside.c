@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Beside another translator that serves, during a reload (supervisor/swap.c).
+ *
+ * It begins with what the other has stored, and gets everything from its own source.  Nothing is written and nothing
+ * published; a complete set, once there is one, goes nowhere and only shows that this one could serve.  When the other is
+ * gone, the store is written and the frontend gets the set, as from any translator that is new.
+ *
+ * A source of another configuration must have delivered everything.  The same source need not, when it does not answer:
+ * what is stored is as good as after a restart.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "private.h"
+#include "warm.h"
+
+LOG_MODULE("translator");
+
+void beside_open(struct translator *t)
+{
+	t->seeded = worker_has_same_source(t->worker) && persist_complete(t->persist);
+	if (t->seeded)
+		t->source.patience_ms = loop_now_ms() + WARM_TIMEOUT_MS;
+	publish_open(t->publish);
+	engine_opened(t->engine);
+}
+
+static void say_waiting(struct translator *t, size_t warming)
+{
+	const struct source_view *s = &t->source;
+	const char *said = s->detail != NULL ? s->detail : "";
+	char text[400];
+
+	if (!s->open)
+		snprintf(text, sizeof text, "the source is not there");
+	else if (!s->connected)
+		snprintf(text, sizeof text, "the source is not connected%s%.300s", said[0] != '\0' ? ": " : "", said);
+	else if (!s->ended[RT_CLUSTER] || !s->ended[RT_LISTENER])
+		snprintf(text, sizeof text, "no complete set of %s has come (%.300s)",
+			 s->ended[RT_CLUSTER] ? "listeners" : "clusters", said);
+	else if (warming > 0)
+		snprintf(text, sizeof text, "%zu listeners and clusters need resources that have not come", warming);
+	else
+		snprintf(text, sizeof text, "not everything could be read: %.300s", said);
+	worker_waiting(t->worker, text);
+}
+
+void beside_tell(struct translator *t)
+{
+	if (!worker_is_beside(t->worker) || t->told_ready)
+		return;
+	if (publish_needs_all(t->publish)) {
+		say_waiting(t, warm_count(t->holds));
+		return;
+	}
+	t->told_ready = true;
+	worker_ready(t->worker, "could serve");
+}
+
+int beside_take_over(void *ctx)
+{
+	struct translator *t = ctx;
+	size_t size = 0;
+	uint8_t *memory = worker_memory(t->worker, &size);
+	bool fits = memory != NULL && size > QUARANTINE_MEMORY;
+	int r;
+
+	log_info("taking over");
+	quarantine_take_over(t->quarantine, fits ? memory : NULL);
+	r = persist_take_over(t->persist, fits ? memory + QUARANTINE_MEMORY : NULL, fits ? size - QUARANTINE_MEMORY : 0,
+			      loop_now_ms());
+	if (r == -ENOMEM)
+		return r;
+	/* The set that went nowhere: the frontend's pipe gets it again. */
+	publish_lost(t->publish);
+	translator_turn(t);
+	return 0;
+}
