@@ -170,6 +170,67 @@ static void test_regex_is_looked_up(void **unused)
 	}
 }
 
+/* What refuses takes a text on which PCRE gives up as matched; all else goes on to the next route. */
+static void test_regex_gives_up(void **unused)
+{
+	static const struct {
+		const char *match, *action, *vars;
+	} cases[] = {
+		{ "safe_regex: {regex: /n/(a+)+c}", "route: {cluster: a}",
+		  "[[\"uri\",\"~~\",\"\\\\A(?:/n/(a+)+c)\\\\z\"]]" },
+		{ "safe_regex: {regex: /n/(a+)+c}", "direct_response: {status: 403}",
+		  "[[\"AND\",[\"uri\",\"~=\",null],[\"uri\",\"!\",\"~~\","
+		  "\"\\\\A(?!\\\\A(?:/n/(a+)+c)\\\\z)\"]]]" },
+		{ "prefix: /, headers: [{name: h, string_match: {safe_regex: {regex: (a+)+c}}}]",
+		  "direct_response: {status: 403}",
+		  "[[\"AND\",[\"http_h\",\"~=\",null],[\"http_h\",\"!\",\"~~\","
+		  "\"\\\\A(?!\\\\A(?:(a+)+c)\\\\z)\"]]]" },
+		{ "prefix: /, headers: [{name: h, invert_match: true, string_match: {safe_regex: {regex: (a+)+c}}}]",
+		  "direct_response: {status: 403}",
+		  "[[\"AND\",[\"http_h\",\"~=\",null],[\"!AND\",[\"http_h\",\"~~\",\"\\\\A(?:(a+)+c)\\\\z\"],"
+		  "[\"http_h\",\"~~\",\"\\\\A(?:(a+)+c)\\\\z\"]]]]" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *routes;
+		struct mesh m;
+
+		assert_true(asprintf(&routes, "[{name: t, match: {%s}, %s}]", cases[i].match, cases[i].action) > 0);
+		make_routes(&m, routes);
+		assert_json(json_object_get(mesh_object(&m, "routes", "t"), "vars"), cases[i].vars);
+		assert_finding(&m, "warn", "routes[0].match", "gives up on some texts");
+		mesh_close(&m);
+		free(routes);
+	}
+}
+
+static void test_regex_is_tried(void **unused)
+{
+	static const char *const steady[] = {
+		"/a/[^/]+/b/[^/]+/c/[^/]+", "/n/([^/]+/)*end", "/n/.*x.*y", "/v[0-9]+/(users|orders)/.*",
+		"/n/(a|b)*c", "/n/(.*/)?end", "/(?:a/){2}b",
+	};
+	static const char *const wild[] = {
+		"/n/(a*)*c", "/n/((a+)+c|.*d)", "/n/(a|a)*c", "/n/([a-z]+/?)+c!", "/n/(.*/)*end",
+		"/n/.*a.*a.*a.*c",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(steady) + ARRAY_SIZE(wild); i++) {
+		bool bad = i >= ARRAY_SIZE(steady);
+		const char *regex = bad ? wild[i - ARRAY_SIZE(steady)] : steady[i];
+		char *routes;
+		struct mesh m;
+
+		assert_true(asprintf(&routes, "[{name: t, match: {safe_regex: {regex: '%s'}}, route: {cluster: a}}]",
+				     regex) > 0);
+		make_routes(&m, routes);
+		if (mesh_finding(&m, "warn", "safe_regex", "gives up") != bad)
+			fail_msg("%s: %s", regex, bad ? "not found" : "taken for one that gives up");
+		mesh_close(&m);
+		free(routes);
+	}
+}
+
 static void test_regex_once(void **unused)
 {
 	assert_true(regex_once("^/a/(.*)"));
@@ -226,6 +287,8 @@ int main(void)
 		cmocka_unit_test(test_client_certificates),
 		cmocka_unit_test(test_share_is_a_split),
 		cmocka_unit_test(test_regex_is_looked_up),
+		cmocka_unit_test(test_regex_gives_up),
+		cmocka_unit_test(test_regex_is_tried),
 		cmocka_unit_test(test_regex_once),
 		cmocka_unit_test(test_dots),
 	};

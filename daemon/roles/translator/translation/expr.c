@@ -120,7 +120,26 @@ static bool has_unicode(const char *re)
 	return false;
 }
 
+#define UTF8_MARK "(*UTF8)"
+
 const char *regex_full(struct job *job, const char *re)
 {
-	return job_printf(job, "%s\\A(?:%s)\\z", has_unicode(re) ? "(*UTF8)" : "", re);
+	return job_concat(job, has_unicode(re) ? UTF8_MARK : "", "\\A(?:", re, ")\\z", NULL);
+}
+
+const char *regex_misses(struct job *job, const char *re)
+{
+	return job_concat(job, has_unicode(re) ? UTF8_MARK : "", "\\A(?!\\A(?:", re, ")\\z)", NULL);
+}
+
+/* Nothing is found when PCRE gives up, so what is looked for is the contrary. */
+const char *expr_regex(struct job *job, const char *var, const char *re, bool lenient)
+{
+	struct strs both = { 0 };
+
+	if (!lenient)
+		return expr_op(job, var, "~~", regex_full(job, re));
+	strs_add(job, &both, expr_present(job, var));
+	strs_add(job, &both, expr_not(job, var, "~~", regex_misses(job, re)));
+	return expr_list(job, "AND", &both);
 }

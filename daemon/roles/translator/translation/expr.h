@@ -38,5 +38,12 @@ bool regex_matches(const char *re, const char *text);
 bool regex_matches_empty(const char *re);
 /* The regex for a full match, as Envoy matches (\A(?:re)\z). */
 const char *regex_full(struct job *job, const char *re);
+/* Finds something just where that finds nothing. */
+const char *regex_misses(struct job *job, const char *re);
+/*
+ * The condition that the whole of a variable matches.  PCRE gives up on some texts, which RE2 never does; they
+ * are taken as matched if `lenient`, else as not.
+ */
+const char *expr_regex(struct job *job, const char *var, const char *re, bool lenient);
 
 #endif

@@ -83,7 +83,10 @@ static enum match_result text_expr(struct job *job, const char *var, const struc
 {
 	if (text_checked(job, m, spot) != MATCH_OK)
 		return MATCH_DROP;
-	if (m->kind == TEXT_EXACT && !m->fold_case)
+	if (m->kind == TEXT_REGEX) {
+		*ret_expr = expr_regex(job, var, m->text, spot->lenient);
+		match_backtrack(job, m->text, spot);
+	} else if (m->kind == TEXT_EXACT && !m->fold_case)
 		*ret_expr = expr_op(job, var, "==", m->text);
 	else
 		*ret_expr = expr_op(job, var, m->fold_case ? "~*" : "~~", text_regex(job, m));
@@ -246,6 +249,7 @@ static enum match_result header_vars(struct job *job, const xds_header_matcher *
 				     const char **method)
 {
 	const char *var = header_var(job, m->name), *expr = NULL;
+	struct match_spot inner = *spot;
 	struct strs exprs = { 0 };
 	struct text_match text;
 	enum match_result r;
@@ -280,7 +284,8 @@ static enum match_result header_vars(struct job *job, const xds_header_matcher *
 		add_presence(job, vars, var, present != (m->invert_match != 0));
 		return MATCH_OK;
 	}
-	r = text_expr(job, var, &text, spot, &expr);
+	inner.lenient = spot->lenient && !m->invert_match;
+	r = text_expr(job, var, &text, &inner, &expr);
 	if (r != MATCH_OK)
 		return r;
 	strs_add(job, &exprs, expr);
@@ -295,9 +300,9 @@ enum match_result match_header(struct job *job, const xds_header_matcher *m,
 	return header_vars(job, m, spot, vars, NULL);
 }
 
-static struct match_spot route_spot(const struct path *at)
+static struct match_spot route_spot(const struct rule *rule, const struct path *at)
 {
-	return (struct match_spot){ at, B_SKIP, "the route is left out" };
+	return (struct match_spot){ at, B_SKIP, "the route is left out", rule->guarded };
 }
 
 enum match_result match_headers(struct job *job, const xds_route_match *match,
@@ -307,7 +312,7 @@ enum match_result match_headers(struct job *job, const xds_route_match *match,
 
 	for (size_t i = 0; i < match->n_headers; i++) {
 		struct path here = PATH_INDEX(at, "headers", i);
-		struct match_spot spot = route_spot(&here);
+		struct match_spot spot = route_spot(rule, &here);
 
 		r = match_worse(r, header_vars(job, match->headers[i], &spot, &rule->vars,
 					       &rule->method));
@@ -347,7 +352,7 @@ enum match_result match_query(struct job *job, const xds_route_match *match, con
 		const Envoy__Config__Route__V3__QueryParameterMatcher *m =
 			match->query_parameters[i];
 		struct path here = PATH_INDEX(at, "query_parameters", i);
-		struct match_spot spot = route_spot(&here);
+		struct match_spot spot = route_spot(rule, &here);
 		const char *var = job_printf(job, "arg_%s", m->name), *expr = NULL;
 		enum match_result one = MATCH_OK;
 		struct text_match text;
@@ -378,12 +383,13 @@ enum match_result match_cookies(struct job *job, const xds_route_match *match,
 	for (size_t i = 0; i < match->n_cookies; i++) {
 		const Envoy__Config__Route__V3__CookieMatcher *m = match->cookies[i];
 		struct path here = PATH_INDEX(at, "cookies", i);
-		struct match_spot spot = route_spot(&here);
+		struct match_spot spot = route_spot(rule, &here);
 		const char *var = job_printf(job, "cookie_%s", m->name), *expr = NULL;
 		struct strs exprs = { 0 };
 		struct text_match text;
 		enum match_result one = text_of(job, m->string_match, &spot, &text);
 
+		spot.lenient = rule->guarded && !m->invert_match;
 		if (one == MATCH_OK)
 			one = text_expr(job, var, &text, &spot, &expr);
 		if (one == MATCH_OK) {

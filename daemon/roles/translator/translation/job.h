@@ -69,6 +69,7 @@ struct job {
 	struct out *out;
 	struct uses uses;
 	const struct strs *clusters;	/* NULL: not asked for */
+	unsigned n_trials;		/* of regexes: backtrack.c */
 	bool failed;			/* out of memory */
 };
 

@@ -17,7 +17,7 @@ enum match_result {
 	MATCH_SLOT,	/* cannot be said, the route keeps its place for every path and answers 503; noted */
 };
 
-/* denies: the route refuses access. */
+/* denies: the route refuses access. rule->guarded counts. */
 enum match_result match_route(struct job *job, const xds_route_match *match, const struct path *at, bool denies,
 			      struct rule *rule);
 
@@ -35,7 +35,11 @@ struct match_spot {
 	const struct path *at;
 	enum behaviour behaviour;
 	const char *lost;		/* "the route is left out" */
+	bool lenient;			/* a text on which PCRE gives up is taken as matched */
 };
+
+/* backtrack.c: notes it if APISIX gives up on some texts, and what becomes of them. */
+void match_backtrack(struct job *job, const char *re, const struct match_spot *spot);
 
 /* headers.c: for whoever matches anything. MATCH_OK, or MATCH_DROP: cannot be said, noted. */
 enum match_result match_header(struct job *job, const xds_header_matcher *m, const struct match_spot *spot,

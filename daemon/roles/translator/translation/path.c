@@ -153,7 +153,9 @@ static enum match_result path_regex(struct job *job, const xds_regex *regex, con
 			 "%s; the route answers 503 for every path in its place", why);
 		return MATCH_SLOT;
 	}
-	strs_add(job, &rule->vars, expr_op(job, "uri", "~~", regex_full(job, regex->regex)));
+	strs_add(job, &rule->vars, expr_regex(job, "uri", regex->regex, rule->guarded));
+	match_backtrack(job, regex->regex,
+			&(struct match_spot){ .at = &here, .lenient = rule->guarded });
 	return MATCH_OK;
 }
 
@@ -177,7 +179,9 @@ static enum match_result path_by_template(struct job *job, const xds_route_match
 	}
 	rule->template = template;
 	add_pattern(job, rule, safe_part(job, template->literal), true);
-	strs_add(job, &rule->vars, expr_op(job, "uri", "~~", template->regex));
+	strs_add(job, &rule->vars,
+		 rule->guarded ? expr_regex(job, "uri", template->regex, true) :
+				 expr_op(job, "uri", "~~", template->regex));
 	return MATCH_OK;
 }
 

@@ -57,6 +57,7 @@ struct rule {
 	struct pattern *patterns;
 	size_t n_patterns;
 	struct strs vars;		/* conditions */
+	bool guarded;			/* it refuses, or says itself who may pass: no text slips past its regexes */
 	const char *method;		/* NULL: any */
 
 	struct plugin *plugins;		/* by name */

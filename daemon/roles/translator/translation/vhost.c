@@ -176,11 +176,12 @@ static bool route_rule(struct job *job, const struct scope *scope, size_t index,
 	denies = closed != NULL || action_denies(route);
 	rule->key = key;
 	rule->at = path_keep(job, &at);
+	rule->guarded = denies || filters_guard_route(job, &uses);
 	report_filters(job, scope, route, &at);
 	r = match_route(job, route->match, &at, denies, rule);
 	/* Whoever may not pass here shall not pass by another route. */
-	if (r == MATCH_DROP && !denies && filters_guard_route(job, &uses)) {
-		*rule = (struct rule){ .key = rule->key, .at = rule->at };
+	if (r == MATCH_DROP && !denies && rule->guarded) {
+		*rule = (struct rule){ .key = rule->key, .at = rule->at, .guarded = true };
 		r = match_route(job, route->match, &at, true, rule);
 		closed = "";
 	}

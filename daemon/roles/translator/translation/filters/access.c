@@ -10,7 +10,6 @@
 #include "expr.h"
 #include "json.h"
 
-#define UTF8_MARK "(*UTF8)"
 
 void accesses_add(struct job *job, struct accesses *list, struct access a)
 {
@@ -151,16 +150,6 @@ struct access access_polar(struct job *job, struct access a, bool negated)
 	return negated ? access_not(job, a) : a;
 }
 
-/* Finds something just where the regex does not match the whole text. */
-static const char *regex_refuses(struct job *job, const char *regex)
-{
-	const char *full = regex_full(job, regex);
-	bool marked = strncmp(full, UTF8_MARK, strlen(UTF8_MARK)) == 0;
-
-	return job_concat(job, marked ? UTF8_MARK : "", "\\A(?!",
-			  full + (marked ? strlen(UTF8_MARK) : 0), ")", NULL);
-}
-
 /*
  * Nothing is found when PCRE gives up, so the regex looks for what is not refused, and "not found" is
  * the condition.  It is true of a variable that is not there, too.
@@ -168,7 +157,7 @@ static const char *regex_refuses(struct job *job, const char *regex)
 struct access access_regex(struct job *job, const struct access_regex *re)
 {
 	const char *regex =
-		re->negated ? regex_full(job, re->regex) : regex_refuses(job, re->regex);
+		re->negated ? regex_full(job, re->regex) : regex_misses(job, re->regex);
 	struct accesses parts = { 0 };
 
 	accesses_add(job, &parts, access_not(job, access_expr(expr_op(job, re->var, "~~", regex))));
