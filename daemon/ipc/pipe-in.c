@@ -9,7 +9,7 @@
 
 #include "error.h"
 #include "fd.h"
-#include "pbscan.h"
+#include "pbborrow.h"
 #include "pipe-private.h"
 
 struct frame {
@@ -108,8 +108,8 @@ static bool frame_handle(struct pipe *p, const struct frame *f)
 
 	if (claim_fd(p, f, &fd) < 0)
 		return false;
-	r = pbscan_unpack(f->info->payload, f->body, f->size, NULL, &p->arena, &body,
-			  &err);
+	/* The bytes stay in the buffer until the handler is done. */
+	r = pbborrow_unpack(f->info->payload, f->body, f->size, &p->arena, &body, &err);
 	if (r < 0) {
 		fd_close(fd);
 		if (r == -ENOMEM)

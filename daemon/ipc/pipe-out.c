@@ -165,6 +165,8 @@ static int append_frame(struct pipe *p, enum msg_type type, const ProtobufCMessa
 	return 0;
 }
 
+#define PIPE_AT_ONCE (PIPE_BATCH / 4)
+
 int pipe_send(struct pipe *p, enum msg_type type, const ProtobufCMessage *body, int fd)
 {
 	const struct msg_info *info = msg_info(type);
@@ -186,6 +188,10 @@ int pipe_send(struct pipe *p, enum msg_type type, const ProtobufCMessage *body, 
 	if (r < 0)
 		return error_trace(r);
 	p->was_high = p->was_high || pipe_pending(p) >= PIPE_HIGH_WATER;
-	loop_io_set(&p->writer, true);
+	/* Large ones go at once, so that the peer begins while the next one is made, and in warm memory. */
+	if (pipe_pending(p) >= PIPE_AT_ONCE)
+		drain(p);
+	else
+		loop_io_set(&p->writer, true);
 	return 0;
 }

@@ -58,7 +58,7 @@ static const uint8_t type_wire[] = {
 };
 
 /* Reads a varint of at most max bytes. Returns its length, or 0 and the reason. */
-static size_t varint_read(const uint8_t *p, const uint8_t *end, size_t max, uint64_t *ret,
+static size_t varint_read_long(const uint8_t *p, const uint8_t *end, size_t max, uint64_t *ret,
 			  const char **ret_why)
 {
 	size_t avail = (size_t)(end - p);
@@ -73,6 +73,16 @@ static size_t varint_read(const uint8_t *p, const uint8_t *end, size_t max, uint
 	}
 	*ret_why = avail < max ? "the message ends inside a varint" : "a varint is too long";
 	return 0;
+}
+
+/* Most are of one byte. */
+static inline size_t varint_read(const uint8_t *p, const uint8_t *end, size_t max, uint64_t *ret,
+				 const char **ret_why)
+{
+	if (p == end || *p >= 0x80)
+		return varint_read_long(p, end, max, ret, ret_why);
+	*ret = *p;
+	return 1;
 }
 
 static const uint8_t *read_tag(const uint8_t *p, const uint8_t *end, struct pb_field *f,
@@ -161,7 +171,8 @@ static int field_read(struct pb_cursor *c, struct pb_field *f, const char **ret_
 	p = read_tag(c->pos, c->end, f, ret_why);
 	if (p == NULL)
 		return -EBADMSG;
-	p = readers[f->wire](p, c->end, f, ret_why);
+	/* Called by name what is most of all messages. */
+	p = f->wire == PB_LEN ? read_len_value(p, c->end, f, ret_why) : readers[f->wire](p, c->end, f, ret_why);
 	if (p == NULL)
 		return -EBADMSG;
 	c->pos = p;
@@ -331,6 +342,14 @@ static int scan_known(struct scan *s, struct level *l, const struct pb_field *f)
 	return 0;
 }
 
+/* Most messages number their fields from 1 on. */
+static const ProtobufCFieldDescriptor *field_of(const ProtobufCMessageDescriptor *desc, uint32_t number)
+{
+	if (number <= desc->n_fields && desc->fields[number - 1].id == number)
+		return &desc->fields[number - 1];
+	return protobuf_c_message_descriptor_get_field(desc, number);
+}
+
 static int scan_message(struct scan *s, struct level *l, const uint8_t *data, size_t len)
 {
 	struct pb_cursor c = pb_cursor_of(data, len);
@@ -349,7 +368,7 @@ static int scan_message(struct scan *s, struct level *l, const uint8_t *data, si
 			return scan_fail(s, l, r, "%s", why);
 		if (++s->fields > s->lim.fields)
 			return scan_fail(s, l, -E2BIG, "more than %zu fields", s->lim.fields);
-		l->field = protobuf_c_message_descriptor_get_field(l->desc, f.number);
+		l->field = field_of(l->desc, f.number);
 		r = l->field != NULL ? scan_known(s, l, &f) : 0;
 		if (r < 0)
 			return r;

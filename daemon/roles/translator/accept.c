@@ -127,23 +127,29 @@ static bool same_bytes(const struct resource *held, const Mesh__ResourceItem *in
 
 static int stage_held(struct staged *item, struct resource *held, const Mesh__ResourceItem *in)
 {
+	int r = 0;
+
 	item->state = STAGED_SAME;
 	if (strcmp(held->version, in->version) != 0)
-		return resource_new(held->type, held->name, in->version, held->body, held->size, &item->r);
-	item->r = resource_ref(held);
-	return 0;
+		r = resource_new(held->type, held->name, in->version, held->body, held->size, &item->r);
+	else
+		item->r = resource_ref(held);
+	if (r == 0)
+		item->name = item->r->name;
+	return r;
 }
 
-static int stage_new(struct accept *a, struct staged *item, const Mesh__ResourceItem *in)
+static int stage_new(struct accept *a, struct staged *item, const char *name, const Mesh__ResourceItem *in)
 {
 	struct staging *s = &a->staging;
 	size_t first = s->n_needs;
 	char why[WHY_SIZE] = "";
 	int r;
 
-	r = resource_new(s->type, item->name, in->version, in->body.data, in->body.len, &item->r);
+	r = resource_new(s->type, name, in->version, in->body.data, in->body.len, &item->r);
 	if (r < 0)
 		return r;
+	item->name = item->r->name;
 	r = check(a, item->r, s, why, sizeof why);
 	if (r < 0)
 		return r;
@@ -154,6 +160,18 @@ static int stage_new(struct accept *a, struct staged *item, const Mesh__Resource
 	item->state = STAGED_GOOD;
 	item->first_need = first;
 	item->n_needs = s->n_needs - first;
+	return 0;
+}
+
+/* What is alive and no more, or cannot be taken whatever its bytes are. */
+static int stage_without_body(struct staging *s, struct staged *item, const char *name, const char *fault)
+{
+	item->name = strdup(fault == NULL || name[0] == '\0' ? name : "(unreadable)");
+	if (item->name == NULL)
+		return -ENOMEM;
+	if (s->type == _RT_MAX || fault != NULL)
+		return refuse_staged(item, fault != NULL ? fault : "");
+	item->state = STAGED_BEAT;
 	return 0;
 }
 
@@ -172,19 +190,15 @@ static int stage_item(struct accept *a, const Mesh__ResourceItem *in)
 		name = inner;
 	}
 	fault = name_fault(name);
-	item = staging_add(s, fault == NULL || name[0] == '\0' ? name : "(unreadable)");
+	item = staging_add(s);
 	if (item == NULL)
 		return -ENOMEM;
-	if (s->type == _RT_MAX || fault != NULL)
-		return refuse_staged(item, fault != NULL ? fault : "");
-	if (in->heartbeat) {
-		item->state = STAGED_BEAT;
-		return 0;
-	}
+	if (s->type == _RT_MAX || fault != NULL || in->heartbeat)
+		return stage_without_body(s, item, name, fault);
 	item->hold = h = holds_find(a->hs, s->type, name);
 	if (h != NULL && h->accepted != NULL && same_bytes(h->accepted, in))
 		return stage_held(item, h->accepted, in);
-	return stage_new(a, item, in);
+	return stage_new(a, item, name, in);
 }
 
 static int stage_frame(struct accept *a, const Mesh__Resources *frame)

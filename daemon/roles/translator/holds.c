@@ -39,6 +39,8 @@ int holds_new(const struct holds_ops *ops, void *arg, struct findings *findings,
 static void hold_free(struct holds *hs, struct hold *h)
 {
 	hs->reaped++;
+	if (hs->last[h->type] == h)
+		hs->last[h->type] = NULL;
 	HASH_DELETE(hh, hs->heads[h->type], h);
 	resource_unref(h->accepted);
 	resource_unref(h->active);
@@ -60,11 +62,22 @@ struct holds *holds_free(struct holds *hs)
 	return NULL;
 }
 
-struct hold *holds_find(const struct holds *hs, enum rt type, const char *name)
+/*
+ * A control plane that sends everything names resources in the order in which they came first, so after one
+ * that followed the one before it the next is looked at before the table is.
+ */
+struct hold *holds_find(struct holds *hs, enum rt type, const char *name)
 {
-	struct hold *h = NULL;
+	struct hold *last = hs->last[type], *next = last != NULL ? last->hh.next : hs->heads[type], *h = NULL;
 
+	if (last != NULL && hs->in_order[type] && next != NULL && strcmp(next->name, name) == 0)
+		return hs->last[type] = next;
+	if (last != NULL && strcmp(last->name, name) == 0)
+		return last;
 	HASH_FIND(hh, hs->heads[type], name, strlen(name), h);
+	hs->in_order[type] = h != NULL && h == next;
+	if (h != NULL)
+		hs->last[type] = h;
 	return h;
 }
 

@@ -71,6 +71,8 @@ struct holds {
 	struct warm *warms;		/* list */
 	struct hold **touched;
 	size_t n_touched, cap_touched;
+	struct hold *last[_RT_MAX];	/* what holds_find() has found last; NULL: it is gone */
+	bool in_order[_RT_MAX];		/* it was the one behind the one before */
 	uint64_t reaped;		/* how many entries have been freed */
 	struct findings *findings;	/* borrowed */
 	const struct holds_ops *ops;
@@ -86,7 +88,7 @@ int holds_new(const struct holds_ops *ops, void *arg, struct findings *findings,
 struct holds *holds_free(struct holds *hs);
 
 /* Borrowed; valid until the next holds_settle(). */
-struct hold *holds_find(const struct holds *hs, enum rt type, const char *name);
+struct hold *holds_find(struct holds *hs, enum rt type, const char *name);
 /* Finds or makes. 0 or -ENOMEM. An entry without any content is dropped by the next holds_settle(). */
 int holds_get(struct holds *hs, enum rt type, const char *name, struct hold **ret_hold);
 

@@ -77,6 +77,15 @@ static void end_patience(struct translator *t, int64_t now)
 		engine_complete(t->engine, true);
 }
 
+/* What is published need not wait until the rest is written to disk. */
+static void frontend_flush(struct translator *t)
+{
+	struct pipe *p = worker_pipe(t->worker, ROLE_FRONTEND);
+
+	if (p != NULL)
+		pipe_flush(p);
+}
+
 void translator_turn(struct translator *t)
 {
 	int64_t now = loop_now_ms();
@@ -99,6 +108,7 @@ void translator_turn(struct translator *t)
 	beside_tell(t);
 	capture_sweep(t);
 	input_pause(t, engine_running(t->engine));
+	frontend_flush(t);
 	if (save_at(t, now) >= 0 && save_at(t, now) <= now)
 		persist_step(t->persist, now);
 	set_timer(t, loop_now_ms());

@@ -14,8 +14,9 @@
 
 static void staged_deinit(struct staged *item)
 {
+	if (item->r == NULL)
+		free((char *)(uintptr_t)item->name);
 	resource_unref(item->r);
-	free(item->name);
 	free(item->why);
 }
 
@@ -61,18 +62,15 @@ static int grow(void **list, size_t n, size_t *cap, size_t size)
 	return 0;
 }
 
-struct staged *staging_add(struct staging *s, const char *name)
+struct staged *staging_add(struct staging *s)
 {
 	void *list = s->items;
-	char *copy = strdup(name);
-	int r = copy != NULL ? grow(&list, s->n_items, &s->cap_items, sizeof *s->items) : -ENOMEM;
+	int r = grow(&list, s->n_items, &s->cap_items, sizeof *s->items);
 
 	s->items = list;
-	if (r < 0) {
-		free(copy);
+	if (r < 0)
 		return NULL;
-	}
-	s->items[s->n_items] = (struct staged){ .name = copy, .first_need = s->n_needs };
+	s->items[s->n_items] = (struct staged){ .first_need = s->n_needs };
 	return &s->items[s->n_items++];
 }
 

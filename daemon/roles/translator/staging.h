@@ -18,7 +18,7 @@ enum staged_state {
 
 struct staged {
 	struct resource *r;	/* one reference; NULL with STAGED_BEAT and where there was no memory for the name */
-	char *name;		/* owned */
+	const char *name;	/* in r; owned when there is none */
 	struct hold *hold;	/* borrowed, while holds.reaped is what it was (staging.reaped); NULL: not found */
 	char *why;		/* owned; STAGED_REFUSED */
 	enum staged_state state;
@@ -56,8 +56,8 @@ void staging_reset(struct staging *s);
 /* Begins with the update that `frame` belongs to. 0 or -ENOMEM. */
 int staging_open(struct staging *s, const Mesh__Resources *frame);
 
-/* Room for one more; owned by the staging. NULL: no memory. */
-struct staged *staging_add(struct staging *s, const char *name);
+/* Room for one more, which the caller names; owned by the staging. NULL: no memory. */
+struct staged *staging_add(struct staging *s);
 int staging_add_removed(struct staging *s, const char *name);
 
 /* For translation_check(): `arg` is the staging. */
