@@ -19,7 +19,8 @@ void report_absent(struct ads_type *t, struct span name, const char *why)
 	if (old != NULL && strcmp(entry_version(old), why) == 0)
 		return;
 	e = entry_new(name.data, name.size, why, strlen(why));
-	t->report = t->report || (e != NULL && table_put(&t->absent, e) == 0);
+	if (e != NULL && table_put(&t->absent, e) == 0)
+		t->report = true;
 }
 
 void report_present(struct ads_type *t, struct span name)
