@@ -48,7 +48,9 @@ void cases_run(const char *kind, const char *id, const char *frame, const struct
 
 	assert_int_equal(apisix_new(NULL, &all), 0);
 	assert_int_equal(apisix_new(plugins, &more), 0);
-	for (size_t i = 0; i < n; i++) {
+	/* Twice: what a checker remembers must not change what it says. */
+	for (size_t k = 0; k < 2 * n; k++) {
+		size_t i = k % n;
 		struct apisix_error error = { "untouched", "" };
 		struct apisix *a = frame != NULL && (strstr(frame, "brotli") || strstr(frame, "skywalking'") ||
 						     strstr(frame, "opentelemetry")) ? more : all;

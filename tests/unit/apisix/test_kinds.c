@@ -3,6 +3,7 @@
  * Objects of each kind, field by field.
  */
 #include "cases.h"
+#include "plugins.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,117 @@ static void route_text_bounds(void **state)
 	snprintf(json, sizeof json, "{\"id\":\"r\",\"uri\":\"/\",\"name\":\"%sx\",\"upstream_id\":\"u\"}", a);
 	assert_int_equal(apisix_check(apisix, "routes", "r", (uint8_t *)json, strlen(json), &error), 1);
 	apisix_free(apisix);
+}
+
+/* What was found good counts for the same bytes, rows, depth and for the same view of references alone. */
+static void known_values(void **state)
+{
+	static const struct {
+		const char *kind, *json;
+		int r;
+	} steps[] = {
+#define TIMEOUT "\"timeout\":{\"connect\":1,\"send\":1,\"read\":1"
+#define STEP(rest) "routes", "{\"id\":\"r\",\"uri\":\"/\",\"upstream_id\":\"u\"," rest "}"
+		{ STEP(TIMEOUT "}"), 0 },
+		{ STEP(TIMEOUT "}"), 0 },
+		{ STEP(TIMEOUT "}}"), 1 },
+		{ STEP(TIMEOUT "]"), 1 },
+		{ STEP(TIMEOUT ",\"read\":2}"), 1 },
+		{ STEP(TIMEOUT "}," TIMEOUT "}"), 1 },
+		{ STEP("\"hosts\":[\"a\"]"), 0 },
+		{ STEP("\"uris\":[\"a\"]"), 1 },
+		{ STEP("\"methods\":[\"a\"]"), 1 },
+		{ STEP("\"hosts\":[\"a\",\"a\"]"), 1 },
+		{ STEP("\"hosts\":[\"a\"],\"host\":\"a\""), 1 },
+		{ STEP("\"plugins\":{\"cors\":{}}"), 0 },
+		{ STEP("\"plugins\":{\"cors\":{}"), 1 },
+		{ STEP("\"labels\":{\"a\":\"b\"}"), 0 },
+		{ STEP("\"timeout\":{\"a\":\"b\"}"), 1 },
+		{ "ssls", "{\"id\":\"r\",\"labels\":{\"a\":\"$env://b c\"}}", 1 },
+		{ STEP("\"labels\":{\"a\":\"$env://b c\"}"), 1 },
+	};
+	struct apisix *apisix;
+	struct apisix_error error;
+
+	(void)state;
+	assert_int_equal(apisix_new(NULL, &apisix), 0);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		/* In a block of its size: a text that is remembered is longer than what may be left. */
+		size_t size = strlen(steps[i].json);
+		uint8_t *copy = malloc(size);
+
+		assert_non_null(copy);
+		memcpy(copy, steps[i].json, size);
+		if (apisix_check(apisix, steps[i].kind, "r", copy, size, &error) != steps[i].r)
+			fail_msg("%s: expected %d", steps[i].json, steps[i].r);
+		free(copy);
+	}
+	apisix_free(apisix);
+}
+
+/* The same 85 levels of objects, so many levels further down. */
+static int nested(struct apisix *apisix, unsigned further)
+{
+	static const char head[] = "{\"id\":\"u\",\"type\":\"roundrobin\",\"nodes\":[{\"host\":\"h\",\"port\":1,\"weight\":1,"
+				   "\"metadata\":{\"m\":";
+	char json[2000], *at = stpcpy(json, head);
+	struct apisix_error error;
+
+	for (unsigned i = 0; i < further; i++)
+		at = stpcpy(at, "{\"f\":");
+	for (unsigned i = 0; i < 85; i++)
+		at = stpcpy(at, "{\"a\":");
+	at = stpcpy(at, "1");
+	for (unsigned i = 0; i < 85 + further; i++)
+		at = stpcpy(at, "}");
+	at = stpcpy(at, "}}]}");
+	return apisix_check(apisix, "upstreams", "u", (uint8_t *)json, (size_t)(at - json), &error);
+}
+
+static void known_values_at_their_depth(void **state)
+{
+	struct apisix *apisix;
+
+	(void)state;
+	assert_int_equal(apisix_new(NULL, &apisix), 0);
+	assert_int_equal(nested(apisix, 0), 0);
+	assert_int_equal(nested(apisix, 20), 1);
+	assert_int_equal(nested(apisix, 1), 0);
+	apisix_free(apisix);
+}
+
+static int empty_plugin(struct apisix *apisix, const char *name)
+{
+	struct apisix_error error;
+	char json[200];
+
+	snprintf(json, sizeof json, "{\"id\":\"r\",\"uri\":\"/\",\"plugins\":{\"%s\":{}}}", name);
+	return apisix_check(apisix, "routes", "r", (uint8_t *)json, strlen(json), &error);
+}
+
+/* More rows than are remembered share a place: what is good under one is not under another. */
+static void known_values_of_many_rows(void **state)
+{
+	static const struct plugin_row *const lists[] = { plugins_traffic, plugins_auth, plugins_limit, plugins_log };
+	struct apisix *used, *fresh;
+	unsigned taken = 0, refused = 0;
+
+	(void)state;
+	assert_int_equal(apisix_new(NULL, &used), 0);
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		for (const struct plugin_row *row = lists[i]; row->name != NULL; row++) {
+			int r = empty_plugin(used, row->name);
+
+			assert_int_equal(apisix_new(NULL, &fresh), 0);
+			if (r != empty_plugin(fresh, row->name))
+				fail_msg("%s: {} is judged otherwise after other plugins", row->name);
+			apisix_free(fresh);
+			taken += r == 0;
+			refused += r != 0;
+		}
+	}
+	assert_true(taken > 10 && refused > 10);
+	apisix_free(used);
 }
 
 static void expressions(void **state)
@@ -370,6 +482,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(route_members), cmocka_unit_test(route_text_bounds),
+		cmocka_unit_test(known_values),
+		cmocka_unit_test(known_values_at_their_depth),
+		cmocka_unit_test(known_values_of_many_rows),
 		cmocka_unit_test(expressions),	 cmocka_unit_test(upstreams),
 		cmocka_unit_test(stream_routes), cmocka_unit_test(plugin_holders),
 		cmocka_unit_test(leftovers),	 cmocka_unit_test(only_json),

@@ -40,6 +40,11 @@ bool check_value(struct check *c, const struct schema *s);
 /* The same of a value that has been read before; the position stays. */
 bool check_again(struct check *c, const struct schema *s, struct span value);
 
+/* good.c: skips an object or a list that was found good before, byte by byte. */
+bool good_skip(struct check *c, const struct schema *s);
+/* The one from `start` to here is good. */
+void good_keep(struct check *c, const struct schema *s, const uint8_t *start);
+
 /* regex.c: does PCRE2 compile it, as nginx would? */
 bool check_regex_text(struct check *c, const char *regex, size_t len);
 /* Is it a replacement text of ngx.re.sub? */

@@ -249,6 +249,55 @@ static const struct member *member_find(const struct schema *s, const struct mem
 	return NULL;
 }
 
+/* The usual case: the name of one of the next rows stands here, as it is. NULL: it does not. */
+static const struct member *member_ahead(struct check *c, const struct schema *s, const struct member *last,
+					 struct scan_text *ret_name)
+{
+	const struct member *row = last != NULL ? last + 1 : s->members;
+	const uint8_t *p = c->scan.p + 1;
+	size_t left = (size_t)(c->scan.end - p);
+
+	for (; row != NULL && row->name != NULL; row++) {
+		if (row->len >= left || p[row->len] != '"' || p[0] != (uint8_t)row->name[0] ||
+		    memcmp(p, row->name, row->len) != 0)
+			continue;
+		*ret_name = (struct scan_text){ .raw = p, .len = row->len };
+		c->scan.p = p + row->len + 1;
+		return row;
+	}
+	return NULL;
+}
+
+/* Reads a member's name; *ret_row NULL: there is no row for it. */
+static bool member_name(struct check *c, const struct schema *s, const struct member *last,
+			struct scan_text *ret_name, const struct member **ret_row)
+{
+	if (scan_type(&c->scan) != T_TEXT)
+		return false;
+	*ret_row = member_ahead(c, s, last, ret_name);
+	if (*ret_row != NULL)
+		return true;
+	if (!scan_text(&c->scan, ret_name))
+		return false;
+	*ret_row = member_find(s, last, ret_name->raw, ret_name->len);
+	return true;
+}
+
+/* Objects and lists may be known as good. */
+static bool check_member_value(struct check *c, const struct schema *s)
+{
+	const uint8_t *start = c->scan.p;
+
+	if ((scan_types[*start] & (T_OBJECT | T_LIST)) == 0)
+		return check_value(c, s);
+	if (good_skip(c, s))
+		return true;
+	if (!check_value(c, s))
+		return false;
+	good_keep(c, s, start);
+	return true;
+}
+
 static const struct schema *plugin_row(struct check *c, const struct schema *s,
 				       const struct scan_text *name)
 {
@@ -305,17 +354,16 @@ static bool check_member(struct check *c, const struct schema *s, struct found *
 	const uint8_t *start;
 	bool fits;
 
-	if (scan_type(&c->scan) != T_TEXT || !scan_text(&c->scan, &name))
+	if (!member_name(c, s, found->last, &name, &row))
 		return check_fail(c, "is not JSON: a name is missing or malformed");
 	if (!scan_take(&c->scan, ':') || scan_type(&c->scan) == 0)
 		return check_fail(c, "is not JSON: a value is missing");
 	at.name = name.raw;
 	at.len = name.len;
-	row = member_find(s, found->last, name.raw, name.len);
 	c->at = &at;
 	start = c->scan.p;
 	schema = member_schema(c, s, row, &name);
-	fits = schema != NULL && member_note(c, s, row, found) && check_value(c, schema);
+	fits = schema != NULL && member_note(c, s, row, found) && check_member_value(c, schema);
 	c->references = references;
 	c->at = at.up;
 	if (row != NULL && row->mark > 0) {
