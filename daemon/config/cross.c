@@ -173,7 +173,6 @@ static void check_unsupported(struct load *l)
 		{ "capture.enabled", "capturing traffic" },
 		{ "proxy.manage", "managing APISIX" },
 		{ "admin.listen", "serving metrics and health" },
-		{ "translator.max_drop", "a limit of what one update may remove" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

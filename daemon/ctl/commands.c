@@ -19,6 +19,7 @@
 const struct ctl_command ctl_commands[] = {
 	{ "status", "", "State of meshd and of each of its processes.", 0, 0, CTL_READ, ALL },
 	{ "reload", "", "Read meshd.yaml again; on any mistake the old one stays.", 0, 0, CTL_CHANGE, SUP },
+	{ "accept", "", "Let go what translator.max_drop has held back.", 0, 0, CTL_CHANGE, TRANSLATOR },
 	{ "resources", "[TYPE [NAME]]", "Mesh resources that are held, by type and name.", 0, 2, CTL_READ,
 	  TRANSLATOR },
 	{ "objects", "[KEY-PREFIX]", "APISIX objects that are published.", 0, 1, CTL_READ, TRANSLATOR },

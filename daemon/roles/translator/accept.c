@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "drop.h"
 #include "log.h"
 #include "pbscan.h"
 #include "staging.h"
@@ -33,6 +34,7 @@ struct accept {
 	struct quarantine *quarantine;
 	struct staging staging;
 	uint32_t epoch;			/* of holds' `seen` */
+	unsigned max_drop;		/* percent; 0: no limit */
 	bool known[_RT_MAX];		/* this source has sent an update of the type */
 	struct buf detail;		/* of the update that is applied */
 	size_t refused;
@@ -49,6 +51,11 @@ int accept_new(struct holds *hs, struct quarantine *quarantine, struct accept **
 	a->quarantine = quarantine;
 	*ret_accept = a;
 	return 0;
+}
+
+void accept_set_max_drop(struct accept *a, unsigned percent)
+{
+	a->max_drop = percent;
 }
 
 struct accept *accept_free(struct accept *a)
@@ -318,6 +325,7 @@ static int apply_item(struct accept *a, const struct staged *item, struct accept
 	if (h->seen == a->epoch)
 		return apply_twice(a, item, h);
 	h->seen = a->epoch;
+	drop_spare(a->hs, h);
 	if (h->refusal == NULL && item->state != STAGED_REFUSED)
 		(void)tell(a, h->name, NULL);
 	switch (item->state) {
@@ -341,9 +349,19 @@ static void remove_hold(struct accept *a, struct hold *h, struct accept_result *
 {
 	if (h->accepted == NULL && h->refusal == NULL && !h->withheld)
 		return;
-	result->changed += h->accepted != NULL;
-	(void)tell(a, h->name, NULL);
+	if (result != NULL)
+		result->changed += h->accepted != NULL;
+	(void)findings_set_for(a->hs->findings, FINDINGS_ACCEPT, h->type, h->name, NULL, 0);
 	holds_remove(a->hs, h);
+}
+
+/* With a limit, whether they may go is known when all are. */
+static void remove_or_doom(struct accept *a, struct hold *h, struct accept_result *result)
+{
+	if (a->max_drop > 0 && h->accepted != NULL)
+		drop_doom(a->hs, h);
+	else
+		remove_hold(a, h, result);
 }
 
 /* A name that is removed and sent in one update is there. */
@@ -353,7 +371,7 @@ static void apply_removed(struct accept *a, struct accept_result *result)
 		struct hold *h = holds_find(a->hs, a->staging.type, a->staging.removed[i]);
 
 		if (h != NULL && h->seen != a->epoch)
-			remove_hold(a, h, result);
+			remove_or_doom(a, h, result);
 	}
 }
 
@@ -369,6 +387,13 @@ static void apply_snapshot(struct accept *a, struct accept_result *result)
 		return;
 	for (struct hold *h = a->hs->heads[type]; h != NULL; h = h->hh.next)
 		if (h->seen != a->epoch)
+			remove_or_doom(a, h, result);
+}
+
+static void remove_doomed(struct accept *a, enum rt type, struct accept_result *result)
+{
+	for (struct hold *h = a->hs->heads[type]; a->hs->doomed[type] > 0 && h != NULL; h = h->hh.next)
+		if (h->doomed)
 			remove_hold(a, h, result);
 }
 
@@ -399,6 +424,8 @@ static int apply_unknown(struct accept *a)
 
 static int apply_known(struct accept *a, struct accept_result *result)
 {
+	enum rt type = a->staging.type;
+	size_t before = a->hs->held[type];
 	int r = 0;
 
 	if (++a->epoch == 0)
@@ -410,7 +437,18 @@ static int apply_known(struct accept *a, struct accept_result *result)
 		return r;
 	apply_removed(a, result);
 	apply_snapshot(a, result);
+	if (a->max_drop > 0 && drop_is_allowed(a->hs, type, before, a->max_drop))
+		remove_doomed(a, type, result);
 	return 0;
+}
+
+void accept_dropped(struct accept *a, size_t ret_gone[_RT_MAX])
+{
+	for (unsigned type = 0; type < _RT_MAX; type++) {
+		ret_gone[type] += a->hs->doomed[type];
+		remove_doomed(a, (enum rt)type, NULL);
+		(void)drop_is_allowed(a->hs, (enum rt)type, 0, 0);
+	}
 }
 
 static int apply(struct accept *a, struct accept_result *result)

@@ -35,6 +35,11 @@ struct accept_result {
 	bool versions;		/* some versions changed, without their bytes */
 };
 
+/* The largest share of a type, in percent, that one update may remove; 0: no limit (drop.h). */
+void accept_set_max_drop(struct accept *a, unsigned percent);
+/* What was held back goes (then holds_settle()); how many of each type, added to `ret_gone`. */
+void accept_dropped(struct accept *a, size_t ret_gone[_RT_MAX]);
+
 /* `quarantine` may be NULL. Both are borrowed. */
 int accept_new(struct holds *hs, struct quarantine *quarantine, struct accept **ret_accept);
 struct accept *accept_free(struct accept *a);

@@ -11,8 +11,11 @@
 
 #include "buf.h"
 #include "cleanup.h"
+#include "log.h"
 #include "private.h"
 #include "subscribe.h"
+
+LOG_MODULE("translator");
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -51,6 +54,16 @@ static void status_types(const struct translator *t, struct ctl_reply *reply)
 	}
 }
 
+/* Removals that wait for `meshctl accept`. */
+static size_t held_back(const struct holds *hs)
+{
+	size_t n = 0;
+
+	for (unsigned type = 0; type < _RT_MAX; type++)
+		n += hs->doomed[type];
+	return n;
+}
+
 static void status_translator(const struct translator *t, struct ctl_reply *reply)
 {
 	static const char *const columns[] = { "name", "value", NULL };
@@ -62,6 +75,7 @@ static void status_translator(const struct translator *t, struct ctl_reply *repl
 	value_row(reply, "updates", (int64_t)t->source.updates);
 	value_row(reply, "updates_refused", (int64_t)t->source.refused);
 	value_row(reply, "last_update_age_s", age_s(t->source.update_ms));
+	value_row(reply, "held_back", (int64_t)held_back(t->holds));
 	value_row(reply, "resource_bytes", (int64_t)t->holds->bytes);
 	value_row(reply, "runs", (int64_t)engine.commits);
 	value_row(reply, "last_run_age_s", age_s(engine.committed_ms));
@@ -273,7 +287,36 @@ static void on_explain(void *ctx, struct ctl_reply *reply, int argc, char **argv
 		     conf_str(worker_conf(t->worker), "frontend.options.prefix", ""), reply, argc, argv);
 }
 
+/* ---- accept ------------------------------------------------------------------------------- */
+
+static void on_accept(void *ctx, struct ctl_reply *reply, int argc, char **argv)
+{
+	static const char *const columns[] = { "type", "removed", NULL };
+	struct translator *t = ctx;
+	size_t gone[_RT_MAX] = { 0 };
+
+	(void)argc;
+	(void)argv;
+	if (held_back(t->holds) == 0) {
+		ctl_message(reply, "no removals are held back");
+		ctl_end(reply, 0);
+		return;
+	}
+	accept_dropped(t->accept, gone);
+	ctl_table(reply, "accepted", columns);
+	for (unsigned type = 0; type < _RT_MAX; type++) {
+		if (gone[type] == 0)
+			continue;
+		log_warn("%zu %ss that an update had removed go now, by meshctl accept", gone[type],
+			 rt_info((enum rt)type)->word);
+		value_row(reply, rt_info((enum rt)type)->word, (int64_t)gone[type]);
+	}
+	translator_turn(t);
+	ctl_end(reply, 0);
+}
+
 const struct ctl_handler translator_commands[] = {
+	{ "accept", on_accept },
 	{ "explain", on_explain },
 	{ "status", on_status },
 	{ "resources", on_resources },

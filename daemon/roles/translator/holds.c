@@ -13,6 +13,7 @@
 
 #include <xxhash.h>
 
+#include "drop.h"
 #include "subscribe.h"
 #include "warm.h"
 
@@ -180,6 +181,7 @@ void holds_remove(struct holds *hs, struct hold *h)
 	h->foreign = false;
 	holds_withhold(hs, h, false);
 	holds_unrefuse(hs, h);
+	drop_spare(hs, h);
 	holds_touch(hs, h);
 	if (had)
 		hs->ops->accepted(hs->arg, h);

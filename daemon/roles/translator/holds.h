@@ -50,6 +50,7 @@ struct hold {
 	bool trusted : 1;		/* an earlier life's translation has done `accepted` and lived */
 	bool withheld : 1;		/* was held, but is in no store (a secret); it must come again */
 	bool late : 1;			/* has a finding that it has not come */
+	bool doomed : 1;		/* an update has removed it, and that is held back (drop.h) */
 	char name[];
 };
 
@@ -63,6 +64,7 @@ struct holds_ops {
 struct holds {
 	struct hold *heads[_RT_MAX];
 	size_t held[_RT_MAX], active[_RT_MAX], refused[_RT_MAX], warming[_RT_MAX], withheld;
+	size_t doomed[_RT_MAX];		/* drop.c */
 	size_t bytes;			/* of the accepted ones */
 	bool whole[_RT_MAX];		/* the source sends complete sets of this type: nothing is forgotten */
 	bool names_changed[_RT_MAX];	/* subscribe.c */

@@ -353,6 +353,7 @@ static int make_parts(struct translator *t)
 		r = make_engine(t, conf);
 	if (r < 0)
 		return r;
+	accept_set_max_drop(t->accept, (unsigned)conf_num(conf, "translator.max_drop", 0));
 	engine_bind(t->engine, t->holds);
 	return memory != NULL ? make_persist(t, conf, memory + QUARANTINE_MEMORY, size - QUARANTINE_MEMORY) :
 				make_persist(t, conf, NULL, 0);
