@@ -28,13 +28,6 @@ void channel_wake(struct grpc_channel *channel)
 
 /* ---- connections ---- */
 
-void channel_connected(struct grpc_channel *channel, struct connection *c)
-{
-	LIST_INSERT_HEAD(&channel->connections, c, link);
-	channel->current = c;
-	channel_wake(channel);
-}
-
 void channel_unreachable(struct grpc_channel *channel, const char *why)
 {
 	struct grpc_call *call;
@@ -98,6 +91,15 @@ static void place_calls(struct grpc_channel *channel)
 		channel->dial = dial_free(channel->dial);
 	else if (channel->dial == NULL && dial_start(channel, &channel->dial) < 0)
 		channel_unreachable(channel, "no memory to connect");
+}
+
+/* At once: a connection that breaks with the next byte ends the calls then, and nobody dials again and again. */
+void channel_connected(struct grpc_channel *channel, struct connection *c)
+{
+	LIST_INSERT_HEAD(&channel->connections, c, link);
+	channel->current = c;
+	place_calls(channel);
+	channel_wake(channel);
 }
 
 static void run_connections(struct grpc_channel *channel)

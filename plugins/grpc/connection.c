@@ -297,8 +297,10 @@ static bool feed(struct connection *c, const struct evbuffer_iovec *piece)
 /* What the last piece has changed. False as above. */
 static bool react(struct connection *c)
 {
-	if (c->leaving && c->state == CONNECTION_GREETING) {
-		connection_lose(c, c->detail);
+	bool broken = c->leaving || (c->greeted && !nghttp2_session_check_request_allowed(c->session));
+
+	if (broken && c->state == CONNECTION_GREETING) {
+		connection_lose(c, detail_or(c, "it broke the rules of HTTP/2 with its first bytes"));
 		return false;
 	}
 	if (c->greeted && c->state == CONNECTION_GREETING) {
@@ -353,8 +355,8 @@ static const char *no_greeting(const struct connection *c)
 }
 
 /*
- * Who closes with our bytes unread resets the connection, and our write may meet that before we have read the reason: an
- * alert, trailers, an error page.
+ * Who closes with our bytes unread resets the connection, and our write may meet that before we have read the reason:
+ * an alert, trailers, an error page.
  */
 static void read_rest(struct connection *c, char *why, size_t size)
 {

@@ -301,7 +301,7 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 	new_session(c);
 	if (s->greeting != NULL)
-		bufferevent_write(c->bev, s->greeting, strlen(s->greeting));
+		bufferevent_write(c->bev, s->greeting, s->greeting_size > 0 ? s->greeting_size : strlen(s->greeting));
 	else
 		flush(c);
 }

@@ -49,6 +49,7 @@ struct server {
 	struct server_conns conns;
 	uint16_t port;
 	const char *greeting;		/* instead of HTTP/2; NULL: HTTP/2 */
+	size_t greeting_size;		/* 0: it is a string */
 	char url[64];
 	/* What was seen. */
 	unsigned connections, requests, resets, pings;

@@ -148,6 +148,23 @@ static void test_strangers(void **state)
 	}
 }
 
+/* One that breaks right behind its greeting is not dialled again and again. */
+static void test_broken_greeting(void **state)
+{
+	static const char bytes[] = "\0\0\0\4\0\0\0\0\0" "\0\0\1\0\0\0\0\0\011x";
+	struct world *w = *state;
+	struct talk t = { 0 };
+
+	w->server.greeting = bytes;
+	w->server.greeting_size = sizeof bytes - 1;
+	world_channel(w, NULL);
+	talk_start(&t, w, "/ok");
+	talk_wait(&t);
+	assert_int_equal(t.status.code, GRPC_UNAVAILABLE);
+	world_turn(w);
+	assert_int_equal(w->server.connections, 1);
+}
+
 /* Nobody waits any more: the attempt is given up. */
 static void test_cancel_dial(void **state)
 {
@@ -328,6 +345,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_next_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broken_greeting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel_dial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadline_of_dial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_goaway, setup, teardown),
