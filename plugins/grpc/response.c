@@ -79,6 +79,7 @@ static size_t take(struct grpc_call *call, const uint8_t *data, size_t len)
 
 	if (r != 0) {
 		fail_frame(call, r);
+		frame_deinit(&call->frame);
 		return 0;
 	}
 	if (call->connection != NULL)
@@ -124,8 +125,12 @@ bool response_next(struct grpc_call *call)
 {
 	struct buf *held = &call->held;
 
-	while (!frame_complete(&call->frame) && call->held_done < held->len && !call->at_once)
-		call->held_done += take(call, held->data + call->held_done, held->len - call->held_done);
+	while (!frame_complete(&call->frame) && call->held_done < held->len && !call->at_once) {
+		size_t used = take(call, held->data + call->held_done, held->len - call->held_done);
+
+		/* Of no use, whatever the call has ended by. */
+		call->held_done = used > 0 ? call->held_done + used : held->len;
+	}
 	if (call->held_done == held->len) {
 		buf_deinit(held);
 		call->held_done = 0;
