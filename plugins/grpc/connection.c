@@ -33,7 +33,7 @@ static struct grpc_call *call_of(nghttp2_session *session, int32_t stream)
 
 bool connection_usable(const struct connection *c)
 {
-	return c->state == CONNECTION_OPEN && !c->ended && !c->leaving &&
+	return c->state == CONNECTION_OPEN && !c->ended &&
 	       nghttp2_session_check_request_allowed(c->session) != 0;
 }
 
@@ -132,7 +132,6 @@ static void on_goaway(struct connection *c, const nghttp2_goaway *frame)
 	status_clean(words);
 	snprintf(c->detail, sizeof c->detail, "it said goodbye (GOAWAY %s%s%s)",
 		 nghttp2_http2_strerror(frame->error_code), words[0] != '\0' ? ": " : "", words);
-	c->leaving = true;
 }
 
 static void on_call_frame(struct grpc_call *call, const nghttp2_frame *frame)
@@ -297,9 +296,10 @@ static bool feed(struct connection *c, const struct evbuffer_iovec *piece)
 /* What the last piece has changed. False as above. */
 static bool react(struct connection *c)
 {
-	bool broken = c->leaving || (c->greeted && !nghttp2_session_check_request_allowed(c->session));
+	/* GOAWAY, from either side. */
+	bool over = !nghttp2_session_check_request_allowed(c->session);
 
-	if (broken && c->state == CONNECTION_GREETING) {
+	if (over && c->state == CONNECTION_GREETING) {
 		connection_lose(c, detail_or(c, "it broke the rules of HTTP/2 with its first bytes"));
 		return false;
 	}
@@ -307,7 +307,7 @@ static bool react(struct connection *c)
 		c->state = CONNECTION_OPEN;
 		dial_greeted(c->channel->dial);
 	}
-	if (c->leaving && c->state == CONNECTION_OPEN)
+	if (over && c->state == CONNECTION_OPEN)
 		channel_retire(c->channel, c);
 	return true;
 }

@@ -30,7 +30,7 @@ struct connection {
 	nghttp2_session *session;	/* owned */
 	const struct grpc_target *target;	/* borrowed */
 	enum connection_state state;
-	bool tls, greeted, leaving;	/* the server's SETTINGS, its GOAWAY are here */
+	bool tls, greeted;		/* the server's SETTINGS are here */
 	bool ended;			/* nothing more comes from the socket */
 	LIST_HEAD(, grpc_call) calls;	/* borrowed */
 	struct event timer;		/* keepalive; runs while there are calls */

@@ -177,8 +177,7 @@ static void test_send(void **state)
 	assert_int_equal(grpc_call_pending(t.call), sizeof data + 11);
 	talk_see(&t, "drained|");
 	assert_int_equal(grpc_call_pending(t.call), 0);
-	while (w->server.received.len < sizeof data + 11)
-		world_turn(w);
+	world_until_size(w, &w->server.received.len, sizeof data + 11);
 	assert_memory_equal(w->server.received.data, "\0\0\x04\x93\xe0", 5);
 	assert_memory_equal(w->server.received.data + 5 + sizeof data, "\0\0\0\0\1x", 6);
 	grpc_call_cancel(t.call);
@@ -209,6 +208,27 @@ static void test_pause(void **state)
 	talk_wait(&t);
 	assert_string_equal(t.seen, "opened|a|b|c|");
 	assert_int_equal(t.status.code, GRPC_OK);
+}
+
+/* What comes during a pause is not even put together: its window stays shut. */
+static void test_pause_holds(void **state)
+{
+	struct world *w = *state;
+	struct talk t = { .pause = true };
+	static char text[100001];
+
+	memset(text, 't', sizeof text - 1);
+	talk_start(&t, w, "/open");
+	talk_see(&t, "opened|");
+	server_push(&w->server, "one");
+	talk_see(&t, "one|");
+	server_push(&w->server, text);
+	world_until_size(w, &t.call->held.len, sizeof text - 1 + 5);
+	assert_false(frame_begun(&t.call->frame));
+	grpc_call_resume(t.call);
+	talk_see(&t, "ttt|");
+	assert_int_equal(t.bytes, 3 + sizeof text - 1);
+	assert_int_equal(t.call->held.cap, 0);
 }
 
 /* What a paused call holds is bounded by its window, others go on meanwhile, and all comes in the end. */
@@ -313,6 +333,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_metadata, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_send, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pause_holds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pause_big, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel_inside, setup, teardown),

@@ -143,6 +143,14 @@ void world_until(struct world *w, const unsigned *flag, unsigned n)
 		turn(w, until);
 }
 
+void world_until_size(struct world *w, const size_t *size, size_t n)
+{
+	int64_t until = now_ms() + DEADLINE_MS;
+
+	while (*size < n)
+		turn(w, until);
+}
+
 void world_turn(struct world *w)
 {
 	for (int i = 0; i < 20; i++)

@@ -42,6 +42,8 @@ void talk_wait(struct talk *t);
 void talk_see(struct talk *t, const char *seen);
 /* Until *flag is at least n. */
 void world_until(struct world *w, const unsigned *flag, unsigned n);
+/* Until *size is at least n. */
+void world_until_size(struct world *w, const size_t *size, size_t n);
 /* Some turns: enough for what must not happen to happen. */
 void world_turn(struct world *w);
 
