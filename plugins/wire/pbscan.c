@@ -179,7 +179,7 @@ static int field_read(struct pb_cursor *c, struct pb_field *f, const char **ret_
 	return PB_FIELD;
 }
 
-int pb_field_next(struct pb_cursor *c, struct pb_field *ret_field)
+int pb_field_read(struct pb_cursor *c, struct pb_field *ret_field)
 {
 	struct pb_field f;
 	const char *why;

@@ -78,9 +78,22 @@ static inline struct pb_cursor pb_cursor_of(const void *data, size_t len)
 /* A field was read. */
 #define PB_FIELD 1
 
+/* pb_field_next() for every field. */
+int pb_field_read(struct pb_cursor *c, struct pb_field *ret_field);
+
 /* Reads the field at the cursor and steps behind it. Returns PB_FIELD, 0 at the end of the message,
- * -EBADMSG when malformed (the cursor then stays). */
-int pb_field_next(struct pb_cursor *c, struct pb_field *ret_field);
+ * -EBADMSG when malformed (the cursor then stays). Here only what is most of all messages: a short
+ * field with a length. */
+static inline int pb_field_next(struct pb_cursor *c, struct pb_field *ret_field)
+{
+	const uint8_t *p = c->pos;
+
+	if (c->end - p < 2 || (p[0] & 0x87) != PB_LEN || p[0] < 8 || p[1] >= 0x80 || p[1] > c->end - p - 2)
+		return pb_field_read(c, ret_field);
+	*ret_field = (struct pb_field){ .number = p[0] >> 3, .wire = PB_LEN, .data = p + 2, .len = p[1] };
+	c->pos = p + 2 + p[1];
+	return PB_FIELD;
+}
 
 /* Reads one varint, as in a packed list. Returns PB_FIELD, 0 at the end, -EBADMSG. */
 int pb_varint_next(struct pb_cursor *c, uint64_t *ret_value);

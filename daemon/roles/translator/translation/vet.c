@@ -75,28 +75,14 @@ static bool replace(struct apisix *apisix, struct out *out, struct object *objec
 	return true;
 }
 
-static bool passes(struct apisix *apisix, const char *key, const uint8_t *value, size_t size,
-		   struct apisix_error *ret_error)
-{
-	char kind[32];
-	const char *id = key_kind(key, kind);
-
-	return apisix_check(apisix, kind, id, value, size, ret_error) == 0;
-}
-
-bool vet_passes(struct apisix *apisix, const char *key, const uint8_t *value, size_t size)
-{
-	struct apisix_error error;
-
-	return passes(apisix, key, value, size, &error);
-}
-
 /* May the object stay, perhaps as another one? */
 static bool vet_object(struct apisix *apisix, struct out *out, struct object *object)
 {
 	struct apisix_error error;
+	char kind[32];
+	const char *id = key_kind(object->key, kind);
 
-	return passes(apisix, object->key, object->value, object->size, &error) ||
+	return apisix_check(apisix, kind, id, object->value, object->size, &error) == 0 ||
 	       replace(apisix, out, object, &error);
 }
 

@@ -15,7 +15,4 @@
  */
 void vet(struct apisix *apisix, const struct out *old, struct out *out);
 
-/* Would APISIX take this value of the object `key` ("upstreams/ID")? */
-bool vet_passes(struct apisix *apisix, const char *key, const uint8_t *value, size_t size);
-
 #endif
