@@ -5,6 +5,7 @@
 #include "setup.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,30 +149,45 @@ static bool trim(struct buf *token, size_t from)
 	return token->len > from;
 }
 
-static void wipe(struct buf *b)
+void setup_wipe(struct buf *b)
 {
 	if (b->data != NULL)
 		explicit_bzero(b->data, b->cap);
 	buf_deinit(b);
 }
 
+int setup_read_token(const struct setup *s, struct buf *token, char *why, size_t why_size)
+{
+	size_t from = token->len;
+	int r = file_slurp(s->token_file, TOKEN_MAX, token);
+
+	if (r < 0) {
+		snprintf(why, why_size, "the token in '%s' cannot be read: %s%s", s->token_file, strerror(-r),
+			 file_remedy(r));
+		return r;
+	}
+	if (!trim(token, from)) {
+		snprintf(why, why_size, "'%s' holds no token: it must be one line of printable characters without "
+			 "blanks; write the token there", s->token_file);
+		return -EINVAL;
+	}
+	return buf_str(token) != NULL ? 0 : -ENOMEM;
+}
+
 int setup_token(const struct setup *s, const char *before, struct ads_headers *list)
 {
-	_cleanup_(wipe) struct buf token = BUF_INIT;
+	_cleanup_(setup_wipe) struct buf token = BUF_INIT;
+	char why[600] = "";
 	int r;
 
 	if (s->token_file == NULL)
 		return 0;
 	buf_puts(&token, before);
-	r = file_slurp(s->token_file, TOKEN_MAX, &token);
+	r = setup_read_token(s, &token, why, sizeof why);
 	if (r < 0) {
-		ads_refuse(list, "the token in '%s' cannot be read: %s%s", s->token_file, strerror(-r), file_remedy(r));
+		if (why[0] != '\0')
+			ads_refuse(list, "%s", why);
 		return r;
 	}
-	if (!trim(&token, strlen(before))) {
-		ads_refuse(list, "'%s' holds no token: it must be one line of printable characters without blanks; "
-				 "write the token there", s->token_file);
-		return -EINVAL;
-	}
-	return buf_str(&token) != NULL ? ads_header(list, "authorization", buf_str(&token)) : -ENOMEM;
+	return ads_header(list, "authorization", buf_str(&token));
 }

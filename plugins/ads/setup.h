@@ -54,4 +54,9 @@ char *setup_origin(const struct setup *s, const char *plugin, const char *id);
  */
 int setup_token(const struct setup *s, const char *before, struct ads_headers *list);
 
+/* Appends the token of token_file, which must be set.  0; negative errno with the reason in `why`, -ENOMEM without. */
+int setup_read_token(const struct setup *s, struct buf *token, char *why, size_t why_size);
+/* As buf_deinit(), and nothing of it is left in freed memory. */
+void setup_wipe(struct buf *b);
+
 #endif

@@ -16,10 +16,17 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "diag.h"
 #include "utf8.h"
 
 enum { VARIABLE_MAX = 128, VALUE_MAX = 65536 };
+
+static void quote(struct buf *out, const char *name)
+{
+	buf_putc(out, '\'');
+	for (; *name != '\0'; name++)
+		buf_putc(out, (unsigned char)*name < ' ' || *name == 0x7f ? '?' : *name);
+	buf_putc(out, '\'');
+}
 
 static bool usable(const struct sockaddr *sa, char *ret_ip, size_t size)
 {
@@ -96,13 +103,13 @@ static int append_env(const struct subst_env *env, const char *name, struct buf 
 
 	if (value == NULL) {
 		buf_puts(why, "the environment has no variable ");
-		diag_quote(why, name);
+		quote(why, name);
 		buf_puts(why, "; set it for meshd, or write the value itself");
 		return 1;
 	}
 	if (!utf8_is_string(value, strlen(value)) || strlen(value) > VALUE_MAX) {
 		buf_puts(why, "the environment's variable ");
-		diag_quote(why, name);
+		quote(why, name);
 		buf_puts(why, " is not text of at most 64 KB; write the value itself");
 		return 1;
 	}
@@ -118,7 +125,7 @@ static int append_variable(const struct subst_env *env, const char *name, struct
 	if (strncmp(name, "env:", 4) == 0 && name[4] != '\0')
 		return append_env(env, name + 4, out, why);
 	buf_puts(why, "there is no variable ");
-	diag_quote(why, name);
+	quote(why, name);
 	buf_puts(why, "; known are ${HOSTNAME}, ${IP} and ${env:NAME}");
 	return 1;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Variables in the strings of `node`: ${HOSTNAME}, ${IP}, ${env:NAME}.  "$${" stands for "${".
+ * Variables in text of the operator's: ${HOSTNAME}, ${IP}, ${env:NAME}.  "$${" stands for "${".  Used by the
+ * configuration for the section `node`, and by the plugin kuma for its Dataplane.
  */
-#ifndef MESHD_CONFIG_SUBST_H
-#define MESHD_CONFIG_SUBST_H
+#ifndef WIRE_SUBST_H
+#define WIRE_SUBST_H
 
 #include <stdbool.h>
 
