@@ -94,21 +94,45 @@ static bool any_special(uint64_t v)
 		EACH_BYTE(0x80)) != 0;
 }
 
-/* Room for the worst case is made first, so that the loops have nothing to check. */
+/* Copies four to eight bytes in two parts, which may overlap. False: one of them needs an escape. */
+static bool copy_short(uint8_t *to, const char *s, size_t len)
+{
+	uint32_t first, last;
+
+	memcpy(&first, s, sizeof first);
+	memcpy(&last, s + len - sizeof last, sizeof last);
+	if (any_special((uint64_t)first << 32 | last))
+		return false;
+	memcpy(to, &first, sizeof first);
+	memcpy(to + len - sizeof last, &last, sizeof last);
+	return true;
+}
+
+/* Copies the bytes at the begin that stand for themselves, as far as that is cheap; their number. */
+static size_t copy_plain(uint8_t *to, const char *s, size_t len)
+{
+	size_t i = 0;
+
+	for (uint64_t v; i + sizeof v <= len; i += sizeof v) {
+		memcpy(&v, s + i, sizeof v);
+		if (any_special(v))
+			return i;
+		memcpy(to + i, &v, sizeof v);
+	}
+	return len - i >= 4 && copy_short(to + i, s + i, len - i) ? len : i;
+}
+
+/* Room for the worst case is made first, so that the loop has nothing to check. */
 static void escape_piece(struct buf *out, const char *s, size_t len)
 {
 	uint8_t *at;
-	size_t i = 0;
+	size_t i;
 
 	if (buf_reserve(out, len * ESCAPED_MAX) < 0)
 		return;
 	at = out->data + out->len;
-	for (uint64_t v; i + sizeof v <= len; i += sizeof v, at += sizeof v) {
-		memcpy(&v, s + i, sizeof v);
-		if (any_special(v))
-			break;
-		memcpy(at, &v, sizeof v);
-	}
+	i = copy_plain(at, s, len);
+	at += i;
 	for (; i < len; i++) {
 		uint8_t c = (uint8_t)s[i];
 

@@ -139,8 +139,8 @@ static void known_values(void **state)
 /* The same 85 levels of objects, so many levels further down. */
 static int nested(struct apisix *apisix, unsigned further)
 {
-	static const char head[] = "{\"id\":\"u\",\"type\":\"roundrobin\",\"nodes\":[{\"host\":\"h\",\"port\":1,\"weight\":1,"
-				   "\"metadata\":{\"m\":";
+	static const char head[] = "{\"id\":\"u\",\"type\":\"roundrobin\",\"nodes\":"
+				   "[{\"host\":\"h\",\"port\":1,\"weight\":1,\"metadata\":{\"m\":";
 	char json[2000], *at = stpcpy(json, head);
 	struct apisix_error error;
 
