@@ -74,7 +74,7 @@ static int hold(struct ads *ads, const struct mesh_holding *h)
 	if (e == NULL)
 		return -ENOMEM;
 	e->hash = h->hash;
-	e->sure = e->held = true;
+	e->held = true;
 	return table_put(&t->accepted, e);
 }
 

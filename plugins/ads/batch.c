@@ -37,7 +37,7 @@ static struct entry *note_change(struct batch *b, const struct item *item, bool 
 
 	if (e != NULL) {
 		e->removed = removed;
-		e->sure = e->held = !removed;
+		e->held = !removed;
 		return e;
 	}
 	e = entry_new(item->name.data, item->name.size, item->version.data, item->version.size);
@@ -45,7 +45,7 @@ static struct entry *note_change(struct batch *b, const struct item *item, bool 
 		return NULL;
 	e->mark = b->type->mark;
 	e->removed = removed;
-	e->sure = e->held = !removed;
+	e->held = !removed;
 	return table_put(&b->type->answer.changes, e) == 0 ? e : NULL;
 }
 
@@ -86,7 +86,7 @@ static int add_resource(struct batch *b, const struct item *item)
 	if (item->beat)
 		return held != NULL ? add_held(b, item, held) : 0;
 	hash = XXH3_64bits(item->body.data, item->body.size);
-	if (held != NULL && held->sure && held->hash == hash)
+	if (held != NULL && held->hash == hash && hash != 0)
 		return add_held(b, item, held);
 	e = note_change(b, item, false);
 	if (e == NULL)

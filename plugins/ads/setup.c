@@ -113,7 +113,7 @@ int setup_open(struct mesh_host *host, struct setup *ret_setup, struct grpc_chan
 		return r;
 	}
 	if (s.token_file != NULL && !s.tls)
-		mesh_log(host, MESH_WARN, "the token goes to '%s' unencrypted; use grpcs:// unless that is this machine",
+		mesh_log(host, MESH_WARN, "the token goes to '%s' unencrypted; write grpcs:// unless it is here",
 			 s.servers[0]);
 	*ret_setup = s;
 	return 0;

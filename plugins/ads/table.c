@@ -31,7 +31,6 @@ struct entry *entry_new(const void *name, size_t name_size, const void *version,
 
 void entry_spoil(struct entry *e)
 {
-	e->sure = false;
 	e->hash = 0;
 	e->text[e->version_at] = '\0';
 }

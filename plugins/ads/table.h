@@ -11,10 +11,9 @@
 #include <stdint.h>
 
 struct entry {
-	uint64_t hash;		/* of the body; of use only when `sure` */
+	uint64_t hash;		/* of the body that the translator holds; 0: nobody knows which */
 	uint32_t mark;		/* the response that named it last */
 	uint16_t version_at;	/* in text */
-	bool sure;		/* the translator holds exactly these bytes and this version */
 	bool held;		/* it has accepted this name once */
 	bool removed;		/* of a change: the name goes */
 	char text[];		/* name, NUL, version, NUL */

@@ -25,6 +25,7 @@ struct fake_grpc {
 	size_t n_waiting;
 	bool paused;
 	size_t pending;			/* what grpc_call_pending() answers */
+	struct grpc_channel_options options;	/* of grpc_channel_new() */
 };
 
 extern struct fake_grpc fake_grpc;
