@@ -8,7 +8,8 @@
  * GOAWAY the calls that the server still serves go on, and the next call gets a new connection.
  * The channel never tries again by itself: whoever makes the calls decides when (ads/, with its back-off).
  *
- * No function calls back from inside itself; every call-back comes from the event loop.
+ * No function calls back from inside itself; every call-back comes from the event loop, and may start and cancel any
+ * call or free the channel.
  */
 #ifndef GRPC_GRPC_H
 #define GRPC_GRPC_H
@@ -113,7 +114,7 @@ struct grpc_call_options {
 /* 0 or -ENOMEM. */
 int grpc_call_start(struct grpc_channel *channel, const struct grpc_call_options *options,
 		    struct grpc_call **ret_call);
-/* Queues one message (copied).  0 or -ENOMEM. */
+/* Queues one message (copied); behind the end of the call it is thrown away.  0 or -ENOMEM. */
 int grpc_call_send(struct grpc_call *call, const void *data, size_t size);
 /* No more messages will be sent. */
 void grpc_call_finish(struct grpc_call *call);

@@ -221,8 +221,16 @@ static int ask(struct resolution *r, const char *host, int family)
 	return 0;
 }
 
+/* What libevent would write to stderr is what our caller is told anyway. */
+static void no_log(int is_warning, const char *text)
+{
+	(void)is_warning;
+	(void)text;
+}
+
 static int ask_nameservers(struct resolution *r, const char *host, int64_t timeout_ms)
 {
+	evdns_set_log_fn(no_log);
 	r->dns = evdns_base_new(r->base, 0);
 	if (r->dns == NULL)
 		return -ENOMEM;

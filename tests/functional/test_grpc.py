@@ -6,6 +6,7 @@ How it meets servers that break the rules is tests/unit/grpc.
 
 import contextlib
 import os
+import re
 import socket
 import ssl
 import threading
@@ -146,6 +147,28 @@ def test_server_comes_back(servers, talk, dead_port):
     t = talk(f"grpc://127.0.0.1:{dead_port}")
     code, where, text = t.call(1, "/t/Echo", "hello")
     assert (code, where) == ("UNAVAILABLE", "local") and "Connection refused" in text
+
+
+# ---- in the source worker's sandbox ----
+
+def xds(server):
+    return {"node": {"id": "test", "cluster": "test"}, "source": {"plugin": "xds", "options": {"server": server}}}
+
+
+def test_sandboxed_names(daemons, servers):
+    """The worker may read what names need, ask nameservers, and connect."""
+    port = servers()
+    daemon = daemons(config=xds([f"grpc://meshd-test.invalid:{port}", f"grpc://localhost:{port}"])).start()
+    daemon.wait_log("Method not found!")
+    assert daemon.workers()["source"]["restarts"] == 0
+
+
+def test_sandboxed_failure(daemons, dead_port):
+    daemon = daemons(config=xds([f"grpc://meshd-test.invalid:{dead_port}", f"grpc://localhost:{dead_port}"])).start()
+    line = daemon.wait_log("cannot connect to .*").group()
+    assert re.search(f"grpc://meshd-test.invalid:{dead_port}: .*(name|nameserver)", line)
+    assert f"grpc://localhost:{dead_port} (127.0.0.1): Connection refused" in line
+    assert daemon.workers()["source"]["restarts"] == 0
 
 
 # ---- TLS ----

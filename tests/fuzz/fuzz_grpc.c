@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fuzzes the gRPC client with what a server sends: greeting, HTTP/2 frames, headers, messages, trailers. The first byte
- * chooses what the users of the calls do (pause, cancel, send) and whether empty SETTINGS come first; the rest comes over
- * a Unix socket in two pieces. Nothing may crash or leak, and when the server has gone every call must have ended.
+ * chooses what the users of the calls do (pause, cancel, send) and whether empty SETTINGS come first; the rest comes
+ * over a Unix socket in two pieces. Nothing may crash or leak, and when the server has gone every call must have ended.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -139,7 +139,8 @@ static void check_ends(struct grpc_channel *channel)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *servers[] = { url };
-	struct grpc_channel_options o = { .host = &host.host, .servers = servers, .n_servers = 1, .max_message = 1 << 20 };
+	struct grpc_channel_options o = { .host = &host.host, .servers = servers, .n_servers = 1,
+					  .max_message = 1 << 20 };
 	struct grpc_channel *channel;
 	int fd;
 
