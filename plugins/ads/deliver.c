@@ -113,9 +113,9 @@ static bool is_snapshot(const struct ads *ads, const struct ads_type *t)
 }
 
 /* An order that is obeyed, and should not go unseen. */
-static void warn_if_empty(struct ads *ads, const struct ads_type *t, const struct response *r)
+static void warn_if_empty(struct ads *ads, struct ads_type *t, const struct response *r)
 {
-	if (t->answer.snapshot && r->n_resources == 0 && t->accepted.n > 0 && seldom(&ads->empty_logged, 1))
+	if (t->answer.snapshot && r->n_resources == 0 && t->accepted.n > 0 && seldom(&t->empty_logged, 1))
 		mesh_log(ads->host, MESH_WARN,
 			 "the control plane says that there is no %s any more: all %zu go; if that is wrong, look "
 			 "there (translator.max_drop would have held it)", t->word, t->accepted.n);

@@ -57,6 +57,7 @@ struct ads_type {
 	struct table absent;	/* names that the server has not, with its words as the version */
 	bool report;		/* absent or fault have changed */
 	int64_t logged;		/* when the last refusal was logged */
+	int64_t empty_logged;	/* when it was said that none is left */
 };
 
 /* The message that is being handed over, or waits for its turn. */
@@ -107,7 +108,7 @@ struct ads {
 	char *told;			/* owned: the detail that the host knows */
 	bool told_open;
 	uint64_t responses, streams;
-	int64_t strange_logged, trouble_logged, empty_logged, open_logged;
+	int64_t strange_logged, trouble_logged, open_logged;
 };
 
 /* ---- stream.c ---- */

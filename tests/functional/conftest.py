@@ -14,8 +14,10 @@ import tempfile
 
 import pytest
 
+from lib.controlplane import ControlPlane
 from lib.daemon import Daemon
 from lib.twins import Twins
+from lib.xds_daemon import APIS, SHOP, XdsDaemon
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -101,3 +103,47 @@ def twins():
     yield pair
     problems = pair.close()
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(params=APIS)
+def api(request):
+    return request.param
+
+
+@pytest.fixture
+def planes():
+    """Makes control planes and ends them: planes(resources, address=…, credentials=…)."""
+    made = []
+
+    def make(resources=SHOP, **kwargs):
+        made.append(ControlPlane(resources, **kwargs).start())
+        return made[-1]
+
+    yield make
+    for plane in made:
+        plane.stop()
+
+
+@pytest.fixture
+def plane(planes):
+    return planes()
+
+
+@pytest.fixture
+def told(work):
+    """Makes daemons that a control plane tells their mesh: told(plane, options={…}, **configuration)."""
+    made = []
+
+    def make(plane, **kwargs):
+        made.append(XdsDaemon(work, plane, number=len(made), **kwargs))
+        return made[-1]
+
+    yield make
+    problems = [text for daemon in made for text in daemon.finish()]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def shop(told, plane, api):
+    """A meshd with all of SHOP from `plane`."""
+    return told(plane, options={"api": api}).serve_shop()

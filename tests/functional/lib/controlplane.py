@@ -169,7 +169,7 @@ class Sotw(Stream):
         """`resources`: Any messages."""
         message = discovery.DiscoveryResponse(type_url=url, version_info=version or self.plane.version(url),
                                               nonce=nonce or self.plane.new_nonce(), resources=resources, **more)
-        self.types.setdefault(url, Subscription()).version = message.version_info
+        self.types.setdefault(url, Subscription()).version = self.plane.version(url)    # that is offered no more
         self.send(message)
 
 

@@ -63,6 +63,13 @@ def cluster(name, **more):
             "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}}, **more}
 
 
+def static(name, *hosts, **more):
+    """A cluster that has its endpoints with it."""
+    assignment = endpoints(name, *hosts)
+    del assignment["@type"]
+    return {"@type": CDS, "name": name, "type": "STATIC", "load_assignment": assignment, **more}
+
+
 def endpoints(name, *hosts, port=80):
     return {"@type": EDS, "cluster_name": name, "endpoints": [{"lb_endpoints": [
         {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}} for host in hosts]}]}
