@@ -185,9 +185,8 @@ static void scan_tls(struct job *job, const struct tls_chain *chain, void *arg)
 
 static int scan_listener(struct translation *t, struct unit *unit)
 {
-	static const struct listener_ops ops = {
-		.tls = scan_tls, .http = scan_http, .stream = scan_stream, .reach = scan_reach,
-	};
+	static const struct listener_ops ops = { .tls = scan_tls, .http = scan_http, .stream = scan_stream,
+						 .reach = scan_reach };
 	const struct resource *r = t->ops.find(t->arg, RT_LISTENER, unit->node->name);
 	struct out scratch = { 0 };
 	struct job job = job_of(t, &t->arena, &scratch);
