@@ -27,6 +27,14 @@ static bool is_up(const struct child *c)
 	return c != NULL && child_is_up(c);
 }
 
+/* Within a group: then the pipe is there before they serve. */
+static bool is_inner(const struct arrow *a)
+{
+	unsigned group = roles[a->ends->from].swap_group;
+
+	return group != 0 && group == roles[a->ends->to].swap_group;
+}
+
 static int hand_over(struct arrow *a, enum role_id to, enum role_id peer, int fd)
 {
 	Mesh__PeerPipe m = MESH__PEER_PIPE__INIT;
@@ -40,6 +48,8 @@ static void connect_arrow(struct arrow *a)
 {
 	int fds[2], r;
 
+	if (a->beside && !is_inner(a))
+		return;
 	if (!is_up(child_at(a, a->ends->from)) || !is_up(child_at(a, a->ends->to)))
 		return;
 	r = pipe_pair(fds);
@@ -79,23 +89,24 @@ void arrows_connect(struct child *c)
 	}
 }
 
-static bool is_paired(const struct arrow *a)
+static bool is_touched(const struct arrow *a)
 {
-	return roles[a->ends->from].paired && roles[a->ends->to].paired;
+	return (a->sup->swap.roles & (ROLE_BIT(a->ends->from) | ROLE_BIT(a->ends->to))) != 0;
 }
 
-/* The pipe between the two of the pair stays; what each has to others begins anew. */
 void arrows_take_over(struct supervisor *sup)
 {
 	for (unsigned i = 0; i < ROLE_ARROWS; i++) {
 		struct arrow *a = &sup->arrows[i], *beside = &sup->swap.arrows[i];
 
-		loop_timer_cancel(&a->renew);
 		loop_timer_cancel(&beside->renew);
-		if (is_paired(a)) {
+		if (!is_touched(a))
+			continue;
+		if (is_inner(a)) {
 			a->generation = beside->generation;
 			memcpy(a->blamed_ms, beside->blamed_ms, sizeof a->blamed_ms);
-		} else if (roles[a->ends->from].paired || roles[a->ends->to].paired) {
+			loop_timer_cancel(&a->renew);
+		} else {
 			connect_arrow(a);
 		}
 	}

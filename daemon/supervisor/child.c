@@ -147,7 +147,7 @@ static void send_memory(struct child *c)
 
 static void send_listens(struct child *c)
 {
-	const struct listen_set *set = &c->sup->listens;
+	const struct listen_set *set = c->beside ? &c->sup->swap.listens : &c->sup->listens;
 
 	for (size_t i = 0; c->role->listens && i < set->n; i++) {
 		Mesh__ListenSocket m = MESH__LISTEN_SOCKET__INIT;

@@ -101,7 +101,7 @@ struct reload {
 	bool again;			/* another SIGHUP came meanwhile */
 };
 
-/* swap.c: source and translator beside those that serve */
+/* swap.c: workers beside those that serve */
 enum swap_phase {
 	SWAP_NONE,
 	SWAP_PREPARING,	/* the new ones get ready, the old ones serve */
@@ -113,6 +113,7 @@ struct swap {
 	enum swap_phase phase;
 	struct conf *conf;		/* owned; comes into force with them */
 	struct listen_set listens;	/* owned, the same */
+	uint32_t roles;			/* set of those that take part */
 	bool same_source;
 	struct child *next[_ROLE_MAX];	/* owned; NULL: this role has none */
 	struct arrow arrows[ROLE_ARROWS];
@@ -168,7 +169,7 @@ void arrows_deinit(struct supervisor *sup);
 /* New pipes for every arrow of a worker that has just been started. */
 void arrows_connect(struct child *c);
 void arrows_on_broken(struct child *reporter, const Mesh__PipeBroken *m);
-/* The pair of swap.c serves now: its pipes are those of the arrows, and the others get new ones. */
+/* The workers of swap.c serve now: pipes within a group are theirs already, the others begin anew. */
 void arrows_take_over(struct supervisor *sup);
 
 /* ---- control.c ---- */
@@ -189,7 +190,7 @@ void reload_start(struct supervisor *sup, struct ctl_reply *reply);
 void reload_resume(struct supervisor *sup);
 void reload_deinit(struct supervisor *sup);
 /* `conf` and `listens` (taken) come into force, and whoever asked is told. */
-void reload_commit(struct supervisor *sup, struct conf *conf, struct listen_set *listens);
+void reload_commit(struct supervisor *sup, struct conf *conf, struct listen_set *listens, const char *text);
 /* Nothing was changed, and why. */
 void reload_refuse(struct supervisor *sup, const char *why);
 /* Addresses of the frontend in `conf`, bound; 0 or 1 with reasons in `why`. */
@@ -199,7 +200,7 @@ int reload_listens(const struct conf *conf, const struct listen_set *old, struct
 /* ---- swap.c ---- */
 int swap_init(struct supervisor *sup);
 void swap_deinit(struct supervisor *sup);
-/* Do source or translator need new processes for `conf`? */
+/* Does `conf` need new processes in the place of those that serve? */
 bool swap_is_needed(const struct supervisor *sup, const struct conf *conf);
 /* Takes both; ends in reload_commit() or reload_refuse(). */
 void swap_start(struct supervisor *sup, struct conf *conf, struct listen_set *listens);

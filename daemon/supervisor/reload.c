@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A reload: the file is checked whole by a new check child; any mistake leaves everything as it
- * is.  Then the sockets are bound; if source or translator need new processes, these get ready beside the old
- * ones (swap.c), and only then is the new configuration in force: each other worker whose slice has changed gets it.
+ * is.  Then the sockets are bound; workers that need new processes get these beside the old ones (swap.c), and
+ * only when they are ready is the new configuration in force: each other worker whose slice has changed gets it.
  * Asked for by SIGHUP (results in the log) or `meshctl reload` (results in the reply as well).
  */
 #include <stdio.h>
@@ -77,20 +77,9 @@ static int check_fixed(const struct supervisor *sup, const struct conf *conf, st
 	return bad;
 }
 
-static bool same_addresses(const struct listen_set *a, const struct listen_set *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->items[i].address, b->items[i].address) != 0)
-			return false;
-	return true;
-}
-
 /* Takes `conf` and `listens`; from here on the new configuration is in force. */
 static void apply(struct supervisor *sup, struct conf *conf, struct listen_set *listens)
 {
-	bool moved = !same_addresses(&sup->listens, listens);
 	struct conf *old = sup->conf;
 
 	listen_forget(&sup->listens, listens);
@@ -102,9 +91,6 @@ static void apply(struct supervisor *sup, struct conf *conf, struct listen_set *
 	for (unsigned i = 1; i < _ROLE_MAX; i++) {
 		struct child *c = sup->children[i];
 
-		/* Sockets are handed over at START alone, so a change of them is a new process. */
-		if (moved && c->role->listens && child_is_up(c))
-			child_stop(c, STOP_MS / 2);
 		if (child_configure(c) < 0)
 			log_err("out of memory for the configuration of %s", role_name(c->role->id));
 	}
@@ -138,10 +124,10 @@ static void on_checked(struct supervisor *sup, struct conf *conf, const char *te
 		end(sup);
 }
 
-void reload_commit(struct supervisor *sup, struct conf *conf, struct listen_set *listens)
+void reload_commit(struct supervisor *sup, struct conf *conf, struct listen_set *listens, const char *text)
 {
 	apply(sup, conf, listens);
-	answer(sup, 0, "the configuration has been read again; a new source and translator serve");
+	answer(sup, 0, text);
 	end(sup);
 }
 

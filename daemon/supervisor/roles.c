@@ -41,7 +41,7 @@ const struct role roles[_ROLE_MAX] = {
 	[ROLE_SUPERVISOR] = { .id = ROLE_SUPERVISOR },
 	[ROLE_SOURCE] = {
 		.id = ROLE_SOURCE,
-		.paired = true,
+		.swap_group = 1,
 		.peers = ROLE_BIT(ROLE_TRANSLATOR),
 		.slice = source_slice,
 		.sandbox = &source_sandbox,
@@ -49,7 +49,7 @@ const struct role roles[_ROLE_MAX] = {
 	},
 	[ROLE_TRANSLATOR] = {
 		.id = ROLE_TRANSLATOR,
-		.paired = true,
+		.swap_group = 1,
 		.peers = ROLE_BIT(ROLE_SOURCE) | ROLE_BIT(ROLE_FRONTEND) | ROLE_BIT(ROLE_CAPTURE),
 		.slice = translator_slice,
 		.memory = MEMORY_SIZE, .memory_name = "meshd-tail",
@@ -58,6 +58,7 @@ const struct role roles[_ROLE_MAX] = {
 	},
 	[ROLE_FRONTEND] = {
 		.id = ROLE_FRONTEND,
+		.swap_group = 2,
 		.peers = ROLE_BIT(ROLE_TRANSLATOR),
 		.slice = frontend_slice,
 		.memory = MEMORY_SIZE, .memory_name = "meshd-journal",

@@ -29,7 +29,7 @@ struct role {
 	const char *enabled_by;		/* "capture.enabled" (a bool) or "admin.listen" (a text); NULL: always */
 	size_t memory;			/* bytes that outlive it; 0: none */
 	const char *memory_name;
-	bool paired;			/* swapped at a reload, together with the others that are (swap.c) */
+	unsigned swap_group;		/* at a reload, all of a group are swapped together (swap.c); 0: never */
 	bool listens;			/* gets the sockets of `frontend.options.listen` */
 	const struct role_sandbox *sandbox;
 	unsigned start_order, stop_order; /* from 1; 0: never started */

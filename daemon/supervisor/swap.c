@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Source and translator, swapped as a pair: with a new configuration of either, both are started beside those that
- * serve, with a pipe between them and none to the others.  When both say READY (the translator: a complete set could be
- * published), the old ones are asked to end, and when they have, the new ones take their places, the memory and the
- * pipes.  A new one that dies, or `reload_timeout` without both being ready, ends the new ones; nothing has changed then.
+ * Workers swapped at a reload: those whose configuration has changed, and all of their group (source and translator are
+ * one), are started beside those that serve, with pipes within the group and none to others.  When all say READY, which
+ * means that they could serve (a translator: that a complete set could be published), the old ones are asked to end, and
+ * when they have, the new ones take their places, the memory and the pipes.  A new one that dies, or `reload_timeout`
+ * without all being ready, ends the new ones; nothing has changed then.
  *
  * Once the old ones have been asked to end there is no way back: a new one that dies now is started again as any
  * worker is.
@@ -19,8 +20,8 @@ LOG_MODULE("supervisor");
 
 #define DROP_MS 1000	/* for a new one that is not wanted to say goodbye */
 
-/* Every paired role of `roles` that has a child there. */
-#define EACH_PAIRED(i) for (unsigned i = 1; i < _ROLE_MAX; i++) if (roles[i].paired)
+/* Every role that takes part. */
+#define EACH_ROLE(s, i) for (unsigned i = 1; i < _ROLE_MAX; i++) if (((s)->roles & ROLE_BIT(i)) != 0)
 
 bool swap_is_running(const struct supervisor *sup)
 {
@@ -43,17 +44,28 @@ static bool has_changed(const struct supervisor *sup, const struct conf *conf, u
 	return changed;
 }
 
+/* Roles that need a new process, with all of their groups. */
+static uint32_t choose(const struct supervisor *sup, const struct conf *conf)
+{
+	uint32_t groups = 0, set = 0;
+
+	for (unsigned i = 1; i < _ROLE_MAX; i++)
+		if (roles[i].swap_group != 0 && has_changed(sup, conf, i))
+			groups |= UINT32_C(1) << roles[i].swap_group;
+	for (unsigned i = 1; i < _ROLE_MAX; i++)
+		if (roles[i].swap_group != 0 && (groups >> roles[i].swap_group & 1) != 0)
+			set |= ROLE_BIT(i);
+	return set;
+}
+
 bool swap_is_needed(const struct supervisor *sup, const struct conf *conf)
 {
-	EACH_PAIRED(i)
-		if (has_changed(sup, conf, i))
-			return true;
-	return false;
+	return choose(sup, conf) != 0;
 }
 
 struct child *swap_find(struct supervisor *sup, pid_t pid)
 {
-	EACH_PAIRED(i)
+	EACH_ROLE(&sup->swap, i)
 		if (sup->swap.next[i] != NULL && sup->swap.next[i]->pid == pid)
 			return sup->swap.next[i];
 	return NULL;
@@ -65,17 +77,18 @@ static void forget(struct swap *s)
 {
 	loop_timer_cancel(&s->deadline);
 	loop_timer_cancel(&s->turn);
-	EACH_PAIRED(i)
+	EACH_ROLE(s, i)
 		s->next[i] = child_free(s->next[i]);
 	s->conf = conf_free(s->conf);
 	listen_deinit(&s->listens);
+	s->roles = 0;
 	s->phase = SWAP_NONE;
 }
 
 /* What it was waiting for, as far as its workers have said. */
 static void say_waiting(const struct swap *s, struct buf *why)
 {
-	EACH_PAIRED(i) {
+	EACH_ROLE(s, i) {
 		const struct child *c = s->next[i];
 
 		if (c == NULL || c->state == CHILD_READY)
@@ -90,13 +103,13 @@ static void drop(struct supervisor *sup, const char *what)
 	struct swap *s = &sup->swap;
 	struct buf why = BUF_INIT;
 
-	buf_printf(&why, "the reload was given up, the old source and translator go on: %s", what);
+	buf_printf(&why, "the reload was given up, the old processes go on: %s", what);
 	say_waiting(s, &why);
 	buf_putc(&why, '\n');
 	s->phase = SWAP_DROPPING;
 	loop_timer_cancel(&s->deadline);
 	listen_forget(&s->listens, &sup->listens);
-	EACH_PAIRED(i)
+	EACH_ROLE(s, i)
 		if (s->next[i] != NULL && s->next[i]->pid != 0)
 			child_stop(s->next[i], DROP_MS);
 	loop_timer_set(&s->turn, 0);
@@ -122,8 +135,8 @@ static void take(struct supervisor *sup)
 
 	s->phase = SWAP_TAKING;
 	loop_timer_cancel(&s->deadline);
-	log_info("the new source and translator are ready; the old ones end");
-	EACH_PAIRED(i)
+	log_info("all new processes are ready; the old ones end");
+	EACH_ROLE(s, i)
 		if (sup->children[i]->state != CHILD_STOPPING)
 			child_stop(sup->children[i], STOP_MS / 2);
 	loop_timer_set(&s->turn, 0);
@@ -134,12 +147,16 @@ static void finish(struct supervisor *sup)
 	struct swap *s = &sup->swap;
 	struct conf *conf = s->conf;
 	struct listen_set listens = s->listens;
+	struct buf text = BUF_INIT;
 
 	s->conf = NULL;
 	s->listens = (struct listen_set){ 0 };
 	s->phase = SWAP_NONE;
-	EACH_PAIRED(i) {
+	buf_puts(&text, "the configuration has been read again; new processes serve:");
+	EACH_ROLE(s, i) {
 		struct child *old = sup->children[i];
+
+		buf_printf(&text, " %s", role_name((enum role_id)i));
 
 		sup->children[i] = s->next[i];
 		s->next[i] = NULL;
@@ -147,13 +164,15 @@ static void finish(struct supervisor *sup)
 		child_free(old);
 	}
 	arrows_take_over(sup);
-	reload_commit(sup, conf, &listens);
+	s->roles = 0;
+	reload_commit(sup, conf, &listens, buf_str(&text) != NULL ? buf_str(&text) : "");
+	buf_deinit(&text);
 	supervisor_on_ready(sup);
 }
 
-static bool all_gone(struct child *const *children)
+static bool all_gone(const struct swap *s, struct child *const *children)
 {
-	EACH_PAIRED(i)
+	EACH_ROLE(s, i)
 		if (children[i] != NULL && children[i]->pid != 0)
 			return false;
 	return true;
@@ -165,9 +184,9 @@ static void on_turn(struct loop_timer *timer)
 	struct supervisor *sup = container_of(timer, struct supervisor, swap.turn);
 	struct swap *s = &sup->swap;
 
-	if (s->phase == SWAP_TAKING && all_gone(sup->children))
+	if (s->phase == SWAP_TAKING && all_gone(s, sup->children))
 		finish(sup);
-	else if (s->phase == SWAP_DROPPING && all_gone(s->next)) {
+	else if (s->phase == SWAP_DROPPING && all_gone(s, s->next)) {
 		forget(s);
 		reload_resume(sup);
 	}
@@ -180,7 +199,7 @@ void swap_on_ready(struct child *c)
 	struct supervisor *sup = c->sup;
 
 	log_info("the new %s is ready (pid %d)", role_name(c->role->id), (int)c->pid);
-	EACH_PAIRED(i)
+	EACH_ROLE(&sup->swap, i)
 		if (sup->swap.next[i] == NULL || sup->swap.next[i]->state != CHILD_READY)
 			return;
 	if (sup->swap.phase == SWAP_PREPARING)
@@ -193,7 +212,7 @@ bool swap_on_exit(struct child *c)
 	struct swap *s = &sup->swap;
 	char text[384];
 
-	if (!c->beside && (s->phase != SWAP_TAKING || !c->role->paired || sup->stopping))
+	if (!c->beside && (s->phase != SWAP_TAKING || (s->roles & ROLE_BIT(c->role->id)) == 0 || sup->stopping))
 		return false;
 	c->state = CHILD_WAITING;
 	if (c->beside && s->phase == SWAP_PREPARING) {
@@ -228,10 +247,11 @@ void swap_start(struct supervisor *sup, struct conf *conf, struct listen_set *li
 
 	s->conf = conf;
 	s->listens = *listens;
+	s->roles = choose(sup, conf);
 	s->same_source = !has_changed(sup, conf, ROLE_SOURCE);
 	s->phase = SWAP_PREPARING;
-	log_info("starting a new source and translator beside the old ones");
-	EACH_PAIRED(i)
+	log_info("starting new processes beside the old ones");
+	EACH_ROLE(s, i)
 		if (r == 0)
 			r = start_one(sup, i);
 	if (r < 0)
@@ -242,7 +262,7 @@ void swap_start(struct supervisor *sup, struct conf *conf, struct listen_set *li
 
 void swap_abort(struct supervisor *sup)
 {
-	EACH_PAIRED(i)
+	EACH_ROLE(&sup->swap, i)
 		if (sup->swap.next[i] != NULL)
 			child_kill(sup->swap.next[i], "meshd is stopping");
 	loop_timer_cancel(&sup->swap.deadline);

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from lib.daemon import MESHCTL, ROOT, alive
+from lib.etcd import unb64
 from lib.wait import wait_for
 
 PAIR = ("source", "translator")
@@ -220,3 +221,51 @@ def test_a_broken_file_does_not_stop_an_option_of_the_translator(meshd, mesh):
 def test_sighup_swaps_and_says_so_in_the_log(silent):
     silent.process.send_signal(signal.SIGHUP)
     silent.wait_log("the reload was given up")
+
+
+def test_options_of_the_frontend_swap_it_and_keep_the_sockets(meshd):
+    before, revision, old = meshd.objects(), meshd.etcd.revision(), pids(meshd, ("source", "translator", "frontend"))
+    meshd.config["frontend"]["options"]["history"] = {"time": "5m"}
+    meshd.write_config()
+    asked, stop = [], threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                asked.append(meshd.etcd.revision())
+    asker = threading.Thread(target=ask)
+    asker.start()
+    assert meshd.ctl("reload").returncode == 0
+    stop.set()
+    asker.join()
+    new = pids(meshd, ("source", "translator", "frontend"))
+    assert {role for role in new if new[role] != old[role]} == {"frontend"}
+    assert (meshd.objects(), meshd.etcd.revision()) == (before, revision) and set(asked) == {revision}
+
+
+def test_a_frontend_that_cannot_open_is_refused(meshd, project, work):
+    plugin = build(project, work, "refusing_frontend")
+    before, revision, old = meshd.objects(), meshd.etcd.revision(), pids(meshd, ("frontend",))
+    watch = meshd.etcd.watch(revision + 1)
+    meshd.config["frontend"]["plugin"] = str(plugin)
+    meshd.config["frontend"]["options"] = {}
+    meshd.write_config()
+    result = meshd.ctl("reload")
+    assert result.returncode == 1 and "new frontend ended" in result.stderr, result.stderr
+    assert pids(meshd, ("frontend",)) == old and (meshd.objects(), meshd.etcd.revision()) == (before, revision)
+    assert not watch.closed.is_set()
+    watch.close()
+
+
+def test_all_of_it_at_once(meshd, mesh):
+    """Another prefix concerns translator and frontend, another mesh the source."""
+    old = pids(meshd, ("source", "translator", "frontend"))
+    meshd.config["frontend"]["options"]["prefix"] = "/other"
+    use(meshd, copy_of(mesh, old="10.1.0.21", new="10.9.9.9"))
+    assert meshd.ctl("reload").returncode == 0
+    new = pids(meshd, ("source", "translator", "frontend"))
+    assert not set(new.values()) & set(old.values())
+
+    def values():
+        return [unb64(kv["value"]).decode() for kv in meshd.etcd.range("/other/", "/other0").get("kvs", [])]
+    wait_for(lambda: any("10.9.9.9" in value for value in values()), "the new objects")

@@ -179,13 +179,20 @@ static struct frontend *frontend_free(struct frontend *f)
 	return NULL;
 }
 
-static int open_all(struct frontend *f)
+/* What needs no store: the plugin tells here what is wrong with its options. */
+static int prepare(struct frontend *f)
+{
+	int r = loop_timer_init(&f->first, worker_base(f->hosted.worker), on_first_wait);
+
+	return r == 0 ? hosted_open(&f->hosted, MESH_FRONTEND, "etcd") : r;
+}
+
+/* Opens the store, and serves it. */
+static int serve(struct frontend *f)
 {
 	struct store_report report;
 	int r = saver_init(f);
 
-	if (r == 0)
-		r = loop_timer_init(&f->first, worker_base(f->hosted.worker), on_first_wait);
 	if (r == 0)
 		r = open_state_dir(f);
 	if (r == 0)
@@ -194,8 +201,6 @@ static int open_all(struct frontend *f)
 		r = open_store(f, &report);
 	if (r == 0)
 		r = client_start(f);
-	if (r == 0)
-		r = hosted_open(&f->hosted, MESH_FRONTEND, "etcd");
 	if (r < 0)
 		return r;
 	if (report.source == STORE_LOST) {
@@ -227,7 +232,9 @@ static int frontend_start(struct worker *w, void **ret_ctx)
 	f->dirfd = -1;
 	f->prefix = conf_str(worker_conf(w), "frontend.options.prefix", "/apisix");
 	access_init(&f->access, worker_conf(w));
-	r = open_all(f);
+	r = prepare(f);
+	if (r == 0 && !worker_is_beside(w))
+		r = serve(f);
 	if (r < 0) {
 		frontend_free(f);
 		return r;
@@ -235,6 +242,12 @@ static int frontend_start(struct worker *w, void **ret_ctx)
 	*ret_ctx = f;
 	worker_ready(w, f->hosted.plugin->desc->name);
 	return 0;
+}
+
+/* The one that served has written its last commit: the store and the sockets are this one's. */
+static int frontend_take_over(void *ctx)
+{
+	return serve(ctx);
 }
 
 static void on_lost(void *ctx)
@@ -250,6 +263,10 @@ static void frontend_stop(void *ctx, unsigned grace_ms)
 	int r;
 
 	(void)grace_ms;
+	if (f->store == NULL) {
+		worker_exit(f->hosted.worker, EXIT_SUCCESS);
+		return;
+	}
 	if (f->started)
 		f->hosted.plugin->desc->stop(f->hosted.ctx);
 	f->started = false;
@@ -330,6 +347,7 @@ const struct worker_ops frontend_worker_ops = {
 	.peers = frontend_peers,
 	.commands = frontend_commands,
 	.start = frontend_start,
+	.take_over = frontend_take_over,
 	.stop = frontend_stop,
 	.deinit = frontend_deinit,
 };

@@ -66,7 +66,10 @@ static int holdings_add(struct holdings *h, const struct resource *r)
 	return result;
 }
 
-/* Only what this origin has sent is claimed. */
+/*
+ * Only what this origin has sent is claimed; beside another translator nothing, so that a server that has nothing new
+ * to say says everything: only then is it known that the new pair can serve.
+ */
 static int holdings_type(struct holdings *h, enum rt type)
 {
 	int r = 0;
@@ -90,7 +93,7 @@ static int send_holdings(struct translator *t)
 	h.items = items;
 	h.pointers = h.msg.items = pointers;
 	h.msg.origin = (char *)(uintptr_t)persist_origin(t->persist);
-	for (unsigned type = 0; r == 0 && type < _RT_MAX; type++)
+	for (unsigned type = 0; r == 0 && type < _RT_MAX && !worker_is_beside(t->worker); type++)
 		r = holdings_type(&h, (enum rt)type);
 	h.msg.type_url = (char *)(uintptr_t)"";
 	h.msg.last = true;
