@@ -99,7 +99,7 @@ static void deliver_own(struct ads *ads)
 
 static void end_delivery(struct ads *ads)
 {
-	free(ads->delivery.copy);
+	free(ads->delivery.owned);
 	ads->delivery = (struct delivery){ 0 };
 }
 
@@ -223,24 +223,6 @@ void deliver_run(struct ads *ads)
 	stream_wake(ads);
 }
 
-/* The call-back is over and the message is not: everything that points into it moves along. */
-static int keep(struct delivery *d)
-{
-	ptrdiff_t at = d->at.pos != NULL ? d->at.pos - d->data : 0;
-	struct response r;
-
-	d->copy = malloc(d->size + 1);
-	if (d->copy == NULL)
-		return -ENOMEM;
-	if (d->size > 0)
-		memcpy(d->copy, d->data, d->size);
-	if (response_read(d->response.fields, d->copy, d->size, &r) < 0)
-		return -EBADMSG;
-	d->response = r;
-	d->data = d->copy;
-	d->at = (struct pb_cursor){ .pos = d->copy + at, .end = d->copy + d->size };
-	return 0;
-}
 
 int deliver_message(struct ads *ads, const uint8_t *data, size_t size)
 {
@@ -258,13 +240,13 @@ int deliver_message(struct ads *ads, const uint8_t *data, size_t size)
 	d->data = data;
 	d->size = size;
 	deliver_run(ads);
+	if (ads->call == NULL)
+		deliver_drop(ads);
 	if (d->data == NULL)
 		return 0;
-	if (keep(d) == 0)
-		return GRPC_PAUSE;
-	stream_broken(ads, "no memory for a response");
-	deliver_drop(ads);
-	return 0;
+	/* It is not finished.  A large one is not held twice: its bytes are ours from now on. */
+	d->owned = grpc_call_take(ads->call);
+	return GRPC_PAUSE;
 }
 
 /* The verdict will never come: what was begun is not known to be held in any form. */

@@ -64,7 +64,7 @@ struct ads_type {
 struct delivery {
 	const uint8_t *data;	/* NULL: there is none */
 	size_t size;
-	uint8_t *copy;		/* owned, when it outlives the call-back */
+	uint8_t *owned;		/* the message, when it outlives the call-back */
 	struct response response;
 	struct ads_type *type;	/* NULL: it waits */
 	struct pb_cursor at;

@@ -134,14 +134,27 @@ static void hand_over(struct grpc_call *call)
 	int r;
 
 	memset(&call->frame, 0, sizeof call->frame);
+	call->handed = &f;
 	r = call->ops->message(call->arg, f.data != NULL ? f.data : f.prefix, f.size);
 	if (channel->called != call) {
 		frame_deinit(&f);
 		return;
 	}
+	call->handed = NULL;
 	frame_next(&f);
 	call->frame = f;
 	call->paused = r == GRPC_PAUSE;
+}
+
+uint8_t *grpc_call_take(struct grpc_call *call)
+{
+	uint8_t *data = call->handed != NULL ? call->handed->data : NULL;
+
+	if (data != NULL) {
+		call->handed->data = NULL;
+		call->handed->cap = 0;
+	}
+	return data;
 }
 
 static void tell_end(struct grpc_call *call)

@@ -38,6 +38,7 @@ struct grpc_call {
 	/* What comes in. */
 	struct answer answer;
 	struct frame frame;			/* the message that arrives, or waits for the user */
+	struct frame *handed;			/* the one that message() looks at; NULL: none */
 	struct buf held;			/* owned: behind it; their window is not given back */
 	size_t held_done;
 	int64_t progress_at;			/* when the last byte of a message came */

@@ -118,6 +118,11 @@ int grpc_call_start(struct grpc_channel *channel, const struct grpc_call_options
 int grpc_call_send(struct grpc_call *call, const void *data, size_t size);
 /* No more messages will be sent. */
 void grpc_call_finish(struct grpc_call *call);
+/*
+ * Inside of message(), before a cancel: its bytes stay where they are and become the caller's, who frees what is
+ * returned.  NULL: an empty message, or no memory was ever needed for it.
+ */
+uint8_t *grpc_call_take(struct grpc_call *call);
 /* After GRPC_PAUSE. */
 void grpc_call_resume(struct grpc_call *call);
 /* Bytes that were queued and have not left. */

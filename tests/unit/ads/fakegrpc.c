@@ -119,11 +119,26 @@ struct grpc_call *grpc_call_cancel(struct grpc_call *call)
 	return NULL;
 }
 
+static struct fake_message handed;
+
+uint8_t *grpc_call_take(struct grpc_call *call)
+{
+	uint8_t *data = handed.data;
+
+	if (call != fake_grpc.call)
+		abort();
+	handed.data = NULL;
+	return data;
+}
+
 static void hand_over(struct fake_message m)
 {
-	int r = fake_grpc.call->ops->message(fake_grpc.call->arg, m.data, m.size);
+	int r;
 
-	free(m.data);
+	handed = m;
+	r = fake_grpc.call->ops->message(fake_grpc.call->arg, m.data, m.size);
+	free(handed.data);
+	handed.data = NULL;
 	if (fake_grpc.call != NULL && r == GRPC_PAUSE)
 		fake_grpc.paused = true;
 }

@@ -253,6 +253,22 @@ static void test_pause_big(void **state)
 	assert_int_equal(t.bytes, 3 + BIG);
 }
 
+/* A message that was taken outlives its call-back and its call; the next ones come as ever. */
+static void test_take(void **state)
+{
+	struct world *w = *state;
+	struct talk t = { .take = true };
+
+	talk_start(&t, w, "/three");
+	grpc_call_finish(t.call);
+	assert_null(grpc_call_take(t.call));
+	talk_wait(&t);
+	assert_string_equal(t.seen, "opened|a|b|c|");
+	assert_ptr_equal(t.taken, t.data);
+	assert_int_equal(t.data[0], 'c');
+	free(t.taken);
+}
+
 /* Also for a call that its own user holds up. */
 static void test_deadline(void **state)
 {
@@ -335,6 +351,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pause_holds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pause_big, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_take, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel_inside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_free_inside, setup, teardown),

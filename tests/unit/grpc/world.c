@@ -32,6 +32,12 @@ static int on_message(void *arg, const uint8_t *data, size_t size)
 	assert_false(t->ended);
 	t->bytes += size;
 	t->messages++;
+	if (t->take) {
+		free(t->taken);
+		t->taken = grpc_call_take(t->call);
+		t->data = data;
+		assert_null(grpc_call_take(t->call));
+	}
 	if (t->cancel)
 		t->call = grpc_call_cancel(t->call);
 	if (t->free)

@@ -23,6 +23,9 @@ struct talk {
 	char seen[512];			/* "opened|one|two|drained|" */
 	size_t bytes, messages;
 	bool pause, cancel, free;	/* in the next message() */
+	bool take;			/* in every message() */
+	uint8_t *taken;			/* owned by the test; the newest */
+	const uint8_t *data;		/* of the newest message that was taken */
 	bool free_at_end;
 	bool ended;
 	struct grpc_status status;
