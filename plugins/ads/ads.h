@@ -35,6 +35,11 @@ struct ads_owner {
 	int (*headers)(void *arg, struct ads_headers *list);
 	/* What the operator should do about this end of the stream; NULL: what ads knows.  Borrowed.  May be NULL. */
 	const char *(*remedy)(void *arg, const struct grpc_status *status);
+	/*
+	 * Does this end mean that the control plane serves one stream of ours at a time and has another?  Then the
+	 * milliseconds until the next attempt; else 0.  May be NULL.
+	 */
+	int64_t (*occupied)(void *arg, const struct grpc_status *status);
 	/* Names that come from elsewhere (a certificate made here): never asked of the server.  May be NULL. */
 	bool (*is_local)(void *arg, const char *type_url, const char *name);
 	/* The stream is open (first response has come) or has ended.  May be NULL. */

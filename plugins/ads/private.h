@@ -89,6 +89,7 @@ struct ads {
 
 	/* stream.c */
 	bool started, node_sent, open, drained, paused;
+	bool occupied;			/* the last end was struct ads_owner's `occupied` */
 	struct grpc_call *call;		/* owned; NULL: none */
 	unsigned stream;		/* number of the present or last one */
 	struct backoff backoff;

@@ -63,7 +63,9 @@ static void put_detail(const struct ads *ads, char *out, size_t size)
 void state_tell(struct ads *ads)
 {
 	char detail[1100];
-	const struct mesh_source_state state = { .connected = ads->open, .origin = ads->origin, .detail = detail };
+	const struct mesh_source_state state = {
+		.connected = ads->open, .origin = ads->origin, .detail = detail, .occupied = ads->occupied && !ads->open,
+	};
 
 	put_detail(ads, detail, sizeof detail);
 	if (ads->told != NULL && strcmp(ads->told, detail) == 0 && ads->told_open == ads->open)

@@ -170,16 +170,19 @@ void stream_close(struct ads *ads)
 	forget_stream(ads);
 }
 
-static void try_later(struct ads *ads, int64_t least_ms)
+static void try_in(struct ads *ads, int64_t pause)
 {
-	int64_t pause;
-	uint32_t dice;
-
-	evutil_secure_rng_get_bytes(&dice, sizeof dice);
-	pause = backoff_next(&ads->backoff, dice) + least_ms;
 	ads->next_at = time_epoch() + (pause + 999) / 1000;
 	set_timer(ads->retry, pause);
 	state_tell(ads);
+}
+
+static void try_later(struct ads *ads, int64_t least_ms)
+{
+	uint32_t dice;
+
+	evutil_secure_rng_get_bytes(&dice, sizeof dice);
+	try_in(ads, backoff_next(&ads->backoff, dice) + least_ms);
 }
 
 /* Once a minute if it is the same as before. */
@@ -229,12 +232,19 @@ static void on_end(void *arg, const struct grpc_status *status)
 {
 	struct ads *ads = arg;
 	bool was_open = ads->open, at_once;
+	int64_t pause = ads->owner->occupied != NULL ? ads->owner->occupied(ads->arg, status) : 0;
 
 	ads->call = NULL;
+	ads->occupied = pause > 0;
 	forget_stream(ads);
 	at_once = fall_back(ads, status, was_open) || (status->unprocessed && ads->backoff.attempts++ == 0);
 	if (at_once) {
 		set_timer(ads->retry, 0);
+		return;
+	}
+	if (pause > 0) {
+		note_end(ads, status);
+		try_in(ads, pause);
 		return;
 	}
 	/* Certificates, and what stands in front of the control plane, may be others on a new connection. */

@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define OCCUPIED_SOON_MS 30000	/* how long the next attempt follows soon */
 
 /* Token and Dataplane are read anew for each stream; without one of them there is none. */
 static int on_headers(void *arg, struct ads_headers *list)
@@ -38,7 +41,35 @@ static const char *on_remedy(void *arg, const struct grpc_status *status)
 	return kuma_remedy(status);
 }
 
-static const struct ads_owner owner = { .node = on_node, .headers = on_headers, .remedy = on_remedy };
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * The control plane keeps our place for ten seconds after the end of a stream, then removes the Dataplane, and only then
+ * takes the next stream: others must not miss us for longer than it takes them to notice.
+ */
+static int64_t on_occupied(void *arg, const struct grpc_status *status)
+{
+	struct kuma *k = arg;
+	int64_t now = now_ms();
+
+	if (!kuma_is_occupied(status)) {
+		k->occupied_at = 0;
+		return 0;
+	}
+	if (k->occupied_at == 0)
+		k->occupied_at = now;
+	return now - k->occupied_at < OCCUPIED_SOON_MS ? 500 : 5000;
+}
+
+static const struct ads_owner owner = {
+	.node = on_node, .headers = on_headers, .remedy = on_remedy, .occupied = on_occupied,
+};
 
 /* ---- life ---- */
 

@@ -30,6 +30,7 @@ struct kuma {
 	struct identity identity;
 	struct buf node;		/* owned: the encoded Node of this stream */
 	char *origin;			/* owned */
+	int64_t occupied_at;		/* monotonic milliseconds: since when our place is taken; 0: it is not */
 };
 
 /* ---- options.c ---- */
@@ -53,5 +54,7 @@ int identity_put(const struct identity *id, struct buf *out, char *why, size_t w
 
 /* What to do about this end of a stream; NULL: nothing particular to Kuma. */
 const char *kuma_remedy(const struct grpc_status *status);
+/* Does it say that another stream of this Dataplane is open? */
+bool kuma_is_occupied(const struct grpc_status *status);
 
 #endif

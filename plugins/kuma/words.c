@@ -8,11 +8,13 @@
 #include "cleanup.h"
 #include "kuma.h"
 
+#define OCCUPIED "already an active stream"
+
 static const struct {
 	const char *part;	/* of what it says */
 	const char *remedy;
 } words[] = {
-	{ "already an active stream",
+	{ OCCUPIED,
 	  "another stream of this mesh and name is open, or was until some seconds ago; when this goes on, a second "
 	  "meshd or kuma-dp runs with the same name" },
 	{ "is different than in token", "the token was made for another mesh or name: compare mesh and name with it" },
@@ -35,6 +37,11 @@ static const struct {
 	{ "invalid node ID", "compare the options mesh and name" },
 	{ "unsupported proxy type", "it must be 'dataplane': remove dataplane.proxyType from node.metadata" },
 };
+
+bool kuma_is_occupied(const struct grpc_status *status)
+{
+	return !status->local && strstr(status->message, OCCUPIED) != NULL;
+}
 
 const char *kuma_remedy(const struct grpc_status *status)
 {

@@ -180,6 +180,7 @@ static void send_state(struct source *s)
 	m.connected = s->connected;
 	m.origin = s->origin;
 	m.detail = s->detail;
+	m.occupied = s->occupied;
 	(void)msg_send_SOURCE_STATE(p, &m, -1);
 }
 
@@ -198,6 +199,7 @@ void outbox_state(struct source *s, const struct mesh_source_state *state)
 	s->origin = origin;
 	s->detail = detail;
 	s->connected = state->connected;
+	s->occupied = state->occupied;
 	send_state(s);
 }
 

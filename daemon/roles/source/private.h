@@ -28,7 +28,7 @@ struct source {
 	/* to the translator */
 	bool skipping;			/* an update began before this pipe: skip to its next FIRST */
 	bool busy;			/* MESH_BUSY was answered */
-	bool connected;
+	bool connected, occupied;
 	char *origin, *detail;		/* owned: the newest state */
 	struct origin_findings *findings;	/* owned: the newest of each origin */
 	struct loop_timer resume;	/* resume() never from inside the plugin's own call */

@@ -7,7 +7,8 @@
  * gone, the store is written and the frontend gets the set, as from any translator that is new.
  *
  * A source of another configuration must have delivered everything.  The same source need not, when it does not answer:
- * what is stored is as good as after a restart.
+ * what is stored is as good as after a restart.  Nor need one that asks the same control plane as the same node, when
+ * that says that it would serve it but for the other's connection (Kuma takes one at a time).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,6 +26,17 @@ void beside_open(struct translator *t)
 		t->source.patience_ms = loop_now_ms() + WARM_TIMEOUT_MS;
 	publish_open(t->publish);
 	engine_opened(t->engine);
+}
+
+void beside_occupied(struct translator *t)
+{
+	if (!worker_is_beside(t->worker) || t->seeded || t->source.strange || !persist_complete(t->persist))
+		return;
+	log_info("the control plane keeps the new source waiting for the end of the old one; what is stored will do");
+	t->seeded = true;
+	warm_source_ready(t->holds, loop_now_ms());
+	engine_allow(t->engine);
+	engine_complete(t->engine, true);
 }
 
 static void say_waiting(struct translator *t, size_t warming)

@@ -275,11 +275,14 @@ static void handle_state(void *ctx, const ProtobufCMessage *body, int fd)
 		return;
 	}
 	if (m->origin[0] != '\0' && strcmp(m->origin, persist_origin(t->persist)) != 0) {
+		t->source.strange = true;
 		log_info("resources come from '%s' now", m->origin);
 		if (persist_set_origin(t->persist, m->origin) < 0)
 			translator_fail(t, -ENOMEM, "taking the source's state");
 	}
 	be_patient(t);
+	if (m->occupied)
+		beside_occupied(t);
 	translator_turn(t);
 }
 

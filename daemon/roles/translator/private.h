@@ -22,6 +22,7 @@
 struct source_view {
 	bool open;			/* its pipe */
 	bool connected;
+	bool strange;			/* of another origin than what is stored */
 	char *origin, *detail;		/* owned */
 	bool ended[_RT_MAX];		/* an update of this type has ended */
 	bool incomplete[_RT_MAX];	/* and could not be read whole */
@@ -74,6 +75,8 @@ void input_pause(struct translator *t, bool pause);
 /* ---- beside.c: beside another translator that serves (a reload) ---- */
 /* What the publisher sends goes nowhere: a complete set only shows that there is one. */
 void beside_open(struct translator *t);
+/* The source would be served, but the one beside it has its place (struct mesh_source_state). */
+void beside_occupied(struct translator *t);
 /* At the end of a turn: says READY, or what it waits for. */
 void beside_tell(struct translator *t);
 int beside_take_over(void *ctx);

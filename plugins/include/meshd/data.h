@@ -63,6 +63,11 @@ struct mesh_source_state {
 	bool connected;
 	const char *origin;	/* what identifies where resources come from (plugin, servers, node id) */
 	const char *detail;	/* "watching 3 paths", "connected to …", or the last error and the next step */
+	/*
+	 * Not connected, but it would be served: the control plane takes one connection of ours at a time, and its place is
+	 * taken, by the source that this one is to follow or for some time after its end.
+	 */
+	bool occupied;
 };
 
 /* Immutable bytes with a reference count; a frontend may keep one by taking a reference. */
