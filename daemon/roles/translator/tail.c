@@ -12,6 +12,7 @@
 #include "frame.h"
 
 #define PAGE 4096 /* or a multiple of it: then a call may be refused */
+#define WARM_MAX ((size_t)256 << 10)
 
 void tail_init(struct tail *t, void *memory, size_t size)
 {
@@ -87,6 +88,22 @@ int tail_each(const struct tail *t, uint64_t after, tail_fn fn, void *arg)
 	return r == 0 ? each_half(&t->halves[!older], after, fn, arg) : r;
 }
 
+/*
+ * Asks for the pages up to `need`, and for as many again as there are: a large update would meet each of them as
+ * a fault of its own, which costs more than what is written to it.
+ */
+static void half_warm(struct tail_half *half, size_t need)
+{
+	size_t end = MIN(half->size, need + MIN(half->used, WARM_MAX));
+	uintptr_t start = ((uintptr_t)half->data + half->warm) & ~(uintptr_t)(PAGE - 1);
+
+	if (need <= half->warm || half->used < PAGE)
+		return;
+	/* A kernel that refuses leaves it at the faults. */
+	(void)madvise((void *)start, (uintptr_t)half->data + end - start, MADV_POPULATE_WRITE);
+	half->warm = end;
+}
+
 int tail_append(struct tail *t, const struct record *rec)
 {
 	struct tail_half *half = &t->halves[t->now];
@@ -98,6 +115,7 @@ int tail_append(struct tail *t, const struct record *rec)
 		t->gap = t->seq;
 		return TAIL_FULL;
 	}
+	half_warm(half, half->used + FRAME_HEAD + size);
 	if (half->size - half->used - size - FRAME_HEAD >= 8)
 		put_le64(at + FRAME_HEAD + size, 0);
 	frame_write(rec, t->seq, at);
@@ -115,7 +133,7 @@ bool tail_has_all(const struct tail *t, uint64_t after)
 static void half_release(const struct tail_half *half)
 {
 	uintptr_t start = ((uintptr_t)half->data + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-	uintptr_t end = ((uintptr_t)half->data + half->used) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t end = ((uintptr_t)half->data + MAX(half->used, half->warm)) & ~(uintptr_t)(PAGE - 1);
 
 	/* Memory that is not shared (in tests) refuses; nothing depends on it. */
 	if (end > start)
@@ -127,7 +145,7 @@ static void half_empty(struct tail_half *half)
 	half_release(half);
 	if (half->size >= 8)
 		put_le64(half->data, 0);
-	half->used = 0;
+	half->used = half->warm = 0;
 	half->last = 0;
 }
 

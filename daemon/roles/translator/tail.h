@@ -19,6 +19,7 @@
 struct tail_half {
 	uint8_t *data;		/* borrowed */
 	size_t size, used;
+	size_t warm;		/* up to where pages were asked for; see tail_append() */
 	uint64_t last;		/* number of its last record; 0: empty */
 };
 

@@ -401,8 +401,8 @@ static void test_check_refuses_alike(void **unused)
 		if (i % 4 >= 2)
 			r->body[pick(r->size)] ^= (uint8_t)(1u << pick(8));
 		arena_init(&arena, 0);
-		good = pbscan_unpack(&envoy__config__endpoint__v3__cluster_load_assignment__descriptor, r->body, r->size,
-				     NULL, &arena, &m, &error) == 0;
+		good = pbscan_unpack(&envoy__config__endpoint__v3__cluster_load_assignment__descriptor, r->body,
+				     r->size, NULL, &arena, &m, &error) == 0;
 		arena_deinit(&arena);
 		if (assignment_plain(r->body, r->size, NULL, NULL)) {
 			plain++;

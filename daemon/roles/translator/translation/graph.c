@@ -90,13 +90,23 @@ struct node *graph_find(const struct graph *g, enum rt type, const char *name)
 	return node;
 }
 
+/* A large update names what is known in the order in which it became known. */
+static struct node *find_next(const struct graph *g, enum rt type, const char *name)
+{
+	struct node *next = g->last != NULL ? g->last->hh.next : NULL;
+
+	if (next != NULL && next->type == type && strcmp(next->name, name) == 0)
+		return next;
+	return graph_find(g, type, name);
+}
+
 struct node *graph_node(struct graph *g, enum rt type, const char *name)
 {
-	struct node *node = graph_find(g, type, name);
+	struct node *node = find_next(g, type, name);
 	size_t len = strlen(name);
 
 	if (node != NULL)
-		return node;
+		return g->last = node;
 	node = calloc(1, sizeof *node + len + 2);
 	if (node == NULL)
 		return NULL;
@@ -151,6 +161,8 @@ void graph_collect(struct graph *g, struct node *node)
 	if (unit != NULL && (unit->dirty || unit->out.n_objects > 0 || unit->out.n_deps > 0 ||
 			     unit->out.notes.n > 0 || unit->n_claims > 0))
 		return;
+	if (g->last == node)
+		g->last = NULL;
 	HASH_DEL(g->nodes, node);
 	node_free(node);
 }

@@ -81,6 +81,7 @@ struct address;
 
 struct graph {
 	struct node *nodes;		/* a hash table */
+	struct node *last;		/* what graph_node() has found last; NULL: it is gone */
 	struct contested *contested;	/* a hash table */
 	struct address *addresses;	/* a hash table, see addresses.h */
 	struct identities *identities;	/* borrowed; NULL: capture is off */
