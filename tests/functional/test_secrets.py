@@ -4,63 +4,21 @@
 import json
 import os
 import re
-import subprocess
 
 import pytest
 
 from lib.etcd import b64
+from lib.tls_mesh import TLS, TYPE, by_name, certificate, cluster, listener, pair
 from lib.wait import wait_for
 
 CONSUMER = "key-of-the-consumer-nobody-may-read"
-TYPE = "type.googleapis.com/envoy."
-TLS = TYPE + "extensions.transport_sockets.tls.v3."
 FILLER = 96 << 10            # bytes of one write; many of them push the older history into files of its own
-
-
-def certificate(folder, number):
-    """(certificate, key) as PEM."""
-    paths = folder / f"{number}.pem", folder / f"{number}.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
-                    "2", "-subj", f"/CN={number}", "-keyout", paths[1], "-out", paths[0]], check=True,
-                   capture_output=True, timeout=60)
-    return [path.read_text() for path in paths]
-
-
-def pair(cert, key):
-    return {"certificate_chain": {"inline_string": cert}, "private_key": {"inline_string": key}}
-
-
-def by_name(name):
-    return {"tls_certificate_sds_secret_configs": [{"name": name, "sds_config": {"ads": {}}}]}
 
 
 def api_keys(key):
     return {"name": "keys", "typed_config": {
         "@type": TYPE + "extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
         "credentials": [{"key": key, "client": "someone"}], "key_sources": [{"header": "X-Key"}]}}
-
-
-def listener(name, port, context, filters=()):
-    manager = {"@type": TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-               "stat_prefix": name, "route_config": {"name": name, "virtual_hosts": [
-                   {"name": "v", "domains": [f"{name}.example"], "routes": [
-                       {"match": {"prefix": "/"}, "route": {"cluster": "named"}}]}]},
-               "http_filters": [*filters, {"name": "router", "typed_config": {
-                   "@type": TYPE + "extensions.filters.http.router.v3.Router"}}]}
-    return {"@type": TYPE + "config.listener.v3.Listener", "name": name, "traffic_direction": "INBOUND",
-            "address": {"socket_address": {"address": "192.168.0.2", "port_value": port}},
-            "filter_chains": [{"filter_chain_match": {"server_names": [f"{name}.example"]},
-                               "transport_socket": {"name": "tls", "typed_config": {
-                                   "@type": TLS + "DownstreamTlsContext", "common_tls_context": context}},
-                               "filters": [{"name": "http", "typed_config": manager}]}]}
-
-
-def cluster(name, context):
-    return {"@type": TYPE + "config.cluster.v3.Cluster", "name": name, "type": "STATIC",
-            "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {
-                "address": {"socket_address": {"address": "10.0.0.1", "port_value": 80}}}}]}]},
-            "transport_socket": {"name": "tls", "typed_config": {
-                "@type": TLS + "UpstreamTlsContext", "common_tls_context": context}}}
 
 
 class Keys:

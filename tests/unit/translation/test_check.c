@@ -3,8 +3,10 @@
  * What is refused, what is not, and what a resource asks for.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "../apisix/pairs.h"
 #include "mesh.h"
 #include "reader.h"
 
@@ -77,6 +79,73 @@ static void test_refused(void **unused)
 		if (strstr(why, rows[i].why) == NULL)
 			fail_msg("'%s' does not say '%s'", why, rows[i].why);
 	}
+}
+
+/* A secret's certificate as YAML text; the sources are JSON. */
+static int check_pair(const char *chain, const char *key, const char *more, char why[256])
+{
+	json_t *c = json_string(chain), *k = json_string(key);
+	char *chain_text = json_dumps(c, JSON_ENCODE_ANY), *key_text = json_dumps(k, JSON_ENCODE_ANY);
+	struct asked asked;
+	char text[8192];
+	int r;
+
+	snprintf(text, sizeof text,
+		 "- {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret, name: s, "
+		 "tls_certificate: {certificate_chain: {inline_string: %s}, private_key: {inline_string: %s}%s}}",
+		 chain_text, key_text, more);
+	json_decref(c);
+	json_decref(k);
+	free(chain_text);
+	free(key_text);
+	r = check(text, why, &asked);
+	/* Nothing of a key stands in what is told. */
+	assert_null(r == 1 ? strstr(why, "MI") : NULL);
+	return r;
+}
+
+static void test_certificates(void **unused)
+{
+	char why[256];
+
+	(void)unused;
+	assert_int_equal(check_pair(EC_CERT, EC_KEY, "", why), 0); /* expired is no matter of form */
+	assert_int_equal(check_pair(RSA_CERT, RSA_KEY_PKCS1, "", why), 0);
+	assert_int_equal(check_pair("cert", EC_KEY, "", why), 1);
+	assert_non_null(strstr(why, "tls_certificate.certificate_chain: holds no certificate"));
+	assert_int_equal(check_pair(EC_KEY, EC_KEY, "", why), 1);
+	assert_int_equal(check_pair(EC_CERT, EC_CERT, "", why), 1);
+	assert_non_null(strstr(why, "tls_certificate.private_key: holds no unencrypted private key"));
+	assert_int_equal(check_pair(EC_CERT, EC_KEY_OTHER, "", why), 1);
+	assert_non_null(strstr(why, "tls_certificate: the private_key belongs to another"));
+	/* What only meshd cannot have is its finding, not a refusal. */
+	assert_int_equal(check_pair(EC_CERT, "sealed", ", password: {inline_string: x}", why), 0);
+	assert_int_equal(check_pair("cert", "sealed", ", password: {inline_string: x}", why), 1);
+}
+
+static void test_certificate_elsewhere(void **unused)
+{
+#define SECRET(inside) \
+	"- {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret, name: s, " inside "}"
+	static const struct {
+		const char *text;
+		int result;
+	} rows[] = {
+		{ SECRET("tls_certificate: {certificate_chain: {filename: /a}, private_key: {filename: /b}}"), 0 },
+		{ SECRET("tls_certificate: {certificate_chain: {filename: /a}}"), 1 },
+		{ SECRET("tls_certificate: {private_key: {environment_variable: A}}"), 1 },
+		{ SECRET("tls_certificate: {pkcs12: {filename: /a}}"), 0 },
+		{ SECRET("validation_context: {trusted_ca: {filename: /a}}"), 0 },
+		{ SECRET("validation_context: {trusted_ca: {inline_string: roots}}"), 1 },
+		{ SECRET("validation_context: {}"), 0 },
+	};
+	struct asked asked;
+	char why[256];
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (check(rows[i].text, why, &asked) != rows[i].result)
+			fail_msg("not %d: %s", rows[i].result, rows[i].text);
 }
 
 static void test_port_beyond(void **unused)
@@ -167,6 +236,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_certificate_elsewhere),
 		cmocka_unit_test(test_port_beyond),
 		cmocka_unit_test(test_unsupported_is_not_refused),
 		cmocka_unit_test(test_needs),

@@ -146,7 +146,8 @@ static void test_nothing_to_show(void **state)
 	mesh_close(&m);
 	mesh_make(&m, LISTENER("l", "443", "", "", "tls_certificates: [{certificate_chain: {inline_string: short}, "
 			       "private_key: {inline_string: " KEY("kkkk") "}}]") CLUSTER("a", ""));
-	assert_finding(&m, "skip", "tls_certificates[0].certificate_chain", "is not PEM");
+	/* Refused as a whole: what it was to replace stays. */
+	assert_finding(&m, "nack", "", "tls_certificates[0].certificate_chain: holds no certificate");
 	mesh_close(&m);
 }
 
@@ -260,7 +261,7 @@ static void test_upstream(void **state)
 	"{socket_address: {address: 10.0.0.1, port_value: 80}}}}]}]}"
 #define OWN(mark)                                                                                                 \
 	UPSTREAM_TLS("tls_certificates: [{certificate_chain: {inline_string: " CERT(mark) "}, private_key: {"     \
-		     "inline_string: \"none\"}}]")
+		     "filename: /none}}]")
 
 static size_t nodes_of(const struct mesh *m, const char *upstream)
 {
@@ -271,10 +272,10 @@ static size_t nodes_of(const struct mesh *m, const char *upstream)
 static void test_upstream_waits(void **state)
 {
 	static const char *const useless[] = {
-		"- {" TLS_TYPE("Secret") ", name: c, tls_certificate: {certificate_chain: {filename: /x}}}\n",
-		/* APISIX would not take it. */
-		"- {" TLS_TYPE("Secret") ", name: c, tls_certificate: {certificate_chain: {inline_string: " PEM(
-			"CERTIFICATE", LINE LINE LINE) "}, private_key: {inline_string: " KEY("two2") "}}}\n",
+		"- {" TLS_TYPE("Secret") ", name: c, tls_certificate: {certificate_chain: {filename: /x}, private_key: "
+		"{filename: /y}}}\n",
+		"- {" TLS_TYPE("Secret") ", name: c, tls_certificate: {certificate_chain: {inline_string: " CERT(
+			"two2") "}, private_key: {inline_string: " KEY("two2") "}, password: {inline_string: x}}}\n",
 		ROOTS("c"),
 	};
 	struct mesh m;

@@ -8,36 +8,7 @@
 #include <string.h>
 
 #include "base64.h"
-
-struct der {
-	const uint8_t *p, *end;
-};
-
-/* Goes into or past one element; its content in *ret_content when that is wanted. */
-static bool der_take(struct der *d, uint8_t tag, struct der *ret_content)
-{
-	size_t len, n;
-
-	if (d->end - d->p < 2 || d->p[0] != tag)
-		return false;
-	len = d->p[1];
-	d->p += 2;
-	if (len >= 0x80) {
-		n = len & 0x7f;
-		if (n == 0 || n > 3 || (size_t)(d->end - d->p) < n)
-			return false;
-		for (len = 0; n > 0; n--)
-			len = len << 8 | *d->p++;
-	}
-	if ((size_t)(d->end - d->p) < len)
-		return false;
-	if (ret_content != NULL)
-		*ret_content = (struct der){ d->p, d->p + len };
-	d->p += len;
-	return true;
-}
-
-enum { DER_INTEGER = 0x02, DER_BITS = 0x03, DER_OCTETS = 0x04, DER_SEQUENCE = 0x30 };
+#include "der.h"
 
 /* Certificate: the signed part, the algorithm, the signature. */
 static bool der_certificate(struct der d)
@@ -59,56 +30,61 @@ static bool der_private_key(struct der d)
 	       der_take(&c, DER_INTEGER, NULL);
 }
 
-/* The text between the lines of the first block whose label ends like this. */
+/* "LABEL-----", as the first line of a block ends, at the end of another one, too. */
+static bool ends_alike(const char *end, const char *stop, const char *label, size_t len)
+{
+	return (size_t)(stop - end) >= len + 5 && memcmp(end, label, len) == 0 && memcmp(end + len, "-----", 5) == 0;
+}
+
+/* The first block whose label ends like this: the text between its two lines. Others are passed over. */
 static bool armour(const char *text, size_t len, const char *label, const char **ret_body,
 		   size_t *ret_len)
 {
 	static const char begin[] = "-----BEGIN ", end[] = "-----END ";
-	const char *p = memmem(text, len, begin, strlen(begin)), *line, *stop;
+	const char *stop = text + len, *line, *rule;
+	size_t label_len = strlen(label);
 
-	if (p == NULL || (p > text && p[-1] != '\n'))
-		return false;
-	p += strlen(begin);
-	line = memmem(p, len - (size_t)(p - text), "-----", 5);
-	if (line == NULL || (size_t)(line - p) < strlen(label) ||
-	    memcmp(line - strlen(label), label, strlen(label)) != 0)
-		return false;
-	line += 5;
-	stop = memmem(line, len - (size_t)(line - text), end, strlen(end));
-	if (stop == NULL)
-		return false;
-	*ret_body = line;
-	*ret_len = (size_t)(stop - line);
-	return true;
+	for (const char *p = text; (p = memmem(p, (size_t)(stop - p), begin, strlen(begin))) != NULL; p = rule) {
+		bool starts = p == text || p[-1] == '\n';
+
+		p += strlen(begin);
+		line = memmem(p, (size_t)(stop - p), "-----", 5);
+		rule = line != NULL ? memmem(line + 5, (size_t)(stop - line) - 5, end, strlen(end)) : NULL;
+		if (rule == NULL)
+			return false;
+		if (!starts || (size_t)(line - p) < label_len || memcmp(line - label_len, label, label_len) != 0)
+			continue;
+		*ret_body = line + 5;
+		*ret_len = (size_t)(rule - line) - 5;
+		return ends_alike(rule + strlen(end), stop, p, (size_t)(line - p));
+	}
+	return false;
+}
+
+bool pem_decode(const char *text, size_t len, const char *label, struct buf *ret_der)
+{
+	const char *body;
+	size_t body_len, bad;
+
+	return armour(text, len, label, &body, &body_len) &&
+	       base64_decode(ret_der, body, body_len, &bad) >= 0 && ret_der->len > 0;
 }
 
 static bool pem_is(const char *text, size_t len, const char *label, bool (*fits)(struct der d))
 {
 	_cleanup_(buf_deinit) struct buf der = BUF_INIT;
-	const char *body;
-	size_t body_len, bad;
 
-	if (!armour(text, len, label, &body, &body_len) ||
-	    base64_decode(&der, body, body_len, &bad) < 0 || der.len == 0)
-		return false;
-	return fits((struct der){ der.data, der.data + der.len });
+	return pem_decode(text, len, label, &der) && fits((struct der){ der.data, der.data + der.len });
 }
 
 bool pem_is_certificate(const char *text, size_t len)
 {
-	return pem_is(text, len, "CERTIFICATE", der_certificate);
+	return pem_is(text, len, PEM_CERTIFICATE, der_certificate);
 }
 
 bool pem_is_private_key(const char *text, size_t len)
 {
-	/* An EC key may follow a block with its parameters. */
-	const char *parameters = memmem(text, len, "-----END EC PARAMETERS-----", 27);
-
 	if (memmem(text, len, "ENCRYPTED", 9) != NULL || len < 3 || memcmp(text, "---", 3) != 0)
 		return false;
-	if (parameters != NULL) {
-		len -= (size_t)(parameters + 27 - text);
-		text = parameters + 27;
-	}
-	return pem_is(text, len, "PRIVATE KEY", der_private_key);
+	return pem_is(text, len, PEM_PRIVATE_KEY, der_private_key);
 }

@@ -13,11 +13,11 @@
 #include <string.h>
 
 #include "assignment.h"
-#include "envoy/extensions_transport_sockets_tls_v3.pb-c.h"
 #include "expr.h"
 #include "notes.h"
 #include "pbscan.h"
 #include "registry.h"
+#include "tls.h"
 #include "translation.h"
 #include "xds.h"
 
@@ -184,6 +184,24 @@ static void check_secret(struct check *c, const ProtobufCMessage *m, const struc
 		need(c, RT_SECRET, s->name, s->sds_config);
 }
 
+static void check_certificate(struct check *c, const ProtobufCMessage *m, const struct path *at)
+{
+	const char *field = NULL, *fault = tls_certificate_fault(c->arena, (const xds_tls_certificate *)m, &field);
+	struct path here = PATH_AT(at, field);
+
+	if (fault != NULL)
+		refuse(c, field[0] != '\0' ? &here : at, "%s", fault);
+}
+
+static void check_validation(struct check *c, const ProtobufCMessage *m, const struct path *at)
+{
+	const char *fault = tls_roots_fault(c->arena, (const xds_tls_validation *)m);
+	struct path here = PATH_AT(at, "trusted_ca");
+
+	if (fault != NULL)
+		refuse(c, &here, "%s", fault);
+}
+
 static void check_cluster(struct check *c, const ProtobufCMessage *m, const struct path *at)
 {
 	const xds_cluster *cluster = (const xds_cluster *)m;
@@ -216,6 +234,9 @@ static const struct {
 	  check_http_filter },
 	{ &envoy__extensions__transport_sockets__tls__v3__sds_secret_config__descriptor,
 	  check_secret },
+	{ &envoy__extensions__transport_sockets__tls__v3__tls_certificate__descriptor, check_certificate },
+	{ &envoy__extensions__transport_sockets__tls__v3__certificate_validation_context__descriptor,
+	  check_validation },
 	{ &envoy__config__cluster__v3__cluster__descriptor, check_cluster },
 };
 

@@ -60,6 +60,16 @@ void tls_trust_read(struct job *job, const xds_tls *tls, const struct path *at, 
 /* A secret that is active, or NULL (noted at `at`). */
 const xds_secret *tls_secret(struct job *job, const char *name, const struct path *at);
 
+/* ---- fault.c: what Envoy would refuse, too ---- */
+
+/*
+ * Why a certificate cannot be used by anybody, and the field that it is about ("" for all); NULL: it can, or the
+ * parts are not in the message. The text holds nothing of a key. Memory: counts as usable.
+ */
+const char *tls_certificate_fault(struct arena *arena, const xds_tls_certificate *c, const char **ret_field);
+/* The same for the roots that others are verified with. */
+const char *tls_roots_fault(struct arena *arena, const xds_tls_validation *v);
+
 /* ---- ssl.c: the objects ---- */
 
 struct ssl_server {
