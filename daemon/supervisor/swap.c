@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Workers swapped at a reload: those whose configuration has changed, and all of their group (source and translator are
- * one), are started beside those that serve, with pipes within the group and none to others.  When all say READY, which
- * means that they could serve (a translator: that a complete set could be published), the old ones are asked to end, and
- * when they have, the new ones take their places, the memory and the pipes.  A new one that dies, or `reload_timeout`
- * without all being ready, ends the new ones; nothing has changed then.
+ * Workers swapped at a reload: those whose configuration has changed, and all of their group (source and
+ * translator are one), are started beside those that serve, with pipes within the group and none to others.
+ * When all say READY, which means that they could serve (a translator: that a complete set could be published),
+ * the old ones are asked to end, and when they have, the new ones take their places, the memory and the pipes.
+ * A new one that dies, or `reload_timeout` without all being ready, ends the new ones; nothing has changed
+ * then.
  *
- * Once the old ones have been asked to end there is no way back: a new one that dies now is started again as any
- * worker is.
+ * Once the old ones have been asked to end there is no way back: a new one that dies now is started again as
+ * any worker is.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -55,7 +55,8 @@ static int read_value(const ProtobufCFieldDescriptor *field, const struct pb_fie
 		*(uint64_t *)to = f->value;
 		return 0;
 	case PROTOBUF_C_TYPE_BYTES:
-		*(ProtobufCBinaryData *)to = (ProtobufCBinaryData){ .len = f->len, .data = (uint8_t *)(uintptr_t)f->data };
+		*(ProtobufCBinaryData *)to =
+			(ProtobufCBinaryData){ .len = f->len, .data = (uint8_t *)(uintptr_t)f->data };
 		return 0;
 	case PROTOBUF_C_TYPE_MESSAGE:
 		return read_message(field->descriptor, pb_cursor_of(f->data, f->len), arena, to);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A source plugin whose control plane never answers: it says that it is not connected and delivers nothing.  Built by the
- * tests from the installed header, like example_source.c.
+ * A source plugin whose control plane never answers: it says that it is not connected and delivers nothing.
+ * Built by the tests from the installed header, like example_source.c.
  */
 #include <stdlib.h>
 

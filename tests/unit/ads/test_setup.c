@@ -92,7 +92,8 @@ static int teardown(void **state)
 static void test_check(void **state)
 {
 	static const struct row good[] = {
-		{ "server", "grpcs://a:1" }, { "tls.ca", "/ca" }, { "tls.cert", "/c" }, { "tls.key", "/k" }, { NULL, NULL },
+		{ "server", "grpcs://a:1" }, { "tls.ca", "/ca" }, { "tls.cert", "/c" },
+		{ "tls.key", "/k" },	     { NULL, NULL },
 	};
 	static const struct row bad[] = {
 		{ "server", "grpc://a:1" }, { "server", "https://b" }, { "tls.ca", "/ca" }, { "tls.cert", "/c" },
@@ -105,19 +106,22 @@ static void test_check(void **state)
 	assert_string_equal(errors, "");
 	use(w, bad);
 	setup_check(&w->ops, NULL, NULL);
-	assert_string_equal(errors,
-			    "server[1]: http:// is not known here; write grpc://HOST:PORT, or grpcs://HOST:PORT for https\n"
-			    "tls.cert[0]: without tls.key it has no effect; set both\n"
-			    "tls.ca[0]: no server is asked by TLS; write grpcs:// for those that are\n"
-			    "tls.cert[0]: no server is asked by TLS; write grpcs:// for those that are\n");
+	assert_string_equal(
+		errors,
+		"server[1]: http:// is not known here; write grpc://HOST:PORT, or grpcs://HOST:PORT for https\n"
+		"tls.cert[0]: without tls.key it has no effect; set both\n"
+		"tls.ca[0]: no server is asked by TLS; write grpcs:// for those that are\n"
+		"tls.cert[0]: no server is asked by TLS; write grpcs:// for those that are\n");
 }
 
 static void test_open(void **state)
 {
 	static const struct row list[] = {
-		{ "server", "grpcs://a:1" }, { "server", "grpc://b" }, { "api", "sotw" }, { "tls.ca", "/ca" },
-		{ "tls.server_name", "n" }, { "tls.skip_verify", "1" }, { "max_message", "77" }, { "keepalive", "15000" },
-		{ "token_file", "/token" }, { NULL, NULL },
+		{ "server", "grpcs://a:1" }, { "server", "grpc://b" },
+		{ "api", "sotw" },	     { "tls.ca", "/ca" },
+		{ "tls.server_name", "n" },  { "tls.skip_verify", "1" },
+		{ "max_message", "77" },     { "keepalive", "15000" },
+		{ "token_file", "/token" },  { NULL, NULL },
 	};
 	struct world *w = *state;
 	struct grpc_channel *channel;

@@ -57,16 +57,22 @@ static void test_file(void **state)
 {
 	(void)state;
 	assert_json(NETWORKING,
-		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{\"address\":\"10.0.0.1\","
-		    "\"inbound\":[{\"port\":80,\"tags\":{\"kuma.io/service\":\"web\",\"v\":\"1\"}}]}}", "web");
+		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{"
+		    "\"address\":\"10.0.0.1\","
+		    "\"inbound\":[{\"port\":80,\"tags\":{\"kuma.io/service\":\"web\",\"v\":\"1\"}}]}}",
+		    "web");
 	assert_json("type: Dataplane\nname: web-1\nmesh: default\nnetworking:\n  address: 10.0.0.1\n"
 		    "  gateway: {type: DELEGATED, tags: {kuma.io/service: edge}}\nlabels: {a: b}\n",
-		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{\"address\":\"10.0.0.1\","
-		    "\"gateway\":{\"type\":\"DELEGATED\",\"tags\":{\"kuma.io/service\":\"edge\"}}},\"labels\":{\"a\":\"b\"}}",
+		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{"
+		    "\"address\":\"10.0.0.1\","
+		    "\"gateway\":{\"type\":\"DELEGATED\",\"tags\":{\"kuma.io/"
+		    "service\":\"edge\"}}},\"labels\":{\"a\":\"b\"}}",
 		    "edge");
 	assert_json("{\"networking\": {\"address\": \"$${IP}\", \"inbound\": []}}",
-		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{\"address\":\"${IP}\","
-		    "\"inbound\":[]}}", "");
+		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{"
+		    "\"address\":\"${IP}\","
+		    "\"inbound\":[]}}",
+		    "");
 }
 
 static void test_variables(void **state)
@@ -215,10 +221,12 @@ static const char *node_text(struct mesh_conf conf)
 static void test_node(void **state)
 {
 	(void)state;
-	assert_string_equal(node_text((struct mesh_conf){ .name = "web-1", .file = file_of(NETWORKING) }),
-			    "default.web-1 web dataplane.proxyType=dataplane dataplane.resource={\"type\":\"Dataplane\","
-			    "\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{\"address\":\"10.0.0.1\",\"inbound\":[{"
-			    "\"port\":80,\"tags\":{\"kuma.io/service\":\"web\",\"v\":\"1\"}}]}} features=[] version={}");
+	assert_string_equal(
+		node_text((struct mesh_conf){ .name = "web-1", .file = file_of(NETWORKING) }),
+		"default.web-1 web dataplane.proxyType=dataplane dataplane.resource={\"type\":\"Dataplane\","
+		"\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{\"address\":\"10.0.0.1\",\"inbound\":["
+		"{"
+		"\"port\":80,\"tags\":{\"kuma.io/service\":\"web\",\"v\":\"1\"}}]}} features=[] version={}");
 	assert_string_equal(node_text((struct mesh_conf){ .name = "web-1", .cluster = "c", .feature = "feature-x" }),
 			    "default.web-1 c dataplane.proxyType=dataplane features=feature-x version={}");
 	assert_string_equal(node_text((struct mesh_conf){ .name = "web-1",
@@ -249,7 +257,9 @@ static void test_bad_node(void **state)
 	char why[600];
 
 	(void)state;
-	assert_int_equal(read_identity((struct mesh_conf){ .name = "x", .file = file_of("a: b") }, &id, &option, why), 0);
+	assert_int_equal(
+		read_identity((struct mesh_conf){ .name = "x", .file = file_of("a: b") }, &id, &option, why),
+		0);
 	assert_int_equal(identity_put(&id, &out, why, sizeof why), -EINVAL);
 	assert_non_null(strstr(why, "no networking"));
 	identity_deinit(&id);

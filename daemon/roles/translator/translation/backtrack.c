@@ -20,7 +20,8 @@
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_-";
 
-/* Is a group repeated, or are there many repetitions? Escapes and classes are looked at as they stand: it is a guess. */
+/* Is a group repeated, or are there many repetitions? Escapes and classes are looked at as they stand: it is a
+ * guess. */
 static bool suspect(const char *re)
 {
 	unsigned stars = 0;

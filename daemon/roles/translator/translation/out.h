@@ -26,7 +26,7 @@ struct object {
 	uint8_t *value;				/* stays in out.arena; NULL once it was put out */
 	size_t size;
 	uint64_t hash;				/* XXH3-64 of value */
-	struct shell *shell;			/* one reference, of an upstream that new endpoints alone change; or NULL */
+	struct shell *shell; /* one reference, of an upstream that new endpoints alone change; or NULL */
 };
 
 /* A cluster is wanted in this variant, or a secret as a client's certificate. */

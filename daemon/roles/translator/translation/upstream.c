@@ -253,8 +253,8 @@ void upstream_write(struct job *job, const struct upstream *up, const struct up_
 	upstream_head(&j, id, name_of(job, up, v));
 	write_body(job, &j, up, view, v, &parts);
 	json_obj_close(&j);
-	patched = patch_upstream(job, up->name, up->cluster != NULL && !up->quiet ? up->cluster->metadata : NULL, up->at,
-				 &b);
+	patched = patch_upstream(job, up->name,
+				 up->cluster != NULL && !up->quiet ? up->cluster->metadata : NULL, up->at, &b);
 	object = out_object(job->out, "upstreams", id, &b, up->origins, up->n_origins);
 	if (object != NULL && !patched)
 		object->shell = shell_of(job, up, view, v, &parts, &b);

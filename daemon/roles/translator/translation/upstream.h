@@ -58,7 +58,7 @@ struct upstream {
 	uint32_t requests_max;		/* at once; UINT32_MAX: any number */
 	uint32_t connections_max;	/* the same for TCP */
 	uint32_t drop;			/* this share of requests, in millionths */
-	bool plain;			/* all endpoints are those of a plain assignment (assignment.h), none is special */
+	bool plain; /* all endpoints are those of a plain assignment (assignment.h), none is special */
 
 	struct up_source *sources;
 	size_t n_sources, cap_sources;
