@@ -16,18 +16,18 @@
 /* ---- check ------------------------------------------------------------------------------------ */
 
 static void check_servers(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct mesh_diag *diag,
-			  bool *ret_tls)
+			  const char *option, bool *ret_tls)
 {
 	struct grpc_target target;
 	char why[512];
 
-	for (size_t i = 0; i < ops->conf_count(conf, "server"); i++) {
-		const char *text = ops->conf_str(conf, "server", i);
+	for (size_t i = 0; i < ops->conf_count(conf, option); i++) {
+		const char *text = ops->conf_str(conf, option, i);
 
 		if (text == NULL)
 			continue;
 		if (grpc_target_parse(text, &target, why, sizeof why) < 0)
-			ops->conf_error(diag, conf, "server", i, "%s", why);
+			ops->conf_error(diag, conf, option, i, "%s", why);
 		else
 			*ret_tls = *ret_tls || target.tls;
 	}
@@ -47,15 +47,23 @@ static void check_tls(const struct mesh_host_ops *ops, const struct mesh_conf *c
 					"no server is asked by TLS; write grpcs:// for those that are");
 }
 
-void setup_check(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct mesh_diag *diag)
+void setup_check_with(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct mesh_diag *diag,
+		      const char *more)
 {
 	size_t n = ops->conf_count(conf, "server");
 	bool tls = false;
 
-	check_servers(ops, conf, diag, &tls);
+	check_servers(ops, conf, diag, "server", &tls);
+	if (more != NULL)
+		check_servers(ops, conf, diag, more, &tls);
 	/* Without a server the schema has complained already. */
 	if (n > 0)
 		check_tls(ops, conf, diag, tls);
+}
+
+void setup_check(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct mesh_diag *diag)
+{
+	setup_check_with(ops, conf, diag, NULL);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */
@@ -67,17 +75,18 @@ static enum ads_api api_of(const char *word)
 	return word != NULL && strcmp(word, "sotw") == 0 ? ADS_SOTW : ADS_AUTO;
 }
 
-static int read_servers(struct setup *s, const struct mesh_host_ops *ops, const struct mesh_conf *conf)
+static int read_servers(struct setup *s, const struct mesh_host_ops *ops, const struct mesh_conf *conf,
+			const char *option)
 {
 	struct grpc_target target;
 	char why[512];
 
-	s->n_servers = ops->conf_count(conf, "server");
+	s->n_servers = ops->conf_count(conf, option);
 	s->servers = calloc(s->n_servers + 1, sizeof *s->servers);
 	if (s->servers == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_servers; i++) {
-		s->servers[i] = ops->conf_str(conf, "server", i);
+		s->servers[i] = ops->conf_str(conf, option, i);
 		if (s->servers[i] == NULL || grpc_target_parse(s->servers[i], &target, why, sizeof why) < 0)
 			return -EINVAL;
 		s->tls = s->tls || target.tls;
@@ -85,7 +94,8 @@ static int read_servers(struct setup *s, const struct mesh_host_ops *ops, const 
 	return 0;
 }
 
-int setup_open(struct mesh_host *host, struct setup *ret_setup, struct grpc_channel **ret_channel)
+int setup_open_at(struct mesh_host *host, const char *option, struct setup *ret_setup,
+		  struct grpc_channel **ret_channel)
 {
 	const struct mesh_host_ops *ops = host->ops;
 	const struct mesh_conf *conf = ops->options(host);
@@ -101,7 +111,7 @@ int setup_open(struct mesh_host *host, struct setup *ret_setup, struct grpc_chan
 		.keepalive_ms = ops->conf_num(conf, "keepalive", 0),
 		.user_agent = "meshd/" MESHD_VERSION,
 	};
-	int r = read_servers(&s, ops, conf);
+	int r = read_servers(&s, ops, conf, option);
 
 	s.token_file = ops->conf_str(conf, "token_file", 0);
 	channel.servers = s.servers;
@@ -117,6 +127,11 @@ int setup_open(struct mesh_host *host, struct setup *ret_setup, struct grpc_chan
 			 s.servers[0]);
 	*ret_setup = s;
 	return 0;
+}
+
+int setup_open(struct mesh_host *host, struct setup *ret_setup, struct grpc_channel **ret_channel)
+{
+	return setup_open_at(host, "server", ret_setup, ret_channel);
 }
 
 void setup_deinit(struct setup *s)

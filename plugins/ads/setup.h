@@ -40,9 +40,15 @@ struct setup {
 };
 
 void setup_check(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct mesh_diag *diag);
+/* The same; the option `more` has servers, too, which share tls.*. */
+void setup_check_with(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct mesh_diag *diag,
+		      const char *more);
 
 /* Reads the options and makes the channel, which borrows from *ret_setup.  0 or as grpc_channel_new(). */
 int setup_open(struct mesh_host *host, struct setup *ret_setup, struct grpc_channel **ret_channel);
+/* The same with other servers: those of `option`. */
+int setup_open_at(struct mesh_host *host, const char *option, struct setup *ret_setup,
+		  struct grpc_channel **ret_channel);
 void setup_deinit(struct setup *s);
 
 /* "xds grpc://a:1,grpc://b:2 ID": what identifies where resources come from.  NULL: no memory; the caller's. */

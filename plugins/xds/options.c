@@ -12,6 +12,42 @@ const struct mesh_opt xds_options[] = {
 	  .doc = "Region of this machine; with zone and sub_zone, what the control plane orders endpoints by." },
 	{ .name = "locality.zone", .type = MESH_OPT_STRING, .max = 256, .doc = "Zone within the region." },
 	{ .name = "locality.sub_zone", .type = MESH_OPT_STRING, .max = 256, .doc = "Part of the zone." },
+	{ .name = "istio.namespace", .type = MESH_OPT_STRING, .min = 1, .max = 63,
+	  .doc = "The control plane is Istio: namespace of this machine; node.id and node.metadata are made from "
+		 "these." },
+	{ .name = "istio.service_account", .type = MESH_OPT_STRING, .min = 1, .max = 253,
+	  .doc = "Service account of this machine (default); must be that of the token." },
+	{ .name = "istio.labels", .type = MESH_OPT_ANY, .choices = "map",
+	  .doc = "Labels of this machine, which policies and Sidecar resources select by." },
+	{ .name = "istio.workload", .type = MESH_OPT_STRING, .min = 1, .max = 253,
+	  .doc = "Name of this machine; when absent, its host name up to the first dot." },
+	{ .name = "istio.ip", .type = MESH_OPT_STRING, .min = 1, .max = 45,
+	  .doc = "Address of this machine in the mesh; when absent, the one that it reaches the control plane from." },
+	{ .name = "istio.cluster_id", .type = MESH_OPT_STRING, .min = 1, .max = 253,
+	  .doc = "Cluster that this machine belongs to (Kubernetes)." },
+	{ .name = "istio.network", .type = MESH_OPT_STRING, .min = 1, .max = 253,
+	  .doc = "Network that this machine is in." },
+	{ .name = "istio.mesh_id", .type = MESH_OPT_STRING, .min = 1, .max = 253, .doc = "Name of the mesh." },
+	{ .name = "istio.trust_domain", .type = MESH_OPT_STRING, .min = 1, .max = 253,
+	  .doc = "Trust domain of the mesh (cluster.local)." },
+	{ .name = "istio.domain", .type = MESH_OPT_STRING, .min = 1, .max = 253,
+	  .doc = "DNS domain of this machine (NAMESPACE.svc.cluster.local)." },
+	{ .name = "istio.interception", .type = MESH_OPT_ENUM, .choices = "REDIRECT|TPROXY|NONE",
+	  .def = "REDIRECT",
+	  .doc = "Which listeners istiod makes; with NONE only those that a Sidecar resource binds." },
+	{ .name = "istio.auto_register_group", .type = MESH_OPT_STRING, .min = 1, .max = 253,
+	  .doc = "WorkloadGroup that this machine registers itself in." },
+	{ .name = "istio.version", .type = MESH_OPT_STRING, .min = 1, .max = 64,
+	  .doc = "Version of the Istio proxy that istiod is to treat us as; when absent, its newest." },
+	{ .name = "istio.certificate", .type = MESH_OPT_ENUM, .choices = "auto|off", .def = "auto",
+	  .doc = "Get the certificate of this machine from the mesh's CA when that is asked by TLS (auto), or not "
+		 "(off)." },
+	{ .name = "istio.ca_server", .type = MESH_OPT_STRING, .list = true, .min = 1, .max = 512,
+	  .doc = "The mesh's CA, written as in server; when absent, server." },
+	{ .name = "istio.root", .type = MESH_OPT_PATH,
+	  .doc = "Root certificates of the mesh (PEM), which peers are checked by; when absent, what the CA names." },
+	{ .name = "istio.certificate_ttl", .type = MESH_OPT_DURATION, .min = 1000, .max = 31536000000,
+	  .def = "24h", .doc = "Life of the certificate that is asked for; the CA may give less." },
 	{ .name = NULL },
 };
 
@@ -33,11 +69,13 @@ void xds_check(const struct mesh_host_ops *ops, const struct mesh_conf *conf, st
 	struct node node;
 	char why[600];
 
-	setup_check(ops, conf, diag);
+	setup_check_with(ops, conf, diag, "istio.ca_server");
+	istio_check(ops, conf, diag);
 	xds_read_node(ops, conf, &node);
-	if (node.id == NULL || node.id[0] == '\0')
+	if ((node.id == NULL || node.id[0] == '\0') && ops->conf_str(conf, "istio.namespace", 0) == NULL)
 		ops->conf_error(diag, conf, "server", 0,
-				"a control plane must know who asks; set node.id, for example to ${HOSTNAME}");
+				"a control plane must know who asks; set node.id, for example to ${HOSTNAME}; "
+				"with Istio set istio.namespace");
 	if (node_put(&node, &encoded, why, sizeof why) == -EINVAL)
 		ops->conf_error(diag, conf, "server", 0, "%s", why);
 }

@@ -8,12 +8,28 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
 static int on_node(void *arg, struct buf *out)
 {
 	const struct xds *x = arg;
-	char why[600];
-	int r = node_put(&x->node, out, why, sizeof why);
+	_cleanup_(buf_deinit) struct buf id = BUF_INIT, metadata = BUF_INIT;
+	struct node node = x->node;
+	char why[600] = "node.metadata is no map";
+	int r = 0;
 
+	if (x->istio.namespace != NULL) {
+		istio_put_id(&x->istio, &id);
+		r = istio_put_metadata(&x->istio, x->node.metadata, &metadata);
+		if (is_empty(node.id))
+			node.id = buf_str(&id);
+		node.metadata = buf_str(&metadata);
+	}
+	if (r == 0)
+		r = node_put(&node, out, why, sizeof why);
 	if (r == -EINVAL)
 		mesh_log(x->host, MESH_ERR, "%s", why);
 	return r;
@@ -21,12 +37,23 @@ static int on_node(void *arg, struct buf *out)
 
 static int on_headers(void *arg, struct ads_headers *list)
 {
-	const struct xds *x = arg;
+	struct xds *x = arg;
 
+	if (x->istio.namespace != NULL && !istio_address(&x->istio)) {
+		ads_refuse(list, "this machine has no address but loopback yet; configure its network, or set "
+				 "source.options.istio.ip");
+		return -EADDRNOTAVAIL;
+	}
 	return setup_token(&x->setup, "Bearer ", list);
 }
 
-static const struct ads_owner owner = { .node = on_node, .headers = on_headers };
+/* Asking istiod for what a sidecar gets from its agent may end the stream. */
+static bool on_local(void *arg, const char *type_url, const char *name)
+{
+	return ((const struct xds *)arg)->istio.namespace != NULL && istio_is_local(type_url, name);
+}
+
+static const struct ads_owner owner = { .node = on_node, .headers = on_headers, .is_local = on_local };
 
 static void xds_close(void *ctx)
 {
@@ -34,28 +61,69 @@ static void xds_close(void *ctx)
 
 	if (x == NULL)
 		return;
+	certificate_free(x->certificate);
 	ads_free(x->ads);
+	grpc_channel_free(x->ca_channel);
 	grpc_channel_free(x->channel);
+	setup_deinit(&x->ca_setup);
 	setup_deinit(&x->setup);
 	free(x->origin);
 	free(x);
 }
 
+static int make_certificate(struct xds *x, const struct mesh_host_ops *ops, const struct mesh_conf *conf)
+{
+	_cleanup_(buf_deinit) struct buf identity = BUF_INIT;
+	bool elsewhere = ops->conf_count(conf, "istio.ca_server") > 0;
+	struct certificate_options options = {
+		.host = x->host,
+		.channel = x->channel,
+		.setup = elsewhere ? &x->ca_setup : &x->setup,
+		.ads = x->ads,
+		.cluster_id = x->istio.cluster_id,
+		.root = ops->conf_str(conf, "istio.root", 0),
+		.ttl_ms = ops->conf_num(conf, "istio.certificate_ttl", 0),
+	};
+	int r = elsewhere ? setup_open_at(x->host, "istio.ca_server", &x->ca_setup, &x->ca_channel) : 0;
+
+	if (r < 0 || !options.setup->tls)
+		return r;
+	if (elsewhere)
+		options.channel = x->ca_channel;
+	istio_put_identity(&x->istio, &identity);
+	options.identity = buf_str(&identity);
+	return options.identity != NULL ? certificate_new(&options, &x->certificate) : -ENOMEM;
+}
+
+static bool wants_certificate(const struct xds *x, const struct mesh_host_ops *ops, const struct mesh_conf *conf)
+{
+	const char *word = ops->conf_str(conf, "istio.certificate", 0);
+
+	return x->istio.namespace != NULL && (word == NULL || strcmp(word, "auto") == 0);
+}
+
 static int make(struct xds *x)
 {
 	struct ads_options options = { .host = x->host, .owner = &owner, .arg = x };
+	const struct mesh_host_ops *ops = x->host->ops;
+	const struct mesh_conf *conf = ops->options(x->host);
+	_cleanup_(buf_deinit) struct buf name = BUF_INIT;
 	int r = setup_open(x->host, &x->setup, &x->channel);
 
 	if (r < 0)
 		return r;
-	xds_read_node(x->host->ops, x->host->ops->options(x->host), &x->node);
-	x->origin = setup_origin(&x->setup, "xds", x->node.id != NULL ? x->node.id : "");
+	xds_read_node(ops, conf, &x->node);
+	istio_read(ops, conf, &x->istio);
+	if (x->istio.namespace != NULL)
+		istio_put_name(&x->istio, &name);
+	x->origin = setup_origin(&x->setup, "xds", is_empty(x->node.id) ? buf_str(&name) : x->node.id);
 	if (x->origin == NULL)
 		return -ENOMEM;
 	options.channel = x->channel;
 	options.origin = x->origin;
 	options.api = x->setup.api;
-	return ads_new(&options, &x->ads);
+	r = ads_new(&options, &x->ads);
+	return r == 0 && wants_certificate(x, ops, conf) ? make_certificate(x, ops, conf) : r;
 }
 
 static int xds_open(struct mesh_host *host, void **ret_ctx)
@@ -77,12 +145,20 @@ static int xds_open(struct mesh_host *host, void **ret_ctx)
 
 static int xds_start(void *ctx)
 {
-	return ads_start(((struct xds *)ctx)->ads);
+	struct xds *x = ctx;
+
+	if (x->certificate != NULL)
+		certificate_start(x->certificate);
+	return ads_start(x->ads);
 }
 
 static void xds_stop(void *ctx)
 {
-	ads_stop(((struct xds *)ctx)->ads);
+	struct xds *x = ctx;
+
+	if (x->certificate != NULL)
+		certificate_stop(x->certificate);
+	ads_stop(x->ads);
 }
 
 static void xds_held(void *ctx, const struct mesh_holding *holdings, size_t n)
@@ -107,7 +183,11 @@ static void xds_resume(void *ctx)
 
 static void xds_restart(void *ctx)
 {
-	ads_restart(((struct xds *)ctx)->ads);
+	struct xds *x = ctx;
+
+	ads_restart(x->ads);
+	if (x->certificate != NULL)
+		certificate_again(x->certificate);
 }
 
 static const char *xds_origin(void *ctx)
@@ -122,7 +202,11 @@ static void xds_types(void *ctx, void (*emit)(void *arg, const struct mesh_sourc
 
 static void xds_stats(void *ctx, void (*emit)(void *arg, const char *name, const char *value), void *arg)
 {
-	ads_stats(((struct xds *)ctx)->ads, emit, arg);
+	const struct xds *x = ctx;
+
+	ads_stats(x->ads, emit, arg);
+	if (x->certificate != NULL)
+		certificate_stats(x->certificate, emit, arg);
 }
 
 static const struct mesh_source_api source_api = {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the plugin xds share: xds.c is its life, options.c its options.
+ * What the files of the plugin xds share: xds.c is its life, options.c its options, istio.c the node
+ * that istiod wants.
  */
 #ifndef XDS_XDS_H
 #define XDS_XDS_H
 
+#include "certificate.h"
+#include "istio.h"
 #include "node.h"
 #include "setup.h"
 
@@ -14,7 +17,12 @@ struct xds {
 	struct grpc_channel *channel;	/* owned */
 	struct ads *ads;		/* owned */
 	struct node node;		/* borrowed from the configuration */
+	struct istio istio;
 	char *origin;			/* owned */
+
+	struct setup ca_setup;		/* of istio.ca_server */
+	struct grpc_channel *ca_channel;	/* owned; NULL: that of the control plane */
+	struct certificate *certificate;	/* owned; NULL: none is asked for */
 };
 
 extern const struct mesh_opt xds_options[];

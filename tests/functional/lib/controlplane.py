@@ -250,6 +250,7 @@ class ControlPlane(grpc.GenericRpcHandler):
         self.refuse, self.unknown, self.token = None, set(), None
         self.silent, self.whole, self.resend, self.on_nack, self.stale = set(), True, False, "wait", "drop"
         self.nonces, self.prefix = itertools.count(1), ""
+        self.more = []      # handlers of other services on the same port
         self.replace(resources)
 
     # ---- the set ----
@@ -302,7 +303,7 @@ class ControlPlane(grpc.GenericRpcHandler):
     # ---- the server ----
 
     def start(self):
-        self.server = grpc.server(futures.ThreadPoolExecutor(64), handlers=[self], options=[
+        self.server = grpc.server(futures.ThreadPoolExecutor(64), handlers=[self, *self.more], options=[
             ("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 5000)])
         port = self.server.add_secure_port(self.address, self.credentials) if self.credentials else \
