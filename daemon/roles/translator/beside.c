@@ -39,11 +39,12 @@ void beside_occupied(struct translator *t)
 	engine_complete(t->engine, true);
 }
 
-static void say_waiting(struct translator *t, size_t warming)
+static void say_waiting(struct translator *t)
 {
 	const struct source_view *s = &t->source;
+	const struct hold *missing = warm_missing(t->holds);
 	const char *said = s->detail != NULL ? s->detail : "";
-	char text[400];
+	char text[512];
 
 	if (!s->open)
 		snprintf(text, sizeof text, "the source is not there");
@@ -52,8 +53,10 @@ static void say_waiting(struct translator *t, size_t warming)
 	else if (!s->ended[RT_CLUSTER] || !s->ended[RT_LISTENER])
 		snprintf(text, sizeof text, "no complete set of %s has come (%.300s)",
 			 s->ended[RT_CLUSTER] ? "listeners" : "clusters", said);
-	else if (warming > 0)
-		snprintf(text, sizeof text, "%zu listeners and clusters need resources that have not come", warming);
+	else if (missing != NULL)
+		snprintf(text, sizeof text,
+			 "%zu listeners and clusters need what has not come, such as %s '%.100s' (%.200s)",
+			 warm_count(t->holds), rt_info(missing->type)->message, missing->name, said);
 	else
 		snprintf(text, sizeof text, "not everything could be read: %.300s", said);
 	worker_waiting(t->worker, text);
@@ -64,7 +67,7 @@ void beside_tell(struct translator *t)
 	if (!worker_is_beside(t->worker) || t->told_ready)
 		return;
 	if (publish_needs_all(t->publish)) {
-		say_waiting(t, warm_count(t->holds));
+		say_waiting(t);
 		return;
 	}
 	t->told_ready = true;

@@ -271,6 +271,15 @@ size_t warm_count(const struct holds *hs)
 	return hs->warming[RT_CLUSTER] + hs->warming[RT_LISTENER];
 }
 
+const struct hold *warm_missing(const struct holds *hs)
+{
+	for (const struct warm *w = hs->warms; w != NULL; w = w->next)
+		for (size_t i = 0; i < w->n_waits; i++)
+			if (w->waits[i].leaf->accepted == NULL)
+				return w->waits[i].leaf;
+	return NULL;
+}
+
 void warm_source_ready(struct holds *hs, int64_t now_ms)
 {
 	if (hs->source_ready)

@@ -31,6 +31,9 @@ int64_t warm_next(const struct holds *hs);
 
 size_t warm_count(const struct holds *hs);
 
+/* One of those that are waited for (borrowed until the next change); NULL: none. */
+const struct hold *warm_missing(const struct holds *hs);
+
 /*
  * Resources that are in no store (`secrets: memory`) are waited for without a limit until the source
  * delivers; from then on as all others.
