@@ -48,6 +48,18 @@ const struct mesh_opt xds_options[] = {
 	  .doc = "Root certificates of the mesh (PEM), which peers are checked by; when absent, what the CA names." },
 	{ .name = "istio.certificate_ttl", .type = MESH_OPT_DURATION, .min = 1000, .max = 31536000000,
 	  .def = "24h", .doc = "Life of the certificate that is asked for; the CA may give less." },
+	{ .name = "health.http", .type = MESH_OPT_STRING, .min = 1, .max = 512,
+	  .doc = "http://ADDRESS:PORT/PATH of the workload; istiod is told when it does not answer with 200 to 399." },
+	{ .name = "health.tcp", .type = MESH_OPT_STRING, .min = 1, .max = 64,
+	  .doc = "ADDRESS:PORT of the workload; istiod is told when it takes no connection." },
+	{ .name = "health.interval", .type = MESH_OPT_DURATION, .min = 100, .max = 3600000, .def = "10s",
+	  .doc = "How often the workload is looked at." },
+	{ .name = "health.timeout", .type = MESH_OPT_DURATION, .min = 10, .max = 60000, .def = "1s",
+	  .doc = "How long it may take to answer." },
+	{ .name = "health.healthy", .type = MESH_OPT_INT, .min = 1, .max = 100, .def = "1",
+	  .doc = "Good answers in a row that make it healthy." },
+	{ .name = "health.unhealthy", .type = MESH_OPT_INT, .min = 1, .max = 100, .def = "3",
+	  .doc = "Bad ones in a row that make it unhealthy." },
 	{ .name = NULL },
 };
 
@@ -71,6 +83,7 @@ void xds_check(const struct mesh_host_ops *ops, const struct mesh_conf *conf, st
 
 	setup_check_with(ops, conf, diag, "istio.ca_server");
 	istio_check(ops, conf, diag);
+	health_check(ops, conf, diag);
 	xds_read_node(ops, conf, &node);
 	if ((node.id == NULL || node.id[0] == '\0') && ops->conf_str(conf, "istio.namespace", 0) == NULL)
 		ops->conf_error(diag, conf, "server", 0,

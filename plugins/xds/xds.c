@@ -53,7 +53,27 @@ static bool on_local(void *arg, const char *type_url, const char *name)
 	return ((const struct xds *)arg)->istio.namespace != NULL && istio_is_local(type_url, name);
 }
 
-static const struct ads_owner owner = { .node = on_node, .headers = on_headers, .is_local = on_local };
+static void on_health(void *arg, const char *why)
+{
+	const struct xds *x = arg;
+
+	if (x->open)
+		ads_tell(x->ads, "type.googleapis.com/istio.v1.HealthInformation", GRPC_INTERNAL, why);
+}
+
+/* Every stream is told, as another server may be behind it. */
+static void on_stream(void *arg, bool open)
+{
+	struct xds *x = arg;
+
+	x->open = open;
+	if (open && x->health != NULL)
+		health_tell(x->health);
+}
+
+static const struct ads_owner owner = {
+	.node = on_node, .headers = on_headers, .is_local = on_local, .stream = on_stream,
+};
 
 static void xds_close(void *ctx)
 {
@@ -61,6 +81,7 @@ static void xds_close(void *ctx)
 
 	if (x == NULL)
 		return;
+	health_free(x->health);
 	certificate_free(x->certificate);
 	ads_free(x->ads);
 	grpc_channel_free(x->ca_channel);
@@ -123,7 +144,9 @@ static int make(struct xds *x)
 	options.origin = x->origin;
 	options.api = x->setup.api;
 	r = ads_new(&options, &x->ads);
-	return r == 0 && wants_certificate(x, ops, conf) ? make_certificate(x, ops, conf) : r;
+	if (r == 0 && wants_certificate(x, ops, conf))
+		r = make_certificate(x, ops, conf);
+	return r == 0 && health_wanted(ops, conf) ? health_new(x->host, on_health, x, &x->health) : r;
 }
 
 static int xds_open(struct mesh_host *host, void **ret_ctx)
@@ -149,6 +172,8 @@ static int xds_start(void *ctx)
 
 	if (x->certificate != NULL)
 		certificate_start(x->certificate);
+	if (x->health != NULL)
+		health_start(x->health);
 	return ads_start(x->ads);
 }
 
@@ -158,6 +183,8 @@ static void xds_stop(void *ctx)
 
 	if (x->certificate != NULL)
 		certificate_stop(x->certificate);
+	if (x->health != NULL)
+		health_stop(x->health);
 	ads_stop(x->ads);
 }
 
@@ -207,6 +234,8 @@ static void xds_stats(void *ctx, void (*emit)(void *arg, const char *name, const
 	ads_stats(x->ads, emit, arg);
 	if (x->certificate != NULL)
 		certificate_stats(x->certificate, emit, arg);
+	if (x->health != NULL)
+		health_stats(x->health, emit, arg);
 }
 
 static const struct mesh_source_api source_api = {

@@ -7,6 +7,7 @@
 #define XDS_XDS_H
 
 #include "certificate.h"
+#include "health.h"
 #include "istio.h"
 #include "node.h"
 #include "setup.h"
@@ -23,6 +24,8 @@ struct xds {
 	struct setup ca_setup;		/* of istio.ca_server */
 	struct grpc_channel *ca_channel;	/* owned; NULL: that of the control plane */
 	struct certificate *certificate;	/* owned; NULL: none is asked for */
+	struct health *health;			/* owned; NULL: nobody looks */
+	bool open;				/* the control plane has answered on the present stream */
 };
 
 extern const struct mesh_opt xds_options[];

@@ -5,9 +5,12 @@ istiod is played by the test control plane and by a stand-in of its certificate 
 tests/data/recorded/istio.
 """
 
+import http.server
 import json
 import re
+import socket
 import subprocess
+import threading
 
 import grpc
 import pytest
@@ -21,6 +24,7 @@ from lib.wait import wait_for
 
 ISTIO = {"namespace": "shop", "service_account": "cart", "workload": "cart-1", "ip": "10.20.0.31",
          "labels": {"app": "cart", "tier": 1}}
+HEALTH = "type.googleapis.com/istio.v1.HealthInformation"
 IDENTITY = "spiffe://cluster.local/ns/shop/sa/cart"
 
 
@@ -60,7 +64,7 @@ def istiod(work):
     plane = ControlPlane(inbound(), credentials=grpc.ssl_server_credentials(
         [(key.read_bytes(), cert.read_bytes())]))
     plane.ca, plane.root = MeshCa(work / "mesh-ca"), server.cert
-    plane.more = [plane.ca]
+    plane.more, plane.silent, plane.resend = [plane.ca], {HEALTH}, True
     plane.start()
     yield plane
     plane.stop()
@@ -241,3 +245,81 @@ def test_no_certificate_without_tls(daemons):
         assert not [a for a in plane.of(SDS) if a.names]
     finally:
         plane.stop()
+
+
+# ---- health ----
+
+@pytest.fixture
+def workload():
+    """An HTTP server whose status is workload.status."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            server.asked.append(self.path)
+            self.send_response(server.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.status, server.asked = 204, []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def told(istiod, count):
+    """The error texts of the first messages about health, once there are so many."""
+    return wait_for(lambda: len(said := istiod.of(HEALTH)) >= count and [a.error for a in said],
+                    f"{count} messages about health")
+
+
+@pytest.mark.parametrize("api", ["delta", "sotw"])
+def test_health_by_http(istiod, sidecar, workload, api):
+    port = workload.server_address[1]
+    daemon = sidecar(api=api, health={"http": f"http://localhost:{port}/ready?x", "interval": "100ms", "unhealthy": 2})
+    assert told(istiod, 1) == [""]
+    assert workload.asked[0] == "/ready?x" and status(daemon)["workload"] == "healthy"
+    before = len(workload.asked) + 1
+    workload.status = 503
+    assert told(istiod, 2) == ["", f"localhost:{port}: it answers with status 503"]
+    assert len(workload.asked) > before, "one bad answer is not enough"
+    workload.status = 302
+    assert told(istiod, 3)[2] == ""
+    workload.status = 500
+    told(istiod, 4)
+    istiod.end_streams(grpc.StatusCode.UNAVAILABLE)
+    again = wait_for(lambda: [a for a in istiod.of(HEALTH) if a.stream == 1], "the new stream being told")
+    assert "status 500" in again[0].error
+    assert [a.node for a in istiod.of(HEALTH)] == [None] * len(istiod.of(HEALTH)), "never the first of a stream"
+
+
+def test_health_by_tcp(istiod, sidecar):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        sidecar(health={"tcp": f"127.0.0.1:{port}", "interval": "100ms", "unhealthy": 1})
+        assert told(istiod, 1) == [""]
+    assert told(istiod, 2)[1] == f"127.0.0.1:{port}: Connection refused"
+
+
+def test_health_of_one_that_is_mute(istiod, sidecar):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        daemon = sidecar(health={"http": f"127.0.0.1:{server.getsockname()[1]}", "interval": "100ms", "timeout": "50ms",
+                                 "unhealthy": 2})
+        assert told(istiod, 1)[0].endswith(": no answer in time")
+        daemon.wait_log("the workload is not healthy: .*no answer in time; the control plane is told")
+
+
+@pytest.mark.parametrize("options, error", [
+    ({"health": {"tcp": "127.0.0.1:80"}}, "only Istio is told of the workload's health; set istio.namespace"),
+    ({"istio": ISTIO, "health": {"tcp": "example.com:80"}}, "the host must be an address or localhost"),
+    ({"istio": ISTIO, "health": {"tcp": "127.0.0.1"}}, "'127.0.0.1' is no ADDRESS:PORT"),
+    ({"istio": ISTIO, "health": {"http": "https://127.0.0.1:80/"}}, "is no http://ADDRESS:PORT/PATH"),
+    ({"istio": ISTIO, "health": {"http": "127.0.0.1:80", "tcp": "127.0.0.1:80"}}, "only one of health.http and"),
+])
+def test_bad_health_options(daemons, options, error):
+    daemon = daemons(config={"source": {"plugin": "xds", "options": {"server": "grpc://127.0.0.1:15010", **options}},
+                             "node": {"id": "n"}})
+    result = run(MESHD, "--config", daemon.config_file, "--check")
+    assert result.returncode == 1 and error in result.stderr
