@@ -46,6 +46,7 @@ struct ads *ads_free(struct ads *ads)
 	free(ads->origin);
 	free(ads->peer);
 	free(ads->trouble);
+	free(ads->said);
 	free(ads->told);
 	free(ads);
 	return NULL;

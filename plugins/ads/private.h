@@ -106,6 +106,7 @@ struct ads {
 	int64_t next_at;		/* when the next attempt is due; 0: now */
 	char *peer;			/* owned: of the present stream */
 	char *trouble;			/* owned: how the last stream ended, with the remedy; NULL: it did not */
+	char *said;			/* owned: the trouble that was logged last */
 	char *told;			/* owned: the detail that the host knows */
 	bool told_open;
 	uint64_t responses, streams;

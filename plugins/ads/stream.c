@@ -185,15 +185,16 @@ static void try_later(struct ads *ads, int64_t least_ms)
 	try_in(ads, backoff_next(&ads->backoff, dice) + least_ms);
 }
 
-/* Once a minute if it is the same as before. */
+/* Once a minute if it was the last to be said; others at most one a second, so that none stays unsaid for long. */
 static void note_trouble(struct ads *ads, const char *text)
 {
-	bool news = ads->trouble == NULL || strcmp(ads->trouble, text) != 0;
+	bool news = ads->said == NULL || strcmp(ads->said, text) != 0;
 
-	if (seldom(&ads->trouble_logged, news ? 1 : 60))
+	if (seldom(&ads->trouble_logged, news ? 1 : 60)) {
 		mesh_log(ads->host, MESH_WARN, "%s; what is held stays, trying again", text);
-	if (news)
-		(void)text_set(&ads->trouble, text, strlen(text));
+		(void)text_set(&ads->said, text, strlen(text));
+	}
+	(void)text_set(&ads->trouble, text, strlen(text));
 }
 
 static void note_end(struct ads *ads, const struct grpc_status *status)

@@ -66,7 +66,7 @@ static void plugin_status(const struct source *s, struct ctl_reply *reply)
 		s->hosted.plugin->desc->source->stats(s->hosted.ctx, stat_row, reply);
 	}
 	if (SOURCE_HAS(s, types)) {
-		ctl_table(reply, "types", type_columns);
+		ctl_table(reply, "subscriptions", type_columns);
 		s->hosted.plugin->desc->source->types(s->hosted.ctx, type_row, reply);
 	}
 }

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP/2 server of hand-written frames, for answers that no library would give.
 
-serve(script) runs script(connection) for each connection, after the client's first request headers have come.  A
-connection writes frames as it is told; what the client says is acknowledged (SETTINGS, PING) and kept.
+RawServer runs script(connection) for each call of the client, after its headers have come.  A connection writes frames
+as it is told; what the client says is acknowledged (SETTINGS, PING) and kept.
 """
 
 import contextlib
+import queue
 import socket
 import struct
 import threading
@@ -30,9 +31,10 @@ def message(body, flag=0, size=None):
 
 class Connection:
     def __init__(self, sock):
-        self.socket, self.stream, self.rest = sock, 0, b""
+        self.socket, self.stream, self.streams = sock, 0, queue.SimpleQueue()
         self.heard, self.lock, self.ended = [], threading.Lock(), threading.Event()
-        self.window, self.stream_window = 65535, 65535
+        self.deaf = threading.Event()       # set: nothing is read or answered any more
+        self.window = self.stream_window = self.initial_window = 65535
 
     def frame(self, kind, payload=b"", flags=0, stream=0, size=None):
         length = len(payload) if size is None else size
@@ -66,7 +68,9 @@ class Connection:
         """Ends the connection at once, with a reset."""
         with contextlib.suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.socket.close()
+            self.socket.shutdown(socket.SHUT_RD)    # so that nobody reads, and it is the last that closes it
+            self.ended.wait(5)
+        self.socket.close()
 
     # ---- what the client says ----
 
@@ -93,18 +97,18 @@ class Connection:
             for at in range(0, len(payload), 6):
                 number, value = struct.unpack(">HI", payload[at:at + 6])
                 if number == 4:
-                    self.stream_window += value - 65535
+                    self.initial_window = value
             self.frame(SETTINGS, flags=ACK)
-        if kind == PING and not flags & ACK:
+        if kind == PING and not flags & ACK and not self.deaf.is_set():
             self.frame(PING, payload, ACK)
         if kind == WINDOW:
             amount = struct.unpack(">I", payload)[0]
             if stream == 0:
                 self.window += amount
-            else:
+            elif stream == self.stream:
                 self.stream_window += amount
-        if kind == HEADERS and self.stream == 0:
-            self.stream = stream
+        if kind == HEADERS:
+            self.streams.put(stream)
         self.heard.append((kind, flags, stream, payload))
 
     def pongs(self):
@@ -113,10 +117,11 @@ class Connection:
     def listen(self):
         """Until the client hangs up."""
         try:
-            while True:
+            while not self.deaf.is_set():
                 self.hear()
         except (OSError, ValueError):
             self.ended.set()
+            self.streams.put(0)
 
 
 class RawServer:
@@ -139,12 +144,11 @@ class RawServer:
     def _serve(self, connection):
         try:
             connection.greet()
-            while connection.stream == 0:
-                connection.hear()
             self.connections.append(connection)
             threading.Thread(target=connection.listen, daemon=True).start()
-            self.script(connection)
-            connection.ended.wait(60)
+            while (stream := connection.streams.get()) != 0:
+                connection.stream, connection.stream_window = stream, connection.initial_window
+                self.script(connection)
         except OSError:     # the client has had enough
             pass
         except Exception as error:

@@ -66,4 +66,12 @@ class XdsDaemon(Daemon):
                         deadline)
 
     def types(self):
-        return {row["type"]: row for row in self.ctl_json("status").get("types", [])}
+        return {row["type"]: row for row in self.ctl_json("status").get("subscriptions", [])}
+
+    def wait_trouble(self, pattern, deadline=8):
+        """Until the log and `meshctl status` tell of it."""
+        try:
+            self.wait_log(f"WARN .*{pattern}", deadline)
+            wait_for(lambda: re.search(pattern, self.connection().get("last_error", "")), pattern, deadline)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.connection()}; {self.log()[-3000:]}") from None
