@@ -24,6 +24,8 @@
 
 LOG_MODULE("translator");
 
+#define SENDING_MS 5	/* when to look again whether the frontend has taken everything */
+
 /* ---- turns -------------------------------------------------------------------------------- */
 
 void translator_fail(struct translator *t, int r, const char *what)
@@ -42,12 +44,27 @@ static int64_t earlier(int64_t a, int64_t b)
 	return MIN(a, b);
 }
 
-/* A changed resource goes to disk after its translation was survived, unless that takes long. */
+static size_t frontend_pending(void *arg)
+{
+	struct translator *t = arg;
+	struct pipe *p = worker_pipe(t->worker, ROLE_FRONTEND);
+
+	return p != NULL ? pipe_pending(p) : 0;
+}
+
+/*
+ * A changed resource goes to disk after its translation was survived and what came of it has left, unless that
+ * takes long: nobody waits for the disk.
+ */
 static int64_t save_at(const struct translator *t, int64_t now)
 {
-	int64_t due = persist_next(t->persist);
+	int64_t due = persist_next(t->persist), latest = due + 10 * PERSIST_INTERVAL_MS;
 
-	return due < 0 || engine_next(t->engine, now) < 0 ? due : due + 10 * PERSIST_INTERVAL_MS;
+	if (due < 0)
+		return due;
+	if (engine_next(t->engine, now) >= 0)
+		return latest;
+	return frontend_pending((void *)(uintptr_t)t) > 0 && now < latest ? MAX(due, now + SENDING_MS) : due;
 }
 
 static void set_timer(struct translator *t, int64_t now)
@@ -147,14 +164,6 @@ static int frontend_send(void *arg, enum msg_type type, const ProtobufCMessage *
 	if (worker_is_beside(t->worker))
 		return 0;
 	return p != NULL ? pipe_send(p, type, body, -1) : -EPIPE;
-}
-
-static size_t frontend_pending(void *arg)
-{
-	struct translator *t = arg;
-	struct pipe *p = worker_pipe(t->worker, ROLE_FRONTEND);
-
-	return p != NULL ? pipe_pending(p) : 0;
 }
 
 static void frontend_opened(void *ctx)
