@@ -275,7 +275,8 @@ static int check_functions(const struct plugin *p, struct buf *why)
 
 static int open_file(struct plugin *p, struct buf *why)
 {
-	/* It stays: the loop may end later than the plugin, with call-backs of libraries that only the plugin brought. */
+	/* It stays: the loop may end later than the plugin, with call-backs of libraries that only the plugin
+	 * brought. */
 	p->handle = dlopen(p->file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (p->handle == NULL) {
 		buf_printf(why, "plugin file '%s' cannot be loaded: %s", p->file, dlerror());

@@ -64,7 +64,10 @@ void state_tell(struct ads *ads)
 {
 	char detail[1100];
 	const struct mesh_source_state state = {
-		.connected = ads->open, .origin = ads->origin, .detail = detail, .occupied = ads->occupied && !ads->open,
+		.connected = ads->open,
+		.origin = ads->origin,
+		.detail = detail,
+		.occupied = ads->occupied && !ads->open,
 	};
 
 	put_detail(ads, detail, sizeof detail);

@@ -50,8 +50,8 @@ static int64_t now_ms(void)
 }
 
 /*
- * The control plane keeps our place for ten seconds after the end of a stream, then removes the Dataplane, and only then
- * takes the next stream: others must not miss us for longer than it takes them to notice.
+ * The control plane keeps our place for ten seconds after the end of a stream, then removes the Dataplane, and
+ * only then takes the next stream: others must not miss us for longer than it takes them to notice.
  */
 static int64_t on_occupied(void *arg, const struct grpc_status *status)
 {

@@ -64,8 +64,8 @@ struct mesh_source_state {
 	const char *origin;	/* what identifies where resources come from (plugin, servers, node id) */
 	const char *detail;	/* "watching 3 paths", "connected to …", or the last error and the next step */
 	/*
-	 * Not connected, but it would be served: the control plane takes one connection of ours at a time, and its place is
-	 * taken, by the source that this one is to follow or for some time after its end.
+	 * Not connected, but it would be served: the control plane takes one connection of ours at a time, and
+	 * its place is taken, by the source that this one is to follow or for some time after its end.
 	 */
 	bool occupied;
 };
