@@ -84,9 +84,8 @@ static int check_root(const struct reading *r, const struct doc *doc)
 	if (doc_kind(doc_root(doc, 0)) != DOC_MAP)
 		return fail(r, "it is %s; it must be a map with networking in it", doc_kind_name(doc_root(doc, 0)));
 	if (doc_map_get(doc_root(doc, 0), "apiVersion") != NULL)
-		return fail(r, "it is written for Kubernetes; in Universal mode networking stands beside type, "
-			       "mesh and "
-			       "name");
+		return fail(r, "it is written for Kubernetes; in Universal mode networking stands beside type, mesh "
+			    "and name");
 	if (doc_map_get(doc_root(doc, 0), "networking") == NULL)
 		return fail(r, "it has no networking (address, inbound); see Kuma's documentation of Dataplane");
 	return 0;

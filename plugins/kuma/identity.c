@@ -41,10 +41,9 @@ static int check_names(const struct identity *id, const char **ret_option, char 
 	}
 	*ret_option = "name";
 	if (id->name[0] == '\0' || id->name[strspn(id->name, NAME_CHARS)] != '\0') {
-		snprintf(why, size,
-			 "'%.100s' is no name for a Dataplane, which consists of small letters, digits, '-', "
-			 "'_' and '.'; set the option name (when it is absent, node.id or the machine's name "
-			 "is taken)",
+		snprintf(why, size, "'%.100s' is no name for a Dataplane, which consists of small letters, digits, "
+			 "'-', '_' and '.'; set the option name (when it is absent, node.id or the machine's name is "
+			 "taken)",
 			 id->name);
 		return -EINVAL;
 	}

@@ -67,9 +67,29 @@ static int64_t on_occupied(void *arg, const struct grpc_status *status)
 	return now - k->occupied_at < OCCUPIED_SOON_MS ? 500 : 5000;
 }
 
+/* The Dataplane is there as soon as the control plane has answered. */
+static void on_stream(void *arg, bool open)
+{
+	struct kuma *k = arg;
+
+	if (k->hds != NULL)
+		(open ? hds_start : hds_stop)(k->hds);
+}
+
 static const struct ads_owner owner = {
-	.node = on_node, .headers = on_headers, .remedy = on_remedy, .occupied = on_occupied,
+	.node = on_node, .headers = on_headers, .remedy = on_remedy, .occupied = on_occupied, .stream = on_stream,
 };
+
+static int on_hds_begin(void *arg, struct buf *node, struct buf *token)
+{
+	const struct kuma *k = arg;
+	char why[600];
+	int r = buf_append(node, k->node.data, k->node.len);
+
+	return r == 0 && k->setup.token_file != NULL ? setup_read_token(&k->setup, token, why, sizeof why) : r;
+}
+
+static const struct hds_owner hds_owner = { .begin = on_hds_begin };
 
 /* ---- life ---- */
 
@@ -80,6 +100,7 @@ static void kuma_close(void *ctx)
 	if (k == NULL)
 		return;
 	ads_free(k->ads);
+	hds_free(k->hds);
 	grpc_channel_free(k->channel);
 	setup_deinit(&k->setup);
 	identity_deinit(&k->identity);
@@ -105,6 +126,11 @@ static int make(struct kuma *k)
 	k->origin = setup_origin(&k->setup, "kuma", k->identity.id);
 	if (k->origin == NULL)
 		return -ENOMEM;
+	if (ops->conf_num(ops->options(k->host), "health", 0) != 0) {
+		k->hds = hds_new(k->host, k->channel, &hds_owner, k);
+		if (k->hds == NULL)
+			return -ENOMEM;
+	}
 	options.channel = k->channel;
 	options.origin = k->origin;
 	options.api = k->setup.api;
@@ -178,7 +204,14 @@ static void kuma_types(void *ctx, void (*emit)(void *arg, const struct mesh_sour
 
 static void kuma_stats(void *ctx, void (*emit)(void *arg, const char *name, const char *value), void *arg)
 {
-	ads_stats(((struct kuma *)ctx)->ads, emit, arg);
+	const struct kuma *k = ctx;
+	char words[500];
+
+	ads_stats(k->ads, emit, arg);
+	if (k->hds == NULL)
+		return;
+	hds_words(k->hds, words, sizeof words);
+	emit(arg, "health checks", words);
 }
 
 static const struct mesh_source_api source_api = {

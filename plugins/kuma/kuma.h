@@ -6,6 +6,7 @@
 #ifndef KUMA_KUMA_H
 #define KUMA_KUMA_H
 
+#include "hds.h"
 #include "setup.h"
 
 #define KUMA_MESH_MAX 63
@@ -27,6 +28,7 @@ struct kuma {
 	struct setup setup;
 	struct grpc_channel *channel;	/* owned */
 	struct ads *ads;		/* owned */
+	struct hds *hds;		/* owned; NULL: not wanted */
 	struct identity identity;
 	struct buf node;		/* owned: the encoded Node of this stream */
 	char *origin;			/* owned */

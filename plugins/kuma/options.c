@@ -17,6 +17,8 @@ const struct mesh_opt kuma_options[] = {
 		 "when absent, it must be there already." },
 	{ .name = "features", .type = MESH_OPT_STRING, .list = true, .min = 1, .max = 128,
 	  .doc = "Features of kuma-dp that are announced, such as feature-strict-inbound-ports." },
+	{ .name = "health", .type = MESH_OPT_BOOL, .def = "true",
+	  .doc = "Check the workloads that the control plane names, and tell it the results." },
 	{ .name = NULL },
 };
 

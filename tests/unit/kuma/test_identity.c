@@ -42,6 +42,8 @@ static int remove_file(void **state)
 
 #define NETWORKING "networking: {address: 10.0.0.1, inbound: [{port: 80, tags: {kuma.io/service: web, v: '1'}}]}"
 
+#define HEAD "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\","
+
 static void assert_json(const char *text, const char *json, const char *service)
 {
 	char why[600] = "";
@@ -57,22 +59,17 @@ static void test_file(void **state)
 {
 	(void)state;
 	assert_json(NETWORKING,
-		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{"
-		    "\"address\":\"10.0.0.1\","
-		    "\"inbound\":[{\"port\":80,\"tags\":{\"kuma.io/service\":\"web\",\"v\":\"1\"}}]}}",
-		    "web");
+		    HEAD "\"networking\":{\"address\":\"10.0.0.1\","
+		    "\"inbound\":[{\"port\":80,\"tags\":{\"kuma.io/service\":\"web\",\"v\":\"1\"}}]}}", "web");
 	assert_json("type: Dataplane\nname: web-1\nmesh: default\nnetworking:\n  address: 10.0.0.1\n"
 		    "  gateway: {type: DELEGATED, tags: {kuma.io/service: edge}}\nlabels: {a: b}\n",
-		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{"
-		    "\"address\":\"10.0.0.1\","
-		    "\"gateway\":{\"type\":\"DELEGATED\",\"tags\":{\"kuma.io/"
-		    "service\":\"edge\"}}},\"labels\":{\"a\":\"b\"}}",
+		    HEAD "\"networking\":{\"address\":\"10.0.0.1\","
+		    "\"gateway\":{\"type\":\"DELEGATED\",\"tags\":{\"kuma.io/service\":\"edge\"}}},"
+		    "\"labels\":{\"a\":\"b\"}}",
 		    "edge");
 	assert_json("{\"networking\": {\"address\": \"$${IP}\", \"inbound\": []}}",
-		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{"
-		    "\"address\":\"${IP}\","
-		    "\"inbound\":[]}}",
-		    "");
+		    HEAD "\"networking\":{\"address\":\"${IP}\","
+		    "\"inbound\":[]}}", "");
 }
 
 static void test_variables(void **state)
@@ -80,7 +77,7 @@ static void test_variables(void **state)
 	(void)state;
 	setenv("MESHD_TEST_PORT", "8443", 1);
 	assert_json("networking: {address: x, inbound: [{port: ${env:MESHD_TEST_PORT}}]}",
-		    "{\"type\":\"Dataplane\",\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{\"address\":\"x\","
+		    HEAD "\"networking\":{\"address\":\"x\","
 		    "\"inbound\":[{\"port\":8443}]}}", "");
 }
 
@@ -221,12 +218,10 @@ static const char *node_text(struct mesh_conf conf)
 static void test_node(void **state)
 {
 	(void)state;
-	assert_string_equal(
-		node_text((struct mesh_conf){ .name = "web-1", .file = file_of(NETWORKING) }),
-		"default.web-1 web dataplane.proxyType=dataplane dataplane.resource={\"type\":\"Dataplane\","
-		"\"mesh\":\"default\",\"name\":\"web-1\",\"networking\":{\"address\":\"10.0.0.1\",\"inbound\":["
-		"{"
-		"\"port\":80,\"tags\":{\"kuma.io/service\":\"web\",\"v\":\"1\"}}]}} features=[] version={}");
+	assert_string_equal(node_text((struct mesh_conf){ .name = "web-1", .file = file_of(NETWORKING) }),
+			    "default.web-1 web dataplane.proxyType=dataplane dataplane.resource=" HEAD
+			    "\"networking\":{\"address\":\"10.0.0.1\",\"inbound\":[{\"port\":80,\"tags\":{"
+			    "\"kuma.io/service\":\"web\",\"v\":\"1\"}}]}} features=[] version={}");
 	assert_string_equal(node_text((struct mesh_conf){ .name = "web-1", .cluster = "c", .feature = "feature-x" }),
 			    "default.web-1 c dataplane.proxyType=dataplane features=feature-x version={}");
 	assert_string_equal(node_text((struct mesh_conf){ .name = "web-1",
@@ -257,9 +252,8 @@ static void test_bad_node(void **state)
 	char why[600];
 
 	(void)state;
-	assert_int_equal(
-		read_identity((struct mesh_conf){ .name = "x", .file = file_of("a: b") }, &id, &option, why),
-		0);
+	assert_int_equal(read_identity((struct mesh_conf){ .name = "x", .file = file_of("a: b") }, &id, &option, why),
+			 0);
 	assert_int_equal(identity_put(&id, &out, why, sizeof why), -EINVAL);
 	assert_non_null(strstr(why, "no networking"));
 	identity_deinit(&id);
