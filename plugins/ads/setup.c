@@ -177,7 +177,7 @@ int setup_read_token(const struct setup *s, struct buf *token, char *why, size_t
 	int r = file_slurp(s->token_file, TOKEN_MAX, token);
 
 	if (r < 0) {
-		snprintf(why, why_size, "the token in '%s' cannot be read: %s%s", s->token_file, strerror(-r),
+		snprintf(why, why_size, "the token in '%s' cannot be read: %s; %s", s->token_file, strerror(-r),
 			 file_remedy(r));
 		return r;
 	}

@@ -140,7 +140,7 @@ static int choose_root(struct certificate *c, struct buf *root, char *why, size_
 		buf_reset(root);
 		r = file_slurp(c->o.root, CHAIN_MAX, root);
 		if (r < 0) {
-			snprintf(why, why_size, "istio.root: '%s' cannot be read: %s%s", c->o.root, strerror(-r),
+			snprintf(why, why_size, "istio.root: '%s' cannot be read: %s; %s", c->o.root, strerror(-r),
 				 file_remedy(r));
 			return r;
 		}
@@ -366,6 +366,11 @@ void certificate_again(struct certificate *c)
 {
 	if (c->secret.len > 0)
 		deliver(c);
+}
+
+bool certificate_makes(const char *name)
+{
+	return strcmp(name, OURS) == 0 || strcmp(name, ROOT) == 0;
 }
 
 void certificate_stats(const struct certificate *c,

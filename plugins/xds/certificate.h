@@ -39,6 +39,9 @@ void certificate_stop(struct certificate *c);
 /* Hands on again what there is: the translator is new. */
 void certificate_again(struct certificate *c);
 
+/* Is that one of the two secrets? */
+bool certificate_makes(const char *name);
+
 /* Rows for `meshctl status`. */
 void certificate_stats(const struct certificate *c,
 		       void (*emit)(void *arg, const char *name, const char *value), void *arg);

@@ -85,3 +85,8 @@ void chain_put_root(const char *name, const char *root, struct buf *out)
 	buf_put_bytes(out, SECRET_VALIDATION, validation.data, validation.len);
 	out->failed = out->failed || validation.failed;
 }
+
+void chain_put_empty(const char *name, struct buf *out)
+{
+	buf_put_text(out, SECRET_NAME, name);
+}

@@ -25,5 +25,6 @@ int chain_read(const void *data, size_t size, struct buf *ret_chain, struct buf 
 /* Append encoded secrets (envoy.extensions.transport_sockets.tls.v3.Secret). */
 void chain_put_certificate(const char *name, const char *chain, const char *key, struct buf *out);
 void chain_put_root(const char *name, const char *root, struct buf *out);
+void chain_put_empty(const char *name, struct buf *out);
 
 #endif

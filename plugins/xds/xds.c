@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "local.h"
+
 static bool is_empty(const char *text)
 {
 	return text == NULL || text[0] == '\0';
@@ -195,7 +197,13 @@ static void xds_held(void *ctx, const struct mesh_holding *holdings, size_t n)
 
 static void xds_subscribe(void *ctx, const struct mesh_subscription *subscription)
 {
-	ads_subscribe(((struct xds *)ctx)->ads, subscription);
+	struct xds *x = ctx;
+
+	ads_subscribe(x->ads, subscription);
+	for (size_t i = 0; i < subscription->n_names; i++)
+		if (on_local(x, subscription->type_url, subscription->names[i]) &&
+		    (x->certificate == NULL || !certificate_makes(subscription->names[i])))
+			local_deliver(x->host, x->ads, subscription->names[i]);
 }
 
 static void xds_verdict(void *ctx, const struct mesh_verdict *verdict)

@@ -241,10 +241,46 @@ def test_no_certificate_without_tls(daemons):
     try:
         daemon = daemons(config={"source": {"plugin": "xds", "options": {"server": plane.url, "istio": ISTIO}}}).start()
         plane.wait_settled()
-        assert "certificate" not in status(daemon)
+        wait_for(lambda: states(daemon).get("inbound", ("",))[0] == "active", "a listener that waits for nothing")
+        assert "certificate" not in status(daemon) and not certificates(daemon)
         assert not [a for a in plane.of(SDS) if a.names]
     finally:
         plane.stop()
+
+
+# ---- other secrets of the agent ----
+
+def originating(name, secret):
+    """A cluster that speaks TLS and checks its peer by roots of that name; istiod lets nobody time out."""
+    tls = PREFIX + "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+    roots = from_agent(secret)
+    roots["sds_config"]["initial_fetch_timeout"] = "0s"
+    return {"@type": CDS, "name": name, "type": "STRICT_DNS", "load_assignment": {"cluster_name": name, "endpoints": [
+        {"lb_endpoints": [{"endpoint": {"address": {"socket_address": {
+            "address": "example.com", "port_value": 443}}}}]}]},
+            "transport_socket": {"name": "tls", "typed_config": {"@type": tls, "common_tls_context": {
+                "validation_context_sds_secret_config": roots}}}}
+
+
+def states(daemon):
+    return {r["name"]: (r["state"], r["bytes"]) for r in daemon.ctl_json("resources")["resources"]}
+
+
+def test_secrets_in_files(istiod, sidecar):
+    """They come from here, or are empty: nothing waits, and istiod is not asked."""
+    istiod.put(*(originating(f"c{i}", name) for i, name in enumerate(
+        ["file-root:system", "file-root:/etc/hostname", "file-root:/etc/nowhere", "file-cert:/etc/hosts", "what"])))
+    daemon = sidecar()
+    wait_for(lambda: (s := states(daemon)) and all(s.get(f"c{i}", ("",))[0] == "active" for i in range(5)),
+             "active clusters")
+    sizes = {name: size for name, (_, size) in states(daemon).items()}
+    assert sizes["file-root:system"] > 1000
+    assert sizes["file-root:/etc/hostname"] == 2 + len("file-root:/etc/hostname")
+    assert sizes["file-root:/etc/nowhere"] == 2 + len("file-root:/etc/nowhere") and sizes["what"] == 2 + len("what")
+    assert "secret 'file-root:/etc/nowhere' of the control plane: '/etc/nowhere' cannot be read: No such file" in \
+        daemon.log()
+    assert "secret 'file-root:/etc/hostname' of the control plane: the file has no certificates" in daemon.log()
+    assert not [a for a in istiod.of(SDS) if a.names]
 
 
 # ---- health ----
