@@ -111,6 +111,8 @@ struct ads {
 	bool told_open;
 	uint64_t responses, streams;
 	int64_t strange_logged, trouble_logged, open_logged;
+	int64_t news_since;		/* of the troubles counted in `news` */
+	unsigned news;			/* how many were logged since */
 };
 
 /* ---- stream.c ---- */

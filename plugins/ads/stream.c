@@ -185,14 +185,25 @@ static void try_later(struct ads *ads, int64_t least_ms)
 	try_in(ads, backoff_next(&ads->backoff, dice) + least_ms);
 }
 
-/* Once a minute if it was the last to be said; others at most one a second, so that none stays unsaid for long. */
+/* What was said last is said again after a minute; of others five in ten seconds, so that none that lasts stays unsaid. */
+static bool is_worth_saying(struct ads *ads, bool news)
+{
+	if (!news)
+		return seldom(&ads->trouble_logged, 60);
+	if (seldom(&ads->news_since, 10))
+		ads->news = 0;
+	return ads->news < 5;
+}
+
 static void note_trouble(struct ads *ads, const char *text)
 {
 	bool news = ads->said == NULL || strcmp(ads->said, text) != 0;
 
-	if (seldom(&ads->trouble_logged, news ? 1 : 60)) {
+	if (is_worth_saying(ads, news)) {
 		mesh_log(ads->host, MESH_WARN, "%s; what is held stays, trying again", text);
 		(void)text_set(&ads->said, text, strlen(text));
+		(void)seldom(&ads->trouble_logged, 0);
+		ads->news += news;
 	}
 	(void)text_set(&ads->trouble, text, strlen(text));
 }

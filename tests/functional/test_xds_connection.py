@@ -8,9 +8,7 @@ import grpc
 import pytest
 
 from lib.ca import Ca
-from lib.resources import CDS, EDS, any_of, cluster, endpoints, static
-from lib.wait import wait_for
-from lib.xds_daemon import SHOP
+from lib.resources import static
 
 BLUE, GREEN = "10.1.0.1", "10.1.0.2"
 DOWN = (grpc.StatusCode.UNAVAILABLE, "going away")
@@ -18,13 +16,14 @@ DOWN = (grpc.StatusCode.UNAVAILABLE, "going away")
 
 # ---- refusals ----
 
-@pytest.mark.parametrize("code,remedy", [
-    ("UNAVAILABLE", "its own log says why"), ("RESOURCE_EXHAUSTED", "limits how often"),
-    ("INVALID_ARGUMENT", r"check the section node:"), ("INTERNAL", "what is held stays"),
+@pytest.mark.parametrize("api,code,remedy", [
+    ("sotw", "UNAVAILABLE", "its own log says why"), ("delta", "UNAVAILABLE", "its own log says why"),
+    ("delta", "RESOURCE_EXHAUSTED", "limits how often"), ("sotw", "INVALID_ARGUMENT", "check the section node:"),
+    ("sotw", "INTERNAL", "what is held stays, trying again"),
 ])
 def test_not_ready_at_the_start(told, plane, api, code, remedy):
     plane.refuse = (getattr(grpc.StatusCode, code), "the words of the server")
-    meshd = told(plane, options={"api": api}).start()
+    meshd = told(plane, options={"api": api}).start(wait=False)
     meshd.wait_log(f"WARN .*{code}: the words of the server.*{remedy}")
     meshd.wait_state("the words of the server")
     assert meshd.hosts() == set()
@@ -81,9 +80,9 @@ def token(work):
 
 
 @pytest.fixture
-def trusted(told, plane, api, token):
+def trusted(told, plane, token):
     plane.token = "Bearer one"
-    return told(plane, options={"api": api, "token_file": str(token)}).serve_shop()
+    return told(plane, options={"token_file": str(token)}).serve_shop()
 
 
 def test_a_renewed_token_is_used_for_the_next_stream(trusted, plane, token):
@@ -127,15 +126,15 @@ def credentials(ca, name="server", **kwargs):
 
 
 @pytest.fixture
-def secured(told, planes, api, ca):
+def secured(told, planes, ca):
     plane = planes(credentials=credentials(ca))
-    return told(plane, options={"api": api, "tls": {"ca": str(ca.cert)}}).serve_shop()
+    return told(plane, options={"tls": {"ca": str(ca.cert)}}).serve_shop()
 
 
 @pytest.mark.parametrize("which,pattern", [
     ("name", "is for istiod.istio-system.svc, not for 127.0.0.1.*tls.server_name"),
     ("expired", "has expired on .*the server needs a new one"),
-    ("unknown", "tls.ca"),
+    ("unknown", "signed by stranger, which is not in .*put the control plane's CA there"),
     ("plain", "write grpc://"),
 ])
 def test_tls_that_is_wrong(secured, ca, work, which, pattern):
@@ -162,20 +161,20 @@ def test_a_ca_that_is_replaced(secured, work):
         plane.stop()
         plane.credentials = credentials(stranger)
         plane.start()
-        secured.wait_trouble("tls.ca")
+        secured.wait_trouble("signed by stranger, which is not in .*put the control plane's CA there")
         (work / "next.pem").write_bytes(stranger.cert.read_bytes())
         os.rename(work / "next.pem", work / "ca.pem")
 
 
 # ---- servers ----
 
-def test_several_servers(told, planes, api):
+def test_several_servers(told, planes):
     """The first that answers; when it goes, another, and nothing changes."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         dead = f"grpc://127.0.0.1:{s.getsockname()[1]}"
         one, two = planes(), planes()
-        meshd = told(two, options={"api": api, "server": [dead, one.url, two.url]}).serve_shop()
+        meshd = told(two, options={"server": [dead, one.url, two.url]}).serve_shop()
         assert one.streams and not two.streams
         meshd.wait_state(one.url)
         with meshd.untouched():
@@ -184,10 +183,10 @@ def test_several_servers(told, planes, api):
         meshd.wait_state(two.url)
 
 
-def test_unix_socket(told, planes, work, api):
+def test_unix_socket(told, planes, work):
     plane = planes(address=f"unix:{work}/control.sock")
     os.chmod(work / "control.sock", 0o777)
-    told(plane, options={"api": api}).serve_shop()
+    told(plane).serve_shop()
 
 
 # ---- size ----

@@ -68,7 +68,7 @@ class XdsDaemon(Daemon):
     def types(self):
         return {row["type"]: row for row in self.ctl_json("status").get("subscriptions", [])}
 
-    def wait_trouble(self, pattern, deadline=8):
+    def wait_trouble(self, pattern, deadline=20):
         """Until the log and `meshctl status` tell of it."""
         try:
             self.wait_log(f"WARN .*{pattern}", deadline)
