@@ -203,7 +203,8 @@ static int mesh_make(struct content *const *contents, size_t n, struct offline *
 {
 	_cleanup_(offline_freep) struct offline *o = NULL;
 	_cleanup_(set_deinit) struct set set = SET_INIT;
-	int r = offline_new(NULL, &o);
+	const struct translation_options options = { .provenance = true };
+	int r = offline_new(&options, &o);
 
 	if (r == 0)
 		r = set_build(contents, n, &set);

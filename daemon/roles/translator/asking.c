@@ -174,6 +174,7 @@ void asking_start(struct asking_list *list, struct event_base *base, const struc
 		  const struct translation_options *options, const char *prefix, struct ctl_reply *reply, int argc,
 		  char *const *argv)
 {
+	struct translation_options own = *options;
 	struct asking *a = list->n < ASKING_MAX ? calloc(1, sizeof *a) : NULL;
 
 	if (list->n >= ASKING_MAX)
@@ -185,7 +186,9 @@ void asking_start(struct asking_list *list, struct event_base *base, const struc
 	*a = (struct asking){ .next = list->first, .list = list, .prefix = prefix, .reply = reply };
 	list->first = a;
 	list->n++;
-	if (loop_timer_init(&a->timer, base, on_timer) < 0 || offline_new(options, &a->offline) < 0 ||
+	/* Requests are answered without; for many routes it is dear. */
+	own.provenance = argc > 1 && strncmp(argv[1], "--", 2) == 0;
+	if (loop_timer_init(&a->timer, base, on_timer) < 0 || offline_new(&own, &a->offline) < 0 ||
 	    copy_arguments(a, argc - 1, argv + 1) < 0 || collect(a, holds) < 0) {
 		asking_free(a);
 		ctl_message(reply, "no memory for the answer");

@@ -63,6 +63,14 @@ static bool related(const char *a, const char *b)
 					 b[n] == '[');
 }
 
+/* A place that holds virtual hosts is not asked about all of their routes. */
+static bool is_apart(const char *field, const struct about *about)
+{
+	size_t len = strlen(about->field);
+
+	return len > 0 && strlen(field) > len && strstr(field + len, "virtual_hosts[") != NULL;
+}
+
 static bool is_about(const json_t *finding, const struct about *about)
 {
 	const char *type = json_string_value(json_object_get(finding, "type"));
@@ -70,7 +78,7 @@ static bool is_about(const json_t *finding, const struct about *about)
 	const char *field = json_string_value(json_object_get(finding, "field"));
 
 	return type != NULL && name != NULL && field != NULL && strcmp(type, rt_info(about->type)->message) == 0 &&
-	       strcmp(name, about->name) == 0 && related(field, about->field);
+	       strcmp(name, about->name) == 0 && related(field, about->field) && !is_apart(field, about);
 }
 
 static void say_finding(struct explanation *e, const json_t *finding)

@@ -11,35 +11,115 @@
 
 /* ---- an object ---- */
 
+#define ABOUT_MAX 64
+#define ORIGINS_MAX 1000 /* rows of one object */
+
 struct object_search {
 	struct explanation *e;
 	const char *key;
-	struct about about[32];
+	struct about about[ABOUT_MAX];
 	size_t n;
-	bool found;
+	struct translation_origin *origins;	/* texts are borrowed from the translation */
+	size_t n_origins, cap_origins;
 };
 
-static void say_origin(struct explanation *e, const struct translation_origin *origin)
+/* Each once. */
+static void origin_add(struct object_search *s, enum rt type, const char *name, const char *field)
 {
-	say_row(e, (const char *const[]){ rt_info(origin->type)->word, origin->name, origin->field }, 3);
+	const struct translation_origin origin = { type, name, field };
+
+	for (size_t i = 0; i < s->n_origins; i++)
+		if (s->origins[i].type == type && strcmp(s->origins[i].name, name) == 0 &&
+		    strcmp(s->origins[i].field, field) == 0)
+			return;
+	if (s->n_origins < ORIGINS_MAX && job_grow(s->e->job, (void **)&s->origins, s->n_origins, &s->cap_origins,
+						   sizeof *s->origins))
+		s->origins[s->n_origins++] = origin;
 }
 
 static int look_at_object(const char *key, size_t size, const struct translation_origin *origins, size_t n, void *arg)
 {
-	static const char *const columns[] = { "type", "resource", "field", NULL };
 	struct object_search *s = arg;
 
 	(void)size;
 	if (strcmp(key, s->key) != 0)
 		return 0;
-	s->found = true;
-	s->e->sink->table(s->e->sink->arg, "origins", columns);
-	for (size_t i = 0; i < n; i++) {
-		say_origin(s->e, &origins[i]);
-		if (s->n < ARRAY_SIZE(s->about))
-			s->about[s->n++] = (struct about){ origins[i].type, origins[i].name, origins[i].field };
-	}
+	for (size_t i = 0; i < n; i++)
+		origin_add(s, origins[i].type, origins[i].name, origins[i].field);
 	return 1;
+}
+
+static bool is_resource(const struct explanation *e, enum rt type, const char *name)
+{
+	return offline_resource(e->offline, type, name) != NULL;
+}
+
+/* What a cluster's upstreams are made from besides: its endpoints, its members, the secret that it presents. */
+static void add_of_cluster(struct object_search *s, const char *name)
+{
+	const struct translation *t = offline_translation(s->e->offline);
+	const struct node *node = graph_find(&t->graph, RT_CLUSTER, name);
+	const struct out *out = node != NULL && node->unit != NULL ? &node->unit->out : NULL;
+
+	for (size_t i = 0; out != NULL && i < out->n_deps; i++)
+		if ((out->deps[i].type == RT_ENDPOINT || out->deps[i].type == RT_CLUSTER) &&
+		    is_resource(s->e, out->deps[i].type, out->deps[i].name))
+			origin_add(s, out->deps[i].type, out->deps[i].name, "");
+	for (size_t i = 0; out != NULL && i < out->n_refs; i++)
+		if (out->refs[i].type == RT_SECRET && is_resource(s->e, RT_SECRET, out->refs[i].name))
+			origin_add(s, RT_SECRET, out->refs[i].name, "");
+}
+
+/* The clusters that present a secret have no part in its object, but it is there for them. */
+static void add_of_secret(struct object_search *s, const char *name)
+{
+	_cleanup_free_ struct resource **clusters = NULL;
+	const struct translation *t = offline_translation(s->e->offline);
+	size_t n = 0;
+
+	if (offline_sorted(s->e->offline, RT_CLUSTER, &clusters, &n) < 0) {
+		s->e->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct node *node = graph_find(&t->graph, RT_CLUSTER, clusters[i]->name);
+		const struct out *out = node != NULL && node->unit != NULL ? &node->unit->out : NULL;
+
+		for (size_t k = 0; out != NULL && k < out->n_refs; k++)
+			if (out->refs[k].type == RT_SECRET && strcmp(out->refs[k].name, name) == 0)
+				origin_add(s, RT_CLUSTER, clusters[i]->name, "");
+	}
+}
+
+/* Those that are known by way of others; these are not followed further. */
+static void add_indirect(struct object_search *s)
+{
+	size_t n = s->n_origins;
+	bool client = n == 1 && strncmp(s->key, "ssls/", strlen("ssls/")) == 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (s->origins[i].type == RT_CLUSTER)
+			add_of_cluster(s, s->origins[i].name);
+		else if (s->origins[i].type == RT_SECRET && client)
+			add_of_secret(s, s->origins[i].name);
+}
+
+static void say_origins(struct object_search *s)
+{
+	static const char *const columns[] = { "type", "resource", "field", NULL };
+
+	s->e->sink->table(s->e->sink->arg, "origins", columns);
+	for (size_t i = 0; i < s->n_origins; i++) {
+		const struct translation_origin *o = &s->origins[i];
+
+		say_row(s->e, (const char *const[]){ rt_info(o->type)->word, o->name, o->field }, 3);
+		if (s->n < ABOUT_MAX)
+			s->about[s->n++] = (struct about){ o->type, o->name, o->field };
+	}
+	if (s->n_origins == ORIGINS_MAX)
+		say_message(s->e, "There may be more origins; the first %d are shown.", ORIGINS_MAX);
+	if (s->n_origins > ABOUT_MAX)
+		say_message(s->e, "Findings at the first %d origins are shown; 'meshctl report' has all.", ABOUT_MAX);
 }
 
 static const char *without_prefix(const char *key, const char *prefix)
@@ -65,6 +145,8 @@ int explain_object(struct explanation *e, const char *key)
 	say(e, "name", json_string_value(json_object_get(value, "name")));
 	if (translation_objects(offline_translation(e->offline), look_at_object, &s) < 0)
 		e->failed = true;
+	add_indirect(&s);
+	say_origins(&s);
 	say_nodes(e, value);
 	say_plugins(e, value);
 	say_findings(e, s.about, s.n);

@@ -9,6 +9,7 @@
 
 #include "expr.h"
 #include "patch.h"
+#include "provenance.h"
 
 #define NAME_MAX_BYTES 256
 #define URI_MAX 4096
@@ -184,7 +185,7 @@ void emit_route(struct job *job, const struct rule *rule, const struct route_pla
 	json_key_int(&j, "status", 1);
 	json_obj_close(&j);
 	patch_route(job, rule, place, &b);
-	out_object(job->out, "routes", place->id, &b, &rule->at, 1);
+	provenance_put(job, "routes", place->id, &b, rule->at, place->chain, rule->made);
 	buf_deinit(&b);
 }
 
@@ -207,6 +208,6 @@ void emit_stream_route(struct job *job, const struct stream_place *place, const 
 	}
 	json_key_str(&j, "upstream_id", place->upstream_id);
 	json_obj_close(&j);
-	out_object(job->out, "stream_routes", place->id, &b, &at, 1);
+	provenance_put(job, "stream_routes", place->id, &b, at, NULL, job->made);
 	buf_deinit(&b);
 }

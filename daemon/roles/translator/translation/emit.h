@@ -11,6 +11,7 @@
 
 struct route_place {
 	const char *id;
+	const struct path *chain;		/* of the listener whose it is; NULL: of none */
 	const struct strs *hosts;		/* empty: host-less */
 	const struct strs *vars;		/* before the rule's own */
 	const struct pattern *uris;

@@ -11,6 +11,7 @@
 
 #include "ids.h"
 #include "pbscan.h"
+#include "provenance.h"
 #include "registry.h"
 #include "xds.h"
 
@@ -135,8 +136,11 @@ void job_note(struct job *job, const struct path *at, enum behaviour b, const ch
 struct use *job_use(struct job *job, enum rt type, const char *name)
 {
 	struct use *use = uses_find(&job->uses, type, name);
+	struct path root = PATH_ROOT(type, name);
 	const char *kept;
 
+	if (job->made != NULL && type == RT_CLUSTER && name[0] > CLUSTER_WHOLE[0])
+		provenance_add(job, &root);
 	if (use != NULL)
 		return use;
 	kept = out_dep(job->out, type, name);

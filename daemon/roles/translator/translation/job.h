@@ -25,6 +25,7 @@
 struct coverage;
 struct apisix;
 struct claim;
+struct provenance;
 
 /* What a route must know of a cluster. */
 struct cluster_facts {
@@ -68,6 +69,7 @@ struct job {
 	struct arena *passing;		/* NULL: there is none */
 	struct out *out;
 	struct uses uses;
+	struct provenance *made;	/* of the object at work; NULL: nobody asks */
 	const struct strs *clusters;	/* NULL: not asked for */
 	unsigned n_trials;		/* of regexes: backtrack.c */
 	bool failed;			/* out of memory */

@@ -45,6 +45,7 @@ static void write_rule(struct job *job, const struct place *place, const struct 
 	emit_route(job, rule,
 		   &(struct route_place){
 			   .id = id,
+			   .chain = place->scope->at,
 			   .hosts = &place->hosts,
 			   .vars = &place->vars,
 			   .uris = order->uris,

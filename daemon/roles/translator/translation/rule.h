@@ -45,6 +45,7 @@ struct rule {
 	const char *key;		/* its identity within the virtual host */
 	const char *name;		/* for people */
 	const struct path *at;		/* of the route or virtual host that it comes from; in the arena */
+	const struct provenance *made;	/* what else it comes from; NULL: nobody asks */
 	bool last;			/* the virtual host's catch-all */
 	const char *listener;		/* for patches, like the next two; NULL: nothing patches it */
 	const xds_vhost *vhost;

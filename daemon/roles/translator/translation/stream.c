@@ -11,6 +11,7 @@
 #include "emit.h"
 #include "ids.h"
 #include "json.h"
+#include "provenance.h"
 #include "scope.h"
 #include "subset.h"
 
@@ -259,15 +260,13 @@ static const char *restricted(struct job *job, const struct access_ranges *refus
 	return job_take(job, &b);
 }
 
-void stream_write(struct job *job, const struct stream_chain *chain)
+static void write_chain(struct job *job, const struct stream_chain *chain)
 {
 	struct stream_place place = { .name = chain->listener };
 	struct path here = PATH_AT(chain->at, "cluster");
 	struct variant wanted, v;
 	struct limit limit;
 
-	if (chain->closed != NULL)
-		return;
 	if (chain->udp != NULL) {
 		write_udp(job, chain);
 		return;
@@ -301,4 +300,13 @@ void stream_write(struct job *job, const struct stream_chain *chain)
 		job_note(job, chain->at, B_SKIP, "no connection is allowed at once; the chain is left out");
 	else
 		write_all(job, chain, &place);
+}
+
+void stream_write(struct job *job, const struct stream_chain *chain)
+{
+	if (chain->closed != NULL)
+		return;
+	(void)provenance_begin(job);
+	write_chain(job, chain);
+	provenance_end(job);
 }

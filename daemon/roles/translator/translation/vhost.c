@@ -7,6 +7,7 @@
 
 #include "action.h"
 #include "match.h"
+#include "provenance.h"
 #include "scope.h"
 
 struct path vhost_path(const struct scope *scope, size_t vhost)
@@ -287,20 +288,25 @@ struct rule *vhost_rules(struct job *job, const struct scope *scope, const xds_v
 	action_retries_note(job, vhost->retry_policy, &at);
 	filters_report(job, &scope->filters, (void *const *)vhost->typed_per_filter_config,
 		       vhost->n_typed_per_filter_config, &at);
+	tls.made = provenance_begin(job);
 	if (tls_rule(job, scope, vhost, &at, &tls))
 		rules_add(job, scope, NULL, &rules, &tls);
 	if (vhost->matcher != NULL)
 		job_note(job, &matcher, B_SLOT,
 			 "matcher trees cannot be said in APISIX; the virtual host answers 503");
 	for (size_t i = 0; vhost->matcher == NULL && i < vhost->n_routes; i++) {
+		const struct provenance *made = provenance_begin(job);
 		struct rule rule = { .key = NULL };
 
-		if (route_rule(job, scope, i, keys[i], levels, &rule))
-			rules_add_guarded(job, scope, vhost->routes[i], &rules,
-					  &rule);
+		if (route_rule(job, scope, i, keys[i], levels, &rule)) {
+			rule.made = made;
+			rules_add_guarded(job, scope, vhost->routes[i], &rules, &rule);
+		}
 	}
+	rest.made = provenance_begin(job);
 	fixed_rule(job, scope, vhost, &at, "no-match", vhost->matcher != NULL ? 503 : 404, &rest);
 	filters_unrouted(job, scope, &rest);
+	provenance_end(job);
 	rules_add_guarded(job, scope, NULL, &rules, &rest);
 	*ret_n = rules.n;
 	return rules.list;

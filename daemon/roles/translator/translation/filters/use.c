@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "filter.h"
+#include "provenance.h"
 #include "rewrite.h"
 #include "scope.h"
 
@@ -72,7 +73,8 @@ const char *filters_close(struct job *job, const struct filter_uses *uses)
 	const char *body = NULL;
 
 	for (size_t i = 0; i < uses->n && body == NULL; i++)
-		body = use_closes(job, &uses->list[i]);
+		if ((body = use_closes(job, &uses->list[i])) != NULL)
+			provenance_filter(job, &uses->list[i]);
 	return body;
 }
 
@@ -102,6 +104,7 @@ void filters_unrouted(struct job *job, const struct scope *scope, struct rule *r
 	for (size_t i = 0; i < scope->filters.n; i++) {
 		const struct filter *filter = scope->filters.list[i];
 		struct filter_use use = { .filter = filter, .scope = scope };
+		struct rule_before before;
 		const char *body;
 
 		if (filter->kind == NULL || !filter->kind->unrouted || filter->off ||
@@ -109,41 +112,54 @@ void filters_unrouted(struct job *job, const struct scope *scope, struct rule *r
 			continue;
 		body = use_closes(job, &use);
 		if (body != NULL) {
+			provenance_filter(job, &use);
 			rule_abort(job, rule, 403, body);
 			return;
 		}
+		before = provenance_before(job, rule, NULL);
 		filter->kind->apply(job, &use, rule);
+		provenance_after(job, &use, &before, rule, NULL);
 	}
 }
 
 void filters_request(struct job *job, const struct filter_uses *uses, struct rewrite *rewrite)
 {
 	for (size_t i = 0; i < uses->n; i++) {
-		uses->list[i].n_changed = rewrite->request.n;
-		if (uses->list[i].filter->kind->request != NULL)
-			uses->list[i].filter->kind->request(job, &uses->list[i], rewrite);
+		struct filter_use *use = &uses->list[i];
+		struct rule_before before = provenance_before(job, NULL, rewrite);
+
+		use->n_changed = rewrite->request.n;
+		if (use->filter->kind->request != NULL)
+			use->filter->kind->request(job, use, rewrite);
+		provenance_after(job, use, &before, NULL, rewrite);
 	}
 }
 
 /* Responses go through the filters the other way round. */
 void filters_response(struct job *job, const struct filter_uses *uses, struct rewrite *rewrite)
 {
-	for (size_t i = uses->n; i-- > 0;)
-		if (uses->list[i].filter->kind->response != NULL)
-			uses->list[i].filter->kind->response(job, &uses->list[i], rewrite);
+	for (size_t i = uses->n; i-- > 0;) {
+		const struct filter_use *use = &uses->list[i];
+		struct rule_before before = provenance_before(job, NULL, rewrite);
+
+		if (use->filter->kind->response != NULL)
+			use->filter->kind->response(job, use, rewrite);
+		provenance_after(job, use, &before, NULL, rewrite);
+	}
 }
 
 void filters_apply(struct job *job, const struct filter_uses *uses, struct rule *rule)
 {
 	for (size_t i = 0; i < uses->n; i++) {
 		const struct filter_kind *kind = uses->list[i].filter->kind;
-
+		struct rule_before before = provenance_before(job, rule, NULL);
 		enum filter_result r = kind->apply != NULL ?
 					       kind->apply(job, &uses->list[i], rule) :
 					       FILTER_DONE;
 
 		if (r == FILTER_CLOSED)
 			rule_abort(job, rule, 403, "");
+		provenance_after(job, &uses->list[i], &before, rule, NULL);
 		if (r != FILTER_DONE)
 			return;
 	}
