@@ -59,7 +59,8 @@ static const char resources[] =
 	"      route: {weighted_clusters: {clusters: [{name: b, weight: 1}, {name: a, weight: 1}]}, "
 	"request_mirror_policies: [{cluster: c}]}\n"
 	"      typed_per_filter_config: {fault: " PER("fault.v3.HTTPFault", ", abort: {http_status: 418, percentage: "
-						      "{numerator: 10}}") ", rbac: " PER("rbac.v3.RBACPerRoute", "") "}\n"
+						      "{numerator: 10}}") ", rbac: " PER(
+						      "rbac.v3.RBACPerRoute", "") "}\n"
 	"    - {name: gone, match: {path: /gone}, direct_response: {status: 410}}\n"
 	"- " TYPE("config.listener.v3.Listener") "\n"
 	"  name: tcp\n"
@@ -67,8 +68,8 @@ static const char resources[] =
 	"  filter_chains: [{filters: [{name: t, typed_config: {"
 	TYPE("extensions.filters.network.tcp_proxy.v3.TcpProxy") ", stat_prefix: s, cluster: b}}]}]\n"
 	EDS("a") EDS("b") EDS("c") SECRET("server") SECRET("client")
-	"- {" TYPE("config.cluster.v3.Cluster") ", name: d, type: STATIC, load_assignment: {cluster_name: d, endpoints: "
-	"[{lb_endpoints: [{endpoint: {address: {socket_address: {address: 10.1.0.1, port_value: 80}}}}]}]}, "
+	"- {" TYPE("config.cluster.v3.Cluster") ", name: d, type: STATIC, load_assignment: {cluster_name: d, "
+	"endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 10.1.0.1, port_value: 80}}}}]}]}, "
 	"transport_socket: {name: t, typed_config: {" TYPE("extensions.transport_sockets.tls.v3.UpstreamTlsContext")
 	", common_tls_context: {" SDS("client") "}}}}\n";
 
@@ -154,8 +155,8 @@ static void test_settings(void **state)
 		       ORIGINS("route table virtual_hosts[0].routes[1]", "listener front " HCM,
 			       "listener front " HCM ".http_filters[3].typed_config", "cluster b ", "cluster a ",
 			       "cluster c ", "listener front " HCM ".http_filters[2].typed_config",
-			       "route table virtual_hosts[0].routes[1].typed_per_filter_config[\"fault\"]", "endpoint b ",
-			       "endpoint a ", "endpoint c "));
+			       "route table virtual_hosts[0].routes[1].typed_per_filter_config[\"fault\"]",
+			       "endpoint b ", "endpoint a ", "endpoint c "));
 }
 
 /* What comes before a route: who is refused, and by which filter. */
