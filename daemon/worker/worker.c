@@ -8,10 +8,12 @@
 #include "worker.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "fd.h"
@@ -147,20 +149,53 @@ static void handle_listen(void *ctx, const ProtobufCMessage *body, int fd)
 	w->listens[w->n_listens++] = (struct worker_listen){ .fd = fd, .address = strdup(m->address) };
 }
 
+/* What is written there, which is little of it: the file has holes. */
+static int read_memory(int fd, uint8_t *out, size_t size)
+{
+	off_t at = 0, end;
+	ssize_t n;
+
+	while (at < (off_t)size && (at = lseek(fd, at, SEEK_DATA)) >= 0 && at < (off_t)size) {
+		end = MIN(lseek(fd, at, SEEK_HOLE), (off_t)size);
+		for (; at < end; at += n) {
+			n = pread(fd, out + at, (size_t)(end - at), at);
+			if (n <= 0)
+				return n < 0 ? -errno : -EIO;
+		}
+	}
+	return at < 0 && errno != ENXIO ? -errno : 0;
+}
+
+/* A copy, for the owner of a snapshot goes on writing: what was checked must not change while it is used. */
+static void *map_memory(int fd, size_t size, bool snapshot)
+{
+	int flags = snapshot ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, snapshot ? -1 : fd, 0);
+	int r = p != MAP_FAILED && snapshot ? read_memory(fd, p, size) : 0;
+
+	if (r == 0)
+		return p;
+	munmap(p, size);
+	errno = -r;
+	return MAP_FAILED;
+}
+
 static void handle_memory(void *ctx, const ProtobufCMessage *body, int fd)
 {
 	const Mesh__KeptMemory *m = (const Mesh__KeptMemory *)body;
 	struct worker *w = ctx;
 	void *p;
+	int r;
 
 	if (w->memory != NULL && (w->snapshot != NULL || !w->beside)) {
 		fd_close(fd);
 		return;
 	}
-	p = mmap(NULL, m->size, PROT_READ | PROT_WRITE, m->snapshot ? MAP_PRIVATE : MAP_SHARED, fd, 0);
+	p = map_memory(fd, m->size, m->snapshot);
+	r = p == MAP_FAILED ? -errno : 0;
 	fd_close(fd);
-	if (p == MAP_FAILED) {
-		log_err_errno(-errno, "cannot map %llu bytes of kept memory", (unsigned long long)m->size);
+	if (r < 0) {
+		log_err_errno(r, "cannot map %llu bytes of kept memory", (unsigned long long)m->size);
 		worker_exit(w, 1);
 		return;
 	}

@@ -45,7 +45,8 @@ struct worker_ops {
 	int (*reconfigure)(void *ctx);
 	/*
 	 * Started beside another that served, and that is gone now: serve in its place; worker_memory() is the
-	 * kept memory from here on, and the pipes to the other roles follow.  0 or negative errno.  May be NULL.
+	 * kept memory from here on, and the pipes to the other roles follow.  0 or negative errno; one that calls
+	 * worker_exit() with WORKER_EXIT_RESTART is started again in the place of the other.  May be NULL.
 	 */
 	int (*take_over)(void *ctx);
 	/* Orderly end within `grace_ms`; call worker_exit() when done.  May be NULL. */
@@ -65,7 +66,7 @@ struct pipe *worker_pipe(struct worker *w, enum role_id peer);
 /* Closes the pipe to a peer because of what it said; the supervisor gives both a new one. */
 void worker_pipe_broken(struct worker *w, enum role_id peer, const char *reason);
 
-/* Memory that a predecessor may have written; NULL if the role has none. */
+/* Memory that a predecessor may have written, beside another a copy of that one's; NULL if the role has none. */
 void *worker_memory(struct worker *w, size_t *ret_size);
 
 size_t worker_listen_count(struct worker *w);

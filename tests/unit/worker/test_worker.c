@@ -33,6 +33,7 @@ struct sup {
 /* ---- the role in the child ---- */
 
 static struct worker *role_worker;
+static void *first_memory;
 
 static void on_verdict(void *ctx, const ProtobufCMessage *body, int fd)
 {
@@ -64,6 +65,7 @@ static int role_start(struct worker *w, void **ret_ctx)
 	char text[256];
 
 	role_worker = w;
+	first_memory = (void *)(uintptr_t)memory;
 	if (strcmp(conf_str(worker_conf(w), "word", ""), "fail") == 0)
 		return -EIO;
 	for (size_t i = 0; i < worker_listen_count(w); i++)
@@ -75,10 +77,37 @@ static int role_start(struct worker *w, void **ret_ctx)
 	return 0;
 }
 
+/* What it had looked at is still there to be compared with what it has now. */
+static int role_take_over(void *ctx)
+{
+	const char *word = conf_str(worker_conf(ctx), "word", "");
+	size_t size;
+	char *memory = worker_memory(ctx, &size);
+
+	assert_false(worker_is_beside(ctx));
+	memory[0] = 'K';
+	worker_ready(ctx, memory);
+	return strcmp(word, "refuse") == 0 ? -EIO : 0;
+}
+
+/* Says what its memory holds now, and whether the memory of the beginning is still mapped. */
+static int role_look(struct worker *w)
+{
+	bool mapped = msync(first_memory, 4096, MS_ASYNC) == 0;
+	char text[64];
+	size_t size;
+
+	snprintf(text, sizeof text, "%s%s", (const char *)worker_memory(w, &size), mapped ? "" : ", the first is gone");
+	worker_ready(w, text);
+	return 0;
+}
+
 static int role_reconfigure(void *ctx)
 {
 	const char *word = conf_str(worker_conf(ctx), "word", "");
 
+	if (strncmp(word, "look", 4) == 0)
+		return role_look(ctx);
 	worker_ready(ctx, word);
 	return strcmp(word, "restart") == 0;
 }
@@ -104,6 +133,7 @@ static const struct worker_ops ops = {
 	.commands = commands,
 	.start = role_start,
 	.reconfigure = role_reconfigure,
+	.take_over = role_take_over,
 	.stop = role_stop,
 };
 
@@ -388,6 +418,117 @@ static void test_lying_peer(void **state)
 	end(&s);
 }
 
+/* ---- beside another ---- */
+
+static void send_memory(struct sup *s, int fd, bool snapshot)
+{
+	Mesh__KeptMemory memory = MESH__KEPT_MEMORY__INIT;
+
+	memory.size = 1 << 20;
+	memory.snapshot = snapshot;
+	assert_int_equal(msg_send_MEMORY(s->control, &memory, fd), 0);
+}
+
+static void send_take_over(struct sup *s)
+{
+	Mesh__Empty empty = MESH__EMPTY__INIT;
+
+	assert_int_equal(msg_send_TAKE_OVER(s->control, &empty, -1), 0);
+}
+
+static int new_memory(const char *text)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	assert_int_equal(pwrite(fd, text, strlen(text) + 1, 0), strlen(text) + 1);
+	assert_int_equal(pwrite(fd, text, strlen(text) + 1, (1 << 20) - 64), strlen(text) + 1);
+	return fd;
+}
+
+static void start_beside(struct sup *s, const char *word, int fd)
+{
+	Mesh__Start start_msg = MESH__START__INIT;
+
+	start(s);
+	send_conf(s, word);
+	send_memory(s, fd, true);
+	start_msg.beside = true;
+	assert_int_equal(msg_send_START(s->control, &start_msg, -1), 0);
+	run_until(s, s->readies == 1);
+}
+
+static void assert_memory(int fd, const char *text)
+{
+	char have[64] = "";
+
+	assert_true(pread(fd, have, sizeof have, 0) > 0);
+	assert_string_equal(have, text);
+}
+
+/* A look is a copy: the owner goes on writing, and it is not written to.  Then both share one memory. */
+static void test_take_over(void **state)
+{
+	int fd = new_memory("kept");
+	struct sup s;
+
+	start_beside(&s, "x", fd);
+	assert_string_equal(s.text, "x 1048576 kept ");
+	assert_int_equal(pwrite(fd, "late", 5, 0), 5);
+	send_conf(&s, "look");
+	run_until(&s, s.readies == 2);
+	assert_string_equal(s.text, "kept");
+	send_memory(&s, fd, false);
+	send_take_over(&s);
+	run_until(&s, s.readies == 3);
+	assert_string_equal(s.text, "Kate");
+	assert_memory(fd, "Kate");
+	/* Twice is once, and a third memory is nobody's. */
+	send_take_over(&s);
+	send_memory(&s, fd, false);
+	assert_int_equal(pwrite(fd, "gone", 5, 0), 5);
+	send_conf(&s, "look again");
+	run_until(&s, s.readies == 4);
+	assert_string_equal(s.text, "gone, the first is gone");
+	close(fd);
+	end(&s);
+}
+
+static void test_take_over_at_a_wrong_time(void **state)
+{
+	int fd = new_memory("kept");
+	struct sup s;
+
+	start(&s);
+	send_take_over(&s);
+	send_conf(&s, "x");
+	send_memory(&s, fd, false);
+	send_memory(&s, fd, false);
+	send_take_over(&s);
+	send_start(&s);
+	run_until(&s, s.readies == 1);
+	send_take_over(&s);	/* of one that was never beside another */
+	send_conf(&s, "look");
+	run_until(&s, s.readies == 2);
+	assert_string_equal(s.text, "kept");
+	assert_memory(fd, "kept");
+	close(fd);
+	end(&s);
+}
+
+static void test_failed_take_over(void **state)
+{
+	int fd = new_memory("kept");
+	struct sup s;
+
+	start_beside(&s, "refuse", fd);
+	send_memory(&s, fd, false);
+	send_take_over(&s);
+	run_until(&s, s.closed);
+	close(fd);
+	assert_int_equal(end(&s), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,7 +536,8 @@ int main(void)
 		cmocka_unit_test(test_failed_start),    cmocka_unit_test(test_supervisor_gone),
 		cmocka_unit_test(test_heartbeat),       cmocka_unit_test(test_reconfigure),
 		cmocka_unit_test(test_peer),            cmocka_unit_test(test_lost_peer),
-		cmocka_unit_test(test_lying_peer),
+		cmocka_unit_test(test_lying_peer),      cmocka_unit_test(test_take_over),
+		cmocka_unit_test(test_take_over_at_a_wrong_time), cmocka_unit_test(test_failed_take_over),
 	};
 
 	return cmocka_run_group_tests_name("worker/worker", tests, NULL, NULL);
