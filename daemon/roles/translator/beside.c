@@ -81,20 +81,32 @@ void beside_tell(struct translator *t)
 	worker_ready(t->worker, "could serve");
 }
 
+/*
+ * What the old one has stored is the newest there is where the source has said nothing, or where it cannot be replaced:
+ * begun from that, as after any death, nothing older is published and nothing of two states is mixed.
+ */
+static int begin_again(struct translator *t, const char *why)
+{
+	log_info("%s: starting again with what the old translator has stored", why);
+	t->ended = true;
+	worker_exit(t->worker, WORKER_EXIT_RESTART);
+	return 0;
+}
+
 int beside_take_over(void *ctx)
 {
 	struct translator *t = ctx;
 	size_t size = 0;
 	uint8_t *memory = worker_memory(t->worker, &size);
 	bool fits = memory != NULL && size > QUARANTINE_MEMORY;
-	int r;
 
 	log_info("taking over");
+	if (!t->source.ended[RT_CLUSTER] || !t->source.ended[RT_LISTENER])
+		return begin_again(t, "the source has not sent everything yet");
 	quarantine_take_over(t->quarantine, fits ? memory : NULL);
-	r = persist_take_over(t->persist, fits ? memory + QUARANTINE_MEMORY : NULL, fits ? size - QUARANTINE_MEMORY : 0,
-			      loop_now_ms());
-	if (r == -ENOMEM)
-		return r;
+	if (persist_take_over(t->persist, fits ? memory + QUARANTINE_MEMORY : NULL, fits ? size - QUARANTINE_MEMORY : 0,
+			      loop_now_ms()) < 0)
+		return begin_again(t, "the resource store cannot be written");
 	/* The set that went nowhere: the frontend's pipe gets it again. */
 	publish_lost(t->publish);
 	translator_turn(t);

@@ -49,7 +49,8 @@ int persist_load(struct persist *p, int64_t now_ms);
 
 /*
  * The other translator is gone: everything that is held is written at once, in the place of what that one left on disk
- * and in `memory`.  0, or a negative errno: it is tried again as any save is.
+ * and in `memory`.  0; a negative errno: nothing of it has changed, and a successor would go on from that, so whoever
+ * cannot take over must end.
  */
 int persist_take_over(struct persist *p, void *memory, size_t memory_size, int64_t now_ms);
 

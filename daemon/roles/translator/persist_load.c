@@ -194,7 +194,7 @@ static int load_changes(struct persist *p)
 
 	if (r < 0)
 		return r;
-	if (r == 0 && p->log.size > 0 && p->log.last <= p->safe)
+	if (r == 0 && p->log.size > 0 && p->log.last <= p->safe && !p->options.reads_only)
 		(void)log_file_clear(&p->log, p->options.dir);	/* killed before it went; it may hold keys */
 	p->safe = MAX(p->safe, p->log.last);
 	r = tail_replay(&p->tail, p->safe, on_change, p);
@@ -210,23 +210,26 @@ static int on_seen(const struct record *rec, uint64_t seq, void *arg)
 	return 0;
 }
 
-/* Numbers go on above all that the other has written. */
+/*
+ * Numbers go on above all that the other has written, also where a part of it cannot be read: a log or a tail that is
+ * above the new image would be taken for changes of it.
+ */
 static int number_above(struct persist *p)
 {
 	_cleanup_free_ uint8_t *data = NULL;
 	struct store_head head = { 0 };
-	struct log_file log;
+	struct log_file log = { 0 };
 	size_t size = 0;
-	int r = store_load(p->options.dir, &data, &size);
+	int loaded = store_load(p->options.dir, &data, &size), r = 0;
 
-	if (r == 0)
+	if (loaded == 0)
 		r = store_parse(data, size, &head, NULL, NULL);
-	if (r >= 0)
-		r = log_file_load(&log, p->options.dir, head.seq, on_seen, NULL);
-	if (r >= 0)
-		r = tail_replay(&p->tail, MAX(head.seq, log.last), on_seen, NULL);
+	if (loaded == 0 && r == 0)
+		compare_keyless(p, (head.flags & HEAD_KEYLESS) != 0);
+	(void)log_file_load(&log, p->options.dir, head.seq, on_seen, NULL);
+	(void)tail_replay(&p->tail, MAX(head.seq, log.last), on_seen, NULL);
 	p->safe = head.seq;
-	return MIN(r, 0);
+	return loaded < 0 ? loaded : r;
 }
 
 int persist_take_over(struct persist *p, void *memory, size_t memory_size, int64_t now_ms)

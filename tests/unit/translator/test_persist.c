@@ -3,150 +3,9 @@
  * Unit tests of persist.c and persist_load.c: lives of a translator, one after the other, over the
  * same folder and the same kept memory.
  */
-#include "fake.h"
+#include "persist_env.h"
 
-#include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "persist.h"
-
-static uint8_t memory[64 << 10];
-
-struct env {
-	char dir[64];
-	bool secrets;
-	struct told told;
-	struct findings *findings;
-	struct quarantine *quarantine;
-	struct holds *hs;
-	struct accept *a;
-	struct identities *ids;
-	struct persist *p;
-};
-
-static void on_active(void *arg, enum rt type, const char *name)
-{
-	struct env *e = arg;
-
-	told_ops.active(&e->told, type, name);
-}
-
-static void on_accepted(void *arg, struct hold *h)
-{
-	struct env *e = arg;
-
-	persist_record(e->p, h);
-}
-
-static int64_t seconds = 1000;
-
-static int64_t on_seconds(void)
-{
-	return seconds;
-}
-
-static void on_identity(void *arg, const struct identity *id)
-{
-	struct env *e = arg;
-
-	persist_identity(e->p, id, 0);
-}
-
-static struct identities *make_identities(struct env *e)
-{
-	struct identities_options options = { .clock = on_seconds, .changed = on_identity, .arg = e };
-	struct identities *ids;
-
-	/* So small that it matters who came first. */
-	assert_int_equal(cidr_parse("127.64.0.0/22", &options.nets.outbound4), 0);
-	assert_int_equal(identities_new(&options, &ids), 0);
-	return ids;
-}
-
-static const struct holds_ops ops = { .active = on_active, .accepted = on_accepted };
-
-static void begin_life(struct env *e)
-{
-	struct persist_options options = {
-		.dir = e->dir, .secrets = e->secrets, .memory = memory, .memory_size = sizeof memory,
-	};
-
-	e->told = (struct told){ 0 };
-	e->findings = findings_new();
-	assert_int_equal(quarantine_new(NULL, &e->quarantine), 0);
-	assert_int_equal(holds_new(&ops, e, e->findings, &e->hs), 0);
-	assert_int_equal(accept_new(e->hs, e->quarantine, &e->a), 0);
-	options.holds = e->hs;
-	options.accept = e->a;
-	options.quarantine = e->quarantine;
-	options.findings = e->findings;
-	options.identities = e->ids = make_identities(e);
-	assert_int_equal(persist_new(&options, &e->p), 0);
-	assert_int_equal(persist_load(e->p, 0), 0);
-}
-
-/* As SIGKILL: nothing is written any more. */
-static void end_life(struct env *e)
-{
-	identities_free(e->ids);
-	persist_free(e->p);
-	accept_free(e->a);
-	holds_free(e->hs);
-	quarantine_free(e->quarantine);
-	findings_free(e->findings);
-}
-
-static void next_life(struct env *e)
-{
-	end_life(e);
-	begin_life(e);
-}
-
-static int setup(void **state)
-{
-	struct env *e = calloc(1, sizeof *e);
-
-	memset(memory, 0, sizeof memory);
-	snprintf(e->dir, sizeof e->dir, "/tmp/meshd-persist-XXXXXX");
-	assert_non_null(mkdtemp(e->dir));
-	e->secrets = true;
-	begin_life(e);
-	*state = e;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	static const char *const names[] = { "resources", "resources.prev", "resources.new", "resources.log",
-					     "resources.damaged" };
-	struct env *e = *state;
-	char path[128];
-
-	end_life(e);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		snprintf(path, sizeof path, "%s/%s", e->dir, names[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(e->dir), 0);
-	free(e);
-	return 0;
-}
-
-/* What the role does at the end of an update. */
-static void settled(struct env *e, enum rt type, unsigned flags, const char *const *resources)
-{
-	update(e->a, e->hs, type, flags, resources, NULL, 0);
-	persist_settled(e->p);
-}
-
-static int access_in(struct env *e, const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof path, "%s/%s", e->dir, name);
-	return access(path, F_OK);
-}
 
 #define CLUSTER(version, leaf) "a=" version "\nneed endpoint " leaf " -1"
 
@@ -158,14 +17,14 @@ static void test_killed_at_once(void **state)
 	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1", "b=2"), NULL, 0);
 	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("c=3"), LIST("a"), 0);
 	persist_set_complete(e->p);
-	next_life(e);
+	persist_env_next(e);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "-");
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "2");
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "c"), "3");
 	assert_string_equal(persist_origin(e->p), "there");
 	assert_true(persist_complete(e->p));
 	/* And once more, without anything having been saved in between. */
-	next_life(e);
+	persist_env_next(e);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "2");
 }
 
@@ -177,8 +36,8 @@ static void test_file_alone(void **state)
 	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1"), NULL, 0);
 	assert_int_equal(quarantine_add(e->quarantine, RT_CLUSTER, "q", 7), 0);
 	assert_int_equal(persist_flush(e->p, 0), 0);
-	memset(memory, 0, sizeof memory);
-	next_life(e);
+	memset(persist_memory, 0, sizeof persist_memory);
+	persist_env_next(e);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "1");
 	assert_string_equal(persist_origin(e->p), "there");
 	assert_true(quarantine_has(e->quarantine, RT_CLUSTER, "q", 7));
@@ -200,16 +59,16 @@ static void test_log(void **state)
 	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("a=2"), LIST("b"), 0);
 	assert_int_equal(persist_flush(e->p, 0), 0);
 	assert_in_range(persist_stats(e->p).bytes - before, 1, 200);
-	memset(memory, 0, sizeof memory);
-	next_life(e);
+	memset(persist_memory, 0, sizeof persist_memory);
+	persist_env_next(e);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "2");
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "-");
 	assert_int_equal(persist_next(e->p), -1);
 	/* On top of that, and again. */
 	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("c=3"), NULL, 0);
 	assert_int_equal(persist_flush(e->p, 0), 0);
-	memset(memory, 0, sizeof memory);
-	next_life(e);
+	memset(persist_memory, 0, sizeof persist_memory);
+	persist_env_next(e);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "2");
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "c"), "3");
 	/* When the log has grown, an image takes its place. */
@@ -220,8 +79,8 @@ static void test_log(void **state)
 		update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST(big), NULL, 0);
 		assert_int_equal(persist_flush(e->p, 0), 0);
 	}
-	memset(memory, 0, sizeof memory);
-	next_life(e);
+	memset(persist_memory, 0, sizeof persist_memory);
+	persist_env_next(e);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "c"), "3");
 }
 
@@ -238,14 +97,14 @@ static void test_killed_in_save(void **state)
 	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST(big[0]), NULL, 0);
 	persist_step(e->p, 5000);	/* begins */
 	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST(big[1]), NULL, 0);
-	next_life(e);
+	persist_env_next(e);
 	assert_int_equal(e->hs->held[RT_CLUSTER], 2);
 	/* Now to its end, with a change in between. */
 	persist_step(e->p, 5000);
 	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("c=3"), NULL, 0);
 	while (persist_stats(e->p).saves == 0)
 		persist_step(e->p, 5001);
-	next_life(e);
+	persist_env_next(e);
 	assert_int_equal(e->hs->held[RT_CLUSTER], 3);
 }
 
@@ -262,7 +121,7 @@ static void test_warming(void **state)
 		settled(e, RT_CLUSTER, SNAPSHOT, LIST(CLUSTER("v2", "y"), "new=need endpoint z -1"));
 		if (with_file)
 			assert_int_equal(persist_flush(e->p, 0), 0);
-		next_life(e);
+		persist_env_next(e);
 		assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "v1\nneed endpoint x -1");
 		assert_string_equal(accepted_of(e->hs, RT_CLUSTER, "a"), "v2\nneed endpoint y -1");
 		assert_string_equal(active_of(e->hs, RT_CLUSTER, "new"), "-");
@@ -277,10 +136,10 @@ static void test_whole_sets(void **state)
 	struct env *e = *state;
 
 	settled(e, RT_ENDPOINT, SNAPSHOT, LIST("x=1"));
-	next_life(e);
+	persist_env_next(e);
 	assert_string_equal(accepted_of(e->hs, RT_ENDPOINT, "x"), "1");
 	assert_int_equal(persist_flush(e->p, 0), 0);
-	next_life(e);
+	persist_env_next(e);
 	assert_string_equal(accepted_of(e->hs, RT_ENDPOINT, "x"), "1");
 }
 
@@ -291,7 +150,7 @@ static void test_secrets_in_memory(void **state)
 	_cleanup_free_ char *command = NULL;
 
 	e->secrets = false;
-	next_life(e);
+	persist_env_next(e);
 	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=need secret s 100", "b=2"), NULL, 0);
 	update(e->a, e->hs, RT_SECRET, WHOLE, LIST("s=PRIVATE"), NULL, 0);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "need secret s 100");
@@ -303,7 +162,7 @@ static void test_secrets_in_memory(void **state)
 	assert_int_equal(persist_flush(e->p, 0), 0);
 	assert_int_not_equal(system(command), 0);
 	assert_int_equal(access_in(e, "resources.log"), 0);
-	next_life(e);
+	persist_env_next(e);
 	assert_int_equal(e->hs->withheld, 1);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "-");
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "2");
@@ -316,24 +175,13 @@ static void test_secrets_in_memory(void **state)
 	assert_int_equal(e->hs->withheld, 0);
 }
 
-/* Is there a key in any file of the store? */
-static bool key_on_disk(const struct env *e)
-{
-	_cleanup_free_ char *command = NULL;
-
-	assert_true(asprintf(&command, "grep -q 'PRIVATE KEY' %s/resources*", e->dir) > 0);
-	return system(command) == 0;
-}
-
 /* A reboot: kept memory is gone as well. */
 static void reboot(struct env *e)
 {
-	end_life(e);
-	memset(memory, 0, sizeof memory);
-	begin_life(e);
+	persist_env_end(e);
+	memset(persist_memory, 0, sizeof persist_memory);
+	persist_env_begin(e);
 }
-
-#define KEYED "-----BEGIN EC PRIVATE KEY-----"
 
 /* A key in the middle of anything else is treated like a secret. */
 static void test_inline_keys_in_memory(void **state)
@@ -341,7 +189,7 @@ static void test_inline_keys_in_memory(void **state)
 	struct env *e = *state;
 
 	e->secrets = false;
-	next_life(e);
+	persist_env_next(e);
 	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=1", "b=2"), NULL, 0);
 	assert_int_equal(persist_flush(e->p, 0), 0);
 	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("a=" KEYED), NULL, 0);
@@ -349,7 +197,7 @@ static void test_inline_keys_in_memory(void **state)
 	assert_int_equal(access_in(e, "resources.log"), 0);
 	assert_false(key_on_disk(e));
 	/* The version of before is not taken for the one that is not stored. */
-	next_life(e);
+	persist_env_next(e);
 	assert_string_equal(accepted_of(e->hs, RT_CLUSTER, "a"), "-");
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "b"), "2");
 	assert_int_equal(e->hs->withheld, 1);
@@ -379,16 +227,16 @@ static void test_secrets_are_moved(void **state)
 	assert_true(asprintf(&command, "cp %s/resources %s/resources.damaged", e->dir, e->dir) > 0);
 	assert_int_equal(system(command), 0);
 	e->secrets = false;
-	next_life(e);
+	persist_env_next(e);
 	assert_true(persist_next(e->p) >= 0);
 	assert_int_equal(persist_flush(e->p, 0), 0);
 	assert_false(key_on_disk(e));
 	assert_int_not_equal(access_in(e, "resources.prev"), 0);
 	assert_string_equal(accepted_of(e->hs, RT_SECRET, "s"), KEYED " again");
-	next_life(e);
+	persist_env_next(e);
 	assert_int_equal(persist_next(e->p), -1);
 	e->secrets = true;
-	next_life(e);
+	persist_env_next(e);
 	update(e->a, e->hs, RT_SECRET, SNAPSHOT, LIST("s=" KEYED), NULL, 0);
 	assert_int_equal(persist_flush(e->p, 0), 0);
 	reboot(e);
@@ -407,7 +255,7 @@ static void test_origin(void **state)
 	update(e->a, e->hs, RT_CLUSTER, WHOLE, LIST("b=1"), NULL, 0);
 	assert_false(holds_find(e->hs, RT_CLUSTER, "b")->foreign);
 	assert_int_equal(persist_flush(e->p, 0), 0);
-	next_life(e);
+	persist_env_next(e);
 	assert_true(holds_find(e->hs, RT_CLUSTER, "a")->foreign);
 	assert_false(holds_find(e->hs, RT_CLUSTER, "b")->foreign);
 	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("b=1"), NULL, 0);
@@ -425,7 +273,7 @@ static void test_quarantined(void **state)
 	assert_int_equal(persist_flush(e->p, 0), 0);
 	quarantine_forget(e->quarantine, RT_CLUSTER, "a");
 	update(e->a, e->hs, RT_CLUSTER, SNAPSHOT, LIST("a=2"), NULL, 0);
-	next_life(e);
+	persist_env_next(e);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "1");
 	assert_int_equal(e->hs->refused[RT_CLUSTER], 1);
 	resource_unref(poison);
@@ -465,23 +313,8 @@ static void test_tail_full(void **state)
 		persist_relieve(e->p, 0);
 	}
 	assert_in_range(persist_stats(e->p).saves, 1, 20);
-	next_life(e);
+	persist_env_next(e);
 	assert_int_equal(e->hs->held[RT_CLUSTER], 100);
-}
-
-static const char *vip(unsigned i)
-{
-	static char text[DESTINATION_TEXT];
-
-	snprintf(text, sizeof text, "out tcp 10.0.%u.%u 80", i >> 8, i & 255);
-	return text;
-}
-
-static void want(struct env *e, unsigned from, unsigned to)
-{
-	for (unsigned i = from; i < to; i++)
-		assert_int_equal(identities_want(e->ids, vip(i)), 0);
-	assert_int_equal(identities_settle(e->ids), 0);
 }
 
 /* Nine hundred in a network of a thousand, more than the tail holds: killed at once, and after a save. */
@@ -496,9 +329,9 @@ static void test_identities(void **state)
 	for (int life = 0; life < 4; life++) {
 		if (life == 2) {
 			assert_int_equal(persist_flush(e->p, 0), 0);
-			memset(memory, 0, sizeof memory);
+			memset(persist_memory, 0, sizeof persist_memory);
 		}
-		next_life(e);
+		persist_env_next(e);
 		assert_in_range(identities_count(e->ids), 900, 910);
 		/* Others come first. */
 		want(e, 2000, 2010);
@@ -509,7 +342,7 @@ static void test_identities(void **state)
 		for (unsigned i = 2000; i < 2010; i++)
 			identities_drop(e->ids, vip(i));
 		assert_int_equal(identities_settle(e->ids), 0);
-		seconds += IDENTITY_KEEP_S;
+		persist_seconds += IDENTITY_KEEP_S;
 	}
 }
 
@@ -523,14 +356,14 @@ static void test_identity_released(void **state)
 	snprintf(first, sizeof first, "%s", identities_find(e->ids, vip(1)));
 	identities_drop(e->ids, vip(1));
 	assert_int_equal(identities_settle(e->ids), 0);
-	next_life(e);
+	persist_env_next(e);
 	assert_int_equal(persist_flush(e->p, 0), 0);
-	next_life(e);
-	seconds += IDENTITY_KEEP_S - 1;
+	persist_env_next(e);
+	persist_seconds += IDENTITY_KEEP_S - 1;
 	want(e, 100, 900);
 	for (unsigned i = 100; i < 900; i++)
 		assert_string_not_equal(identities_find(e->ids, vip(i)), first);
-	seconds += 1;
+	persist_seconds += 1;
 	want(e, 900, 1103);
 	/* There are 1003 in this network: the last of them is the one that was released. */
 	for (unsigned i = 900; i < 1103; i++)
@@ -551,29 +384,29 @@ static void test_unwritable(void **state)
 	memcpy(e->dir, good, sizeof good);
 	assert_int_equal(persist_flush(e->p, 0), 0);
 	assert_int_equal(findings_count(e->findings, MESH_SEV_ERROR), 0);
-	next_life(e);
+	persist_env_next(e);
 	assert_string_equal(active_of(e->hs, RT_CLUSTER, "a"), "1");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_killed_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_file_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_log, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_killed_in_save, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_warming, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_whole_sets, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_secrets_in_memory, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_inline_keys_in_memory, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_secrets_are_moved, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_origin, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_quarantined, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_tail_full, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_identities, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_identity_released, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unwritable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed_at_once, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_file_alone, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_log, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_killed_in_save, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_warming, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_whole_sets, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_secrets_in_memory, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_inline_keys_in_memory, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_secrets_are_moved, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_origin, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_quarantined, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_rate, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_tail_full, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_identities, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_identity_released, persist_env_setup, persist_env_teardown),
+		cmocka_unit_test_setup_teardown(test_unwritable, persist_env_setup, persist_env_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

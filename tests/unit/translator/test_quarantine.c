@@ -143,12 +143,44 @@ static void test_bounded(void **state)
 	quarantine_free(q);
 }
 
+/* The mark of the one that served is nobody's; what is marked from then on is a successor's to find. */
+static void test_take_over(void **state)
+{
+	struct resource *other = make(RT_CLUSTER, "other", "good"), *r = make(RT_CLUSTER, "a", "poison");
+	struct quarantine *q = NULL, *next;
+
+	die_of(other, QUARANTINE_TRANSLATION);
+	assert_int_equal(quarantine_new(NULL, &q), 0);
+	assert_int_equal(quarantine_add(q, RT_CLUSTER, "kept", 7), 0);
+	quarantine_mark(q, QUARANTINE_CHECK, r);
+	quarantine_clear(q);
+	quarantine_take_over(q, NULL);	/* without memory it goes on in its own */
+	quarantine_take_over(q, memory);
+	assert_true(quarantine_has(q, RT_CLUSTER, "kept", 7));
+	next = life();
+	assert_false(quarantine_careful(next));
+	quarantine_free(next);
+	quarantine_mark(q, QUARANTINE_CHECK, r);
+	quarantine_free(q);
+	next = life();
+	assert_true(quarantine_careful(next));
+	quarantine_free(next);
+	die_of(r, QUARANTINE_CHECK);
+	next = life();
+	assert_true(quarantine_has(next, RT_CLUSTER, "a", r->hash));
+	assert_false(quarantine_has(next, RT_CLUSTER, "other", other->hash));
+	quarantine_free(next);
+	resource_unref(r);
+	resource_unref(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_check_twice, clean), cmocka_unit_test_setup(test_translation, clean),
 		cmocka_unit_test_setup(test_relax, clean),	 cmocka_unit_test_setup(test_clear, clean),
 		cmocka_unit_test_setup(test_garbage, clean),	 cmocka_unit_test_setup(test_bounded, clean),
+		cmocka_unit_test_setup(test_take_over, clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
