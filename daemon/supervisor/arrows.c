@@ -141,7 +141,7 @@ void arrows_on_broken(struct child *reporter, const Mesh__PipeBroken *m)
 	enum role_id sender = m->peer < _ROLE_MAX ? (enum role_id)m->peer : ROLE_SUPERVISOR;
 	struct arrow *a = arrow_find(reporter, sender);
 
-	if (a == NULL || m->generation != a->generation)
+	if (a == NULL || m->generation != a->generation || child_at(a, sender) == NULL)
 		return;
 	if (!m->blame) {
 		loop_timer_set(&a->renew, RENEW_WAIT_MS);

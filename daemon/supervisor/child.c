@@ -405,6 +405,7 @@ void child_take_over(struct child *c, struct child *old)
 	if (!child_is_up(c))
 		return;
 	restart_on_ready(&c->restart, loop_now_ms());
+	c->reconfigured = true;	/* it may rather begin again from what the old one has left */
 	send_memory(c);
 	(void)msg_send_TAKE_OVER(c->control, &empty, -1);
 }

@@ -185,6 +185,8 @@ static void on_turn(struct loop_timer *timer)
 	struct supervisor *sup = container_of(timer, struct supervisor, swap.turn);
 	struct swap *s = &sup->swap;
 
+	if (sup->stopping)
+		return;
 	if (s->phase == SWAP_TAKING && all_gone(s, sup->children))
 		finish(sup);
 	else if (s->phase == SWAP_DROPPING && all_gone(s, s->next)) {
@@ -216,7 +218,7 @@ bool swap_on_exit(struct child *c)
 	if (!c->beside && (s->phase != SWAP_TAKING || (s->roles & ROLE_BIT(c->role->id)) == 0 || sup->stopping))
 		return false;
 	c->state = CHILD_WAITING;
-	if (c->beside && s->phase == SWAP_PREPARING) {
+	if (c->beside && s->phase == SWAP_PREPARING && !sup->stopping) {
 		snprintf(text, sizeof text, "the new %s ended by %s", role_name(c->role->id), c->last_exit);
 		drop(sup, text);
 	}
@@ -265,6 +267,7 @@ void swap_abort(struct supervisor *sup)
 	EACH_ROLE(&sup->swap, i)
 		if (sup->swap.next[i] != NULL)
 			child_kill(sup->swap.next[i], "meshd is stopping");
+	listen_forget(&sup->swap.listens, &sup->listens);
 	loop_timer_cancel(&sup->swap.deadline);
 	loop_timer_cancel(&sup->swap.turn);
 }

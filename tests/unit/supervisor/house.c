@@ -166,7 +166,10 @@ static int tiny_start(struct worker *w, void **ret_ctx)
 			log_info("socket %s", address);
 	}
 	log_info("word is %s", conf_str(worker_conf(w), "log.word", "none"));
-	worker_ready(w, "tiny");
+	if (worker_is_beside(w) && strcmp(conf_str(worker_conf(w), "log.beside", ""), "wait") == 0)
+		worker_waiting(w, "no reason at all");
+	else
+		worker_ready(w, "tiny");
 	*ret_ctx = t;
 	return 0;
 }
@@ -177,6 +180,23 @@ static int tiny_reconfigure(void *ctx)
 
 	log_info("word is now %s", conf_str(worker_conf(t->w), "log.word", "none"));
 	return strcmp(conf_str(worker_conf(t->w), "log.restart", "no"), "yes") == 0;
+}
+
+/* What log.over says: crash, refuse, again, or all is well. */
+static int tiny_take_over(void *ctx)
+{
+	struct tiny *t = ctx;
+	const char *how = conf_str(worker_conf(t->w), "log.over", "");
+	size_t size;
+	unsigned char *memory = worker_memory(t->w, &size);
+
+	if (strcmp(how, "crash") == 0)
+		do_crash(t);
+	if (memory != NULL)
+		log_info("takes over, life %d in memory of %zu", ++memory[0], size);
+	if (strcmp(how, "again") == 0)
+		worker_exit(t->w, WORKER_EXIT_RESTART);
+	return strcmp(how, "refuse") == 0 ? -EIO : 0;
 }
 
 static void tiny_stop(void *ctx, unsigned grace_ms)
@@ -209,6 +229,7 @@ static int run_role(enum role_id role)
 		.commands = commands,
 		.start = tiny_start,
 		.reconfigure = tiny_reconfigure,
+		.take_over = tiny_take_over,
 		.stop = tiny_stop,
 		.deinit = tiny_deinit,
 	};
@@ -240,6 +261,7 @@ int check_config(int fd, const char *name, struct conf **ret_conf, struct buf *r
 		}
 		*space = 0;
 		e.text = space + 1;
+		e.num = strtoll(e.text, NULL, 10);
 		conf_add(conf, &e);
 	}
 	free(data);

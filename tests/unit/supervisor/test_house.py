@@ -19,6 +19,7 @@ import unittest
 
 HOUSE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "house"
 ROLES = ("source", "translator", "frontend")
+PAIR = ("source", "translator")
 DEADLINE = 30
 ROOT = os.geteuid() == 0
 
@@ -362,6 +363,150 @@ class Reload(Case):
         self.reload(h)
         h.wait_line("state_dir changes from .* needs a restart")
         h.wait_line("user changes from 'nobody' to 'daemon'")
+
+
+class Swap(Case):
+    """New ones beside the old ones; in the phase of taking over the old ones have been asked to end."""
+
+    def swap(self, h, **changes):
+        h.write(log__word="two", **changes)
+        h.process.send_signal(signal.SIGHUP)
+
+    def taking(self, h):
+        """A swap of the pair whose source takes its time to end; the pids of the new ones."""
+        os.kill(h.pid("source"), signal.SIGSTOP)
+        h.write(source__new="1")
+        h.process.send_signal(signal.SIGHUP)
+        h.wait_line("the old ones end")
+        h.wait_line("translator/house: stop")
+        return {role: h.pid(role) for role in PAIR}
+
+    def assert_ends(self, h, pids):
+        h.process.send_signal(signal.SIGTERM)
+        self.assertEqual(h.process.wait(DEADLINE), 0)
+        self.assertFalse([p for p in pids if os.path.exists(f"/proc/{p}")])
+        self.assertEqual(h.count("Sanitizer"), 0)
+
+    def test_memory_goes_to_the_new_ones(self):
+        h = self.house().ready()
+        old = [h.pid(r) for r in ROLES]
+        self.swap(h)
+        h.wait_line("translator/house: takes over, life 2 in memory")
+        h.wait_line("frontend/house: takes over, life 2 in memory")
+        os.kill(h.pid("frontend"), signal.SIGKILL)
+        h.wait_line("frontend/house: life 3 in memory")
+        self.assertFalse([p for p in old if os.path.exists(f"/proc/{p}")])
+
+    def test_one_that_never_gets_ready(self):
+        h = self.house().ready()
+        pids = {r: h.pid(r) for r in ROLES}
+        self.swap(h, log__beside="wait", reload_timeout="300")
+        h.wait_line("given up.*not ready within 300 ms.*the new source waits: no reason at all")
+        h.wait_line("house: stop", 3)
+        self.assertEqual({r: h.pid(r) for r in ROLES}, pids)
+        self.assertEqual(h.count("take"), 0)
+
+    def test_sighups_meanwhile_are_one_more_reload(self):
+        h = self.house().ready()
+        self.swap(h, log__beside="wait", reload_timeout="1000")
+        h.wait_line("starting new processes")
+        for _ in range(50):
+            h.process.send_signal(signal.SIGHUP)
+        h.write(log__beside=None, log__word="three")
+        h.wait_line("new processes serve")
+        self.assertEqual(h.count("reloading, by SIGHUP"), 2)
+        self.assertEqual(h.count("given up"), 1)
+        for role in ROLES:
+            self.assertEqual(h.count(f"{role}/house: word is three"), 1)
+
+    def test_new_ones_that_hang(self):
+        h = self.house(HOUSE_BEAT_MS="100").ready()
+        pids = {r: h.pid(r) for r in ROLES}
+        self.swap(h, log__beside="wait", reload_timeout="20000")
+        h.wait_line("/house: word is two", 3)
+        fresh = int(re.search(r"\d+", subprocess.run(["pgrep", "-n", "-P", str(h.process.pid), "-f", "role source"],
+                                                     stdout=subprocess.PIPE, text=True, check=True).stdout).group())
+        self.assertNotEqual(fresh, pids["source"])
+        os.kill(fresh, signal.SIGSTOP)
+        h.wait_line("3 heartbeats without answer")
+        h.wait_line("the new source ended by signal 9")
+        self.assertEqual({r: h.pid(r) for r in ROLES}, pids)
+
+    def test_new_ones_that_fail_to_take_over_are_started_again(self):
+        for how in ("crash", "refuse", "again"):
+            with self.subTest(how):
+                h = self.house().ready()
+                self.swap(h, log__over=how)
+                for role in ROLES:
+                    h.wait_line(f"supervisor: {role} is ready", 2)
+                self.assertEqual(h.count("ERROR.* ended by") == 0, how == "again")
+                h.wait_line(f"frontend/house: life {2 if how == 'crash' else 3} in memory")
+
+    def test_new_ones_that_die_before_they_have_taken_over(self):
+        h = self.house().ready()
+        for pid in self.taking(h).values():
+            os.kill(pid, signal.SIGKILL)
+        h.wait_line("source does not end by itself")
+        for role in PAIR:
+            h.wait_line(f"supervisor: {role} is ready", 2)
+        h.wait_line("translator/house: life 2 in memory")
+        h.wait_line("translator/house: pipe . open", 2)
+
+    def test_an_old_one_that_hangs_is_killed(self):
+        h = self.house().ready()
+        self.taking(h)
+        h.wait_line("source does not end by itself")
+        h.wait_line("takes over, life 2")
+        h.wait_line("new processes serve: source translator$")
+        self.assertEqual(h.count("starting it again"), 0)
+
+    def test_the_end_in_the_phase_of_taking_over(self):
+        h = self.house().ready()
+        old = [h.pid(r) for r in ROLES]
+        self.assert_ends(h, [*old, *self.taking(h).values()])
+        self.assertEqual(h.count("new processes serve"), 0)
+        self.assertEqual(h.count("takes over"), 0)
+        self.assertEqual(h.count("ERROR"), 0)
+
+    def test_the_end_takes_a_new_unix_socket_with_it(self):
+        h = self.house().ready()
+        os.mkdir(h.dir + "/s")
+        path = h.dir + "/s/etcd"
+        self.swap(h, log__beside="wait", **{"frontend.options.listen[1]": "unix:" + path})
+        h.wait_line("/house: word is two", 3)
+        self.assertTrue(os.path.exists(path))
+        self.assert_ends(h, [])
+        self.assertFalse(os.path.exists(path))
+        self.assertEqual(h.count("given up"), 0)
+
+    def test_a_unix_socket_that_stays(self):
+        h = self.house()
+        path = h.dir + "/etcd"
+        h.write(**{"frontend.options.listen[1]": "unix:" + path})
+        h.ready()
+        inode = os.stat(path).st_ino
+        for timeout in ("300", "20000"):  # given up, and taken over
+            self.swap(h, reload_timeout=timeout, log__beside="wait" if timeout == "300" else None)
+            h.wait_line("given up" if timeout == "300" else "new processes serve")
+            self.assertEqual(os.stat(path).st_ino, inode)
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(path)
+
+    def test_fifty_swaps_leave_nothing_behind(self):
+        h = self.house().ready()
+
+        def held():
+            children = subprocess.run(["pgrep", "-P", str(h.process.pid)], stdout=subprocess.PIPE, text=True,
+                                      check=True).stdout.split()
+            return len(os.listdir(f"/proc/{h.process.pid}/fd")), len(children)
+        before = held()
+        for n in range(1, 51):
+            h.write(log__word=f"w{n}")
+            h.process.send_signal(signal.SIGHUP)
+            h.wait_line("new processes serve", n)
+        h.wait_line("takes over, life 51 in", 2)
+        wait(lambda: held() == before, f"as many descriptors and children as before: {before}, now {held()}")
+        self.assert_ends(h, [])
 
 
 def field(number, text):
