@@ -110,6 +110,34 @@ static void test_equal(void **state)
 	assert_false(conf_equal(a, other));
 }
 
+/* Level and format are taken by every process; all else under "log." and around it is a difference. */
+static void test_equal_but_log(void **state)
+{
+	_cleanup_(conf_freep) struct conf *a = sample();
+	_cleanup_(conf_freep) struct conf *b = sample();
+	_cleanup_(conf_freep) struct conf *none = conf_new();
+	_cleanup_(conf_freep) struct conf *only = conf_new();
+
+	assert_true(conf_equal_but_log(a, b));
+	add(a, "log.level", "debug", 1);
+	assert_true(conf_equal_but_log(a, b));
+	assert_true(conf_equal_but_log(b, a));
+	add(b, "log.level", "info", 2);
+	add(b, "log.format", "json", 3);
+	assert_true(conf_equal_but_log(a, b));
+	assert_false(conf_equal(a, b));
+	assert_false(conf_equal_but_log(a, none));
+	assert_false(conf_equal_but_log(none, a));
+	add(only, "log.level", "debug", 1);
+	assert_true(conf_equal_but_log(only, none));
+	assert_true(conf_equal_but_log(none, only));
+	add(a, "log.levels", "x", 4);
+	assert_false(conf_equal_but_log(a, b));
+	assert_false(conf_equal_but_log(b, a));
+	add(b, "log.levels", "y", 4);
+	assert_false(conf_equal_but_log(a, b));
+}
+
 static void test_message_round_trip(void **state)
 {
 	_cleanup_(conf_freep) struct conf *c = sample();
@@ -183,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_sorted_and_found), cmocka_unit_test(test_twice_refused),
 		cmocka_unit_test(test_getters),		 cmocka_unit_test(test_count),
 		cmocka_unit_test(test_slice),		 cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_equal_but_log),
 		cmocka_unit_test(test_message_round_trip), cmocka_unit_test(test_hostile_messages),
 	};
 
