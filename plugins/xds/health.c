@@ -81,6 +81,7 @@ bool health_wanted(const struct mesh_host_ops *ops, const struct mesh_conf *conf
 void health_check(const struct mesh_host_ops *ops, const struct mesh_conf *conf, struct mesh_diag *diag)
 {
 	const char *option = option_of(ops, conf), *text = ops->conf_str(conf, option, 0);
+	const char *metadata = ops->conf_node(conf, "metadata");
 	bool http = strcmp(option, "health.http") == 0;
 	struct target target;
 
@@ -91,9 +92,11 @@ void health_check(const struct mesh_host_ops *ops, const struct mesh_conf *conf,
 				http ? "http://ADDRESS:PORT/PATH" : "ADDRESS:PORT");
 	if (http && ops->conf_str(conf, "health.tcp", 0) != NULL)
 		ops->conf_error(diag, conf, "health.tcp", 0, "only one of health.http and health.tcp can be there");
-	if (ops->conf_str(conf, "istio.namespace", 0) == NULL)
-		ops->conf_error(diag, conf, option, 0, "only Istio is told of the workload's health; set istio.namespace, "
-						       "or take it away");
+	/* An istiod without the controller of such entries falls over it (handleWorkloadHealthcheck()). */
+	if (ops->conf_str(conf, "istio.auto_register_group", 0) == NULL &&
+	    (metadata == NULL || strstr(metadata, "\"WORKLOAD_ENTRY\"") == NULL))
+		ops->conf_error(diag, conf, option, 0, "istiod takes it only from machines that register themselves; "
+				"set istio.auto_register_group, or take it away");
 }
 
 /* ---- results ------------------------------------------------------------------------------ */

@@ -46,8 +46,8 @@ static bool put_root(struct mesh_host *host, const char *name, const char *path,
 	bool ok = strcmp(path, "system") == 0 ? read_system(&root) : read_file(host, name, path, &root);
 
 	if (ok && !csr_is_certificates(buf_str(&root))) {
-		mesh_log(host, MESH_WARN, "secret '%s' of the control plane: the file has no certificates (PEM), or more "
-			 "than those; it is taken as empty", name);
+		mesh_log(host, MESH_WARN, "secret '%s' of the control plane: the file has no certificates (PEM), or "
+			 "more than those; it is taken as empty", name);
 		return false;
 	}
 	if (ok)
@@ -69,8 +69,8 @@ static bool put_pair(struct mesh_host *host, const char *name, const char *paths
 		ok = read_file(host, name, path, &chain) && read_file(host, name, tilde + 1, &key);
 	}
 	if (ok && csr_check(buf_str(&key), buf_str(&chain), &issued, why, sizeof why) < 0) {
-		mesh_log(host, MESH_WARN, "secret '%s' of the control plane: these files are no certificate and its key "
-			 "(PEM); it is taken as empty", name);
+		mesh_log(host, MESH_WARN, "secret '%s' of the control plane: these files are no certificate and its "
+			 "key (PEM); it is taken as empty", name);
 		return false;
 	}
 	if (ok)

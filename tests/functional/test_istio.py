@@ -24,6 +24,7 @@ from lib.wait import wait_for
 
 ISTIO = {"namespace": "shop", "service_account": "cart", "workload": "cart-1", "ip": "10.20.0.31",
          "labels": {"app": "cart", "tier": 1}}
+GROUP = {"auto_register_group": "carts"}
 HEALTH = "type.googleapis.com/istio.v1.HealthInformation"
 IDENTITY = "spiffe://cluster.local/ns/shop/sa/cart"
 
@@ -314,7 +315,8 @@ def told(istiod, count):
 @pytest.mark.parametrize("api", ["delta", "sotw"])
 def test_health_by_http(istiod, sidecar, workload, api):
     port = workload.server_address[1]
-    daemon = sidecar(api=api, health={"http": f"http://localhost:{port}/ready?x", "interval": "100ms", "unhealthy": 2})
+    daemon = sidecar(api=api, istio=GROUP, health={"http": f"http://localhost:{port}/ready?x", "interval": "100ms",
+                                                     "unhealthy": 2})
     assert told(istiod, 1) == [""]
     assert workload.asked[0] == "/ready?x" and status(daemon)["workload"] == "healthy"
     before = len(workload.asked) + 1
@@ -334,28 +336,31 @@ def test_health_by_http(istiod, sidecar, workload, api):
 def test_health_by_tcp(istiod, sidecar):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        sidecar(health={"tcp": f"127.0.0.1:{port}", "interval": "100ms", "unhealthy": 1})
+        sidecar(istio=GROUP, health={"tcp": f"127.0.0.1:{port}", "interval": "100ms", "unhealthy": 1})
         assert told(istiod, 1) == [""]
     assert told(istiod, 2)[1] == f"127.0.0.1:{port}: Connection refused"
 
 
 def test_health_of_one_that_is_mute(istiod, sidecar):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        daemon = sidecar(health={"http": f"127.0.0.1:{server.getsockname()[1]}", "interval": "100ms", "timeout": "50ms",
-                                 "unhealthy": 2})
+        daemon = sidecar(istio=GROUP, health={"http": f"127.0.0.1:{server.getsockname()[1]}", "interval": "100ms",
+                                              "timeout": "50ms", "unhealthy": 2})
         assert told(istiod, 1)[0].endswith(": no answer in time")
         daemon.wait_log("the workload is not healthy: .*no answer in time; the control plane is told")
 
 
 @pytest.mark.parametrize("options, error", [
-    ({"health": {"tcp": "127.0.0.1:80"}}, "only Istio is told of the workload's health; set istio.namespace"),
-    ({"istio": ISTIO, "health": {"tcp": "example.com:80"}}, "the host must be an address or localhost"),
-    ({"istio": ISTIO, "health": {"tcp": "127.0.0.1"}}, "'127.0.0.1' is no ADDRESS:PORT"),
-    ({"istio": ISTIO, "health": {"http": "https://127.0.0.1:80/"}}, "is no http://ADDRESS:PORT/PATH"),
-    ({"istio": ISTIO, "health": {"http": "127.0.0.1:80", "tcp": "127.0.0.1:80"}}, "only one of health.http and"),
+    ({"tcp": "127.0.0.1:80", "group": None}, "istiod takes it only from machines that register themselves"),
+    ({"tcp": "example.com:80"}, "the host must be an address or localhost"),
+    ({"tcp": "127.0.0.1"}, "'127.0.0.1' is no ADDRESS:PORT"),
+    ({"http": "https://127.0.0.1:80/"}, "is no http://ADDRESS:PORT/PATH"),
+    ({"http": "127.0.0.1:80", "tcp": "127.0.0.1:80"}, "only one of health.http and"),
 ])
 def test_bad_health_options(daemons, options, error):
-    daemon = daemons(config={"source": {"plugin": "xds", "options": {"server": "grpc://127.0.0.1:15010", **options}},
-                             "node": {"id": "n"}})
+    health = dict(options)
+    istio = {**ISTIO, "auto_register_group": health.pop("group", "carts")}
+    daemon = daemons(config={"source": {"plugin": "xds", "options": {
+        "server": "grpc://127.0.0.1:15010", "health": health,
+        "istio": {k: v for k, v in istio.items() if v is not None}}}})
     result = run(MESHD, "--config", daemon.config_file, "--check")
     assert result.returncode == 1 and error in result.stderr
