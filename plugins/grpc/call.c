@@ -161,6 +161,10 @@ static void tell_end(struct grpc_call *call)
 {
 	struct grpc_channel *channel = call->channel;
 
+	if (call->plain && call->held.len > 0 && !call->at_once)
+		(void)call->ops->message(call->arg, call->held.data, call->held.len);
+	if (channel->called != call)
+		return;
 	if (call->status.code == GRPC_OK && response_cut(call))
 		call_fail(call, GRPC_INTERNAL, END_AT_ONCE, "the server has ended the call in the middle of a message");
 	call->ops->end(call->arg, &call->status);
@@ -224,6 +228,7 @@ int grpc_call_start(struct grpc_channel *channel, const struct grpc_call_options
 	call->arg = options->arg;
 	call->answer = (struct answer)ANSWER_INIT;
 	call->deadline_ms = options->deadline_ms;
+	call->plain = options->plain;
 	set_deadline(call);
 	TAILQ_INSERT_TAIL(&channel->calls, call, in_channel);
 	TAILQ_INSERT_TAIL(&channel->waiting, call, in_waiting);
@@ -248,6 +253,10 @@ int grpc_call_send(struct grpc_call *call, const void *data, size_t size)
 
 	if (call->ended)
 		return 0;
+	if (call->plain) {
+		request_resume(call);
+		return buf_append(&call->out, data, size);
+	}
 	if (size > UINT32_MAX || buf_reserve(&call->out, sizeof prefix + size) < 0)
 		return -ENOMEM;
 	buf_append(&call->out, prefix, sizeof prefix);

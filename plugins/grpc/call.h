@@ -32,6 +32,7 @@ struct grpc_call {
 	struct event deadline;
 	struct buf out;				/* owned; frames */
 	size_t out_done;			/* bytes of it that have left */
+	bool plain;				/* no gRPC: what comes is put together in `held` */
 	bool half_closed;			/* the user will send no more */
 	bool sent;				/* the headers have left */
 

@@ -44,6 +44,7 @@ struct grpc_status {
 	const char *message;	/* the server's words, or ours about the connection; never NULL */
 	bool local;		/* made here: no answer, a broken connection, a rule of the protocol broken */
 	bool unprocessed;	/* the server has done nothing of it (never sent, GOAWAY, REFUSED_STREAM) */
+	int http;		/* of a plain call: the HTTP status; 0: there was no answer */
 };
 
 /* A server, as the operator writes it: grpc://HOST[:PORT], grpcs://HOST[:PORT], unix:/PATH, [v6] in brackets. */
@@ -107,6 +108,8 @@ struct grpc_call_options {
 	const struct grpc_metadata *metadata;	/* copied */
 	size_t n_metadata;
 	int64_t deadline_ms;			/* from now; also sent as grpc-timeout; 0: none */
+	/* No gRPC: JSON is posted, and message() gets what was answered, whatever the status, in one piece. */
+	bool plain;
 	const struct grpc_call_ops *ops;
 	void *arg;
 };

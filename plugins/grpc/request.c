@@ -121,12 +121,12 @@ int request_submit(struct grpc_call *call, struct connection *c)
 	nv[n++] = header(":scheme", c->tls ? "https" : "http");
 	nv[n++] = header(":path", call->path);
 	nv[n++] = header(":authority", host);
-	nv[n++] = header("te", "trailers");
-	if (call->deadline_ms > 0) {
+	nv[n++] = call->plain ? header("accept", "application/json") : header("te", "trailers");
+	if (call->deadline_ms > 0 && !call->plain) {
 		timeout(call, wait, sizeof wait);
 		nv[n++] = header("grpc-timeout", wait);
 	}
-	nv[n++] = header("content-type", "application/grpc");
+	nv[n++] = header("content-type", call->plain ? "application/json" : "application/grpc");
 	nv[n++] = header("user-agent", c->channel->user_agent);
 	for (size_t i = 0; i < call->n_metadata; i++)
 		nv[n++] = header(call->metadata[i].name, call->metadata[i].value);

@@ -8,6 +8,8 @@
 
 #include "connection.h"
 
+#define PLAIN_MAX (1 << 20)	/* bytes of the answer to a plain call */
+
 /* ---- headers ---- */
 
 void response_header(struct grpc_call *call, const char *name, size_t name_len, const char *value, size_t len)
@@ -17,12 +19,27 @@ void response_header(struct grpc_call *call, const char *name, size_t name_len, 
 			  ANSWER_HEADERS_MAX / 1024);
 }
 
+static void finish_plain(struct grpc_call *call)
+{
+	int http = call->answer.http;
+
+	call_fail(call, http == 200 ? GRPC_OK : status_of_http(http), END_BY_SERVER, "HTTP status %d", http);
+	call->status.local = false;
+	call->status.http = http;
+}
+
 /* The server has had its last word. */
 static void finish(struct grpc_call *call)
 {
 	char text[STATUS_TEXT_MAX];
 	bool local;
-	int code = answer_status(&call->answer, text, sizeof text, &local);
+	int code;
+
+	if (call->plain) {
+		finish_plain(call);
+		return;
+	}
+	code = answer_status(&call->answer, text, sizeof text, &local);
 
 	call_fail(call, code, END_BY_SERVER, "%s", text);
 	call->status.local = local;
@@ -33,6 +50,7 @@ void response_headers_end(struct grpc_call *call, bool last)
 	bool opened = call->answer.opened;
 
 	answer_headers_end(&call->answer);
+	call->answer.foreign = call->answer.foreign && !call->plain;
 	if (last) {
 		finish(call);
 	} else if (!opened && call->answer.opened && !call->answer.foreign) {
@@ -102,6 +120,18 @@ static void take_page(struct grpc_call *call, const uint8_t *data, size_t len)
 		finish(call);
 }
 
+/* It all stays until the end; the window is given back at once. */
+static void take_plain(struct grpc_call *call, const uint8_t *data, size_t len)
+{
+	connection_consume(call->connection, call->stream, len);
+	if (len > PLAIN_MAX - call->held.len)
+		call_fail(call, GRPC_RESOURCE_EXHAUSTED, END_AT_ONCE, "the answer is larger than %d KB",
+			  PLAIN_MAX / 1024);
+	else
+		hold(call, data, len);
+	call->held_done = call->held.len;
+}
+
 void response_data(struct grpc_call *call, const uint8_t *data, size_t len)
 {
 	bool waits = call->paused || call->held.len > 0 || frame_complete(&call->frame);
@@ -112,6 +142,10 @@ void response_data(struct grpc_call *call, const uint8_t *data, size_t len)
 	call->progress_at = now_ms();
 	if (call->answer.foreign) {
 		take_page(call, data, len);
+		return;
+	}
+	if (call->plain) {
+		take_plain(call, data, len);
 		return;
 	}
 	used = waits ? 0 : take(call, data, len);
@@ -125,6 +159,8 @@ bool response_next(struct grpc_call *call)
 {
 	struct buf *held = &call->held;
 
+	if (call->plain)
+		return false;
 	while (!frame_complete(&call->frame) && call->held_done < held->len && !call->at_once) {
 		size_t used = take(call, held->data + call->held_done, held->len - call->held_done);
 
@@ -140,7 +176,7 @@ bool response_next(struct grpc_call *call)
 
 bool response_cut(const struct grpc_call *call)
 {
-	return frame_begun(&call->frame) || call->held.len > 0;
+	return !call->plain && (frame_begun(&call->frame) || call->held.len > 0);
 }
 
 /* ---- the end of the stream ---- */

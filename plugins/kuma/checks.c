@@ -52,7 +52,8 @@ static void on_result(void *arg, int status)
 	c->probe = NULL;
 	c->in_row = good == c->last ? c->in_row + 1 : 1;
 	c->last = good;
-	if (c->health == UNKNOWN || (found != c->health && c->in_row >= (good ? c->healthy_after : c->unhealthy_after))) {
+	if (c->health == UNKNOWN ||
+	    (found != c->health && c->in_row >= (good ? c->healthy_after : c->unhealthy_after))) {
 		mesh_log(c->checks->host, good ? MESH_INFO : MESH_WARN, "the workload of '%s' is %s; the control plane "
 			 "is told", c->cluster, good ? "healthy" : "not healthy");
 		c->health = found;
@@ -162,7 +163,9 @@ int64_t checks_interval(const struct checks *checks)
 
 /* ---- the report ---- */
 
-enum { RESPONSE = 2, CLUSTERS = 2, CLUSTER_NAME = 1, LOCALITIES = 2, LOCALITY = 1, ENDPOINTS = 2, ENDPOINT = 1, STATUS = 2 };
+enum {
+	RESPONSE = 2, CLUSTERS = 2, CLUSTER_NAME = 1, LOCALITIES = 2, LOCALITY = 1, ENDPOINTS = 2, ENDPOINT = 1, STATUS = 2,
+};
 
 /* Endpoints from `i` on that are in one locality of one cluster; returns the first behind them. */
 static size_t put_locality(const struct checks *checks, size_t i, struct buf *out)

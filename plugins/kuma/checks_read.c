@@ -60,8 +60,8 @@ static int take_http(struct check *c, const Envoy__Config__Core__V3__HealthCheck
 
 	if (!is_clean(h->path) || !is_clean(host) || h->path[0] != '/')
 		return 0;
-	if (asprintf(&c->request, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: meshd\r\nConnection: close\r\n\r\n", h->path,
-		     host) < 0) {
+	if (asprintf(&c->request, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: meshd\r\nConnection: close\r\n\r\n",
+		     h->path, host) < 0) {
 		c->request = NULL;
 		return -ENOMEM;
 	}

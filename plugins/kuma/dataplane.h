@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The Dataplane resource of this machine, as the operator has written it for kuma-dp: YAML or JSON with the fields of
- * Kuma's Universal mode, and the variables of wire/subst.h. It is read for each stream.
+ * Kuma's Universal mode, and the variables ${HOSTNAME} and ${IP}. It is read for each stream.
  */
 #ifndef KUMA_DATAPLANE_H
 #define KUMA_DATAPLANE_H

@@ -147,24 +147,37 @@ static const struct {
 	{ "version", false, put_version },
 };
 
-/* Ours, but for what node.metadata says otherwise, then that. */
-static void put_metadata(const struct identity *id, const struct dataplane *d, const struct doc_node *theirs,
-			 struct buf *out)
+static bool has(const struct doc_node *map, const char *key)
+{
+	return map != NULL && doc_map_get(map, key) != NULL;
+}
+
+/* The entries of a map whose keys are not in the other. */
+static void put_entries(const struct doc_node *map, const struct doc_node *but, struct json *j)
+{
+	for (size_t i = 0; map != NULL && i < doc_len(map); i++) {
+		if (has(but, doc_text(doc_key(map, i))))
+			continue;
+		json_key(j, doc_text(doc_key(map, i)));
+		doc_write_json(doc_value(map, i), j);
+	}
+}
+
+/* Ours and what /bootstrap has said, but for what node.metadata says otherwise, then that. */
+static void put_metadata(const struct identity *id, const struct dataplane *d, const struct doc_node *learned,
+			 const struct doc_node *theirs, struct buf *out)
 {
 	struct json j = JSON_INIT(out);
 
 	json_obj_open(&j);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		if ((fields[i].of_file && id->dataplane_file == NULL) ||
-		    (theirs != NULL && doc_map_get(theirs, fields[i].key) != NULL))
+		if ((fields[i].of_file && id->dataplane_file == NULL) || has(theirs, fields[i].key))
 			continue;
 		json_key(&j, fields[i].key);
 		fields[i].put(id, d, &j);
 	}
-	for (size_t i = 0; theirs != NULL && i < doc_len(theirs); i++) {
-		json_key(&j, doc_text(doc_key(theirs, i)));
-		doc_write_json(doc_value(theirs, i), &j);
-	}
+	put_entries(learned, theirs, &j);
+	put_entries(theirs, NULL, &j);
 	json_obj_close(&j);
 }
 
@@ -189,8 +202,8 @@ int identity_put(const struct identity *id, struct buf *out, char *why, size_t w
 {
 	_cleanup_(dataplane_deinit) struct dataplane d = { .json = BUF_INIT, .service = BUF_INIT };
 	_cleanup_(buf_deinit) struct buf metadata = BUF_INIT;
-	_cleanup_(doc_freep) struct doc *doc = NULL;
-	const struct doc_node *theirs = NULL;
+	_cleanup_(doc_freep) struct doc *doc = NULL, *learned_doc = NULL;
+	const struct doc_node *theirs = NULL, *learned = NULL;
 	struct node node = { .id = id->id, .metadata = NULL };
 	int r = 0;
 
@@ -198,9 +211,11 @@ int identity_put(const struct identity *id, struct buf *out, char *why, size_t w
 		r = dataplane_read(id->dataplane_file, id->mesh, id->name, &d, why, why_size);
 	if (r == 0)
 		r = parse_metadata(id->metadata, &doc, &theirs);
+	if (r == 0)
+		r = parse_metadata(id->learned, &learned_doc, &learned);
 	if (r < 0)
 		return r;
-	put_metadata(id, &d, theirs, &metadata);
+	put_metadata(id, &d, learned, theirs, &metadata);
 	node.metadata = buf_str(&metadata);
 	node.cluster = choose_cluster(id, &d);
 	return node.metadata != NULL ? node_put(&node, out, why, why_size) : -ENOMEM;

@@ -99,12 +99,16 @@ static void kuma_close(void *ctx)
 
 	if (k == NULL)
 		return;
+	ask_stop(k);
 	ads_free(k->ads);
 	hds_free(k->hds);
 	grpc_channel_free(k->channel);
 	setup_deinit(&k->setup);
 	identity_deinit(&k->identity);
 	buf_deinit(&k->node);
+	buf_deinit(&k->body);
+	buf_deinit(&k->learned);
+	free(k->told);
 	free(k->origin);
 	free(k);
 }
@@ -131,6 +135,7 @@ static int make(struct kuma *k)
 		if (k->hds == NULL)
 			return -ENOMEM;
 	}
+	k->ask_first = ops->conf_num(ops->options(k->host), "bootstrap", 0) != 0;
 	options.channel = k->channel;
 	options.origin = k->origin;
 	options.api = k->setup.api;
@@ -156,13 +161,18 @@ static int kuma_open(struct mesh_host *host, void **ret_ctx)
 
 static int kuma_start(void *ctx)
 {
-	return ads_start(((struct kuma *)ctx)->ads);
+	struct kuma *k = ctx;
+
+	return k->ask_first ? ask_start(k) : ads_start(k->ads);
 }
 
 /* The control plane takes the end of the stream for our leaving, and removes the Dataplane that came by it. */
 static void kuma_stop(void *ctx)
 {
-	ads_stop(((struct kuma *)ctx)->ads);
+	struct kuma *k = ctx;
+
+	ask_stop(k);
+	ads_stop(k->ads);
 }
 
 /* ---- the translator's words ---- */

@@ -21,6 +21,7 @@ struct identity {
 	const char *dataplane_file;			/* NULL: the Dataplane is there already */
 	const char *const *features;			/* owned list of borrowed words */
 	size_t n_features;
+	const char *learned;				/* metadata from /bootstrap, a JSON object; NULL: none */
 };
 
 struct kuma {
@@ -29,6 +30,11 @@ struct kuma {
 	struct grpc_channel *channel;	/* owned */
 	struct ads *ads;		/* owned */
 	struct hds *hds;		/* owned; NULL: not wanted */
+	bool ask_first;			/* POST /bootstrap comes before the first stream */
+	struct grpc_call *asking;	/* owned; NULL: not */
+	struct event *again;		/* owned: asks again */
+	struct buf body, learned;	/* owned: of the answer; what came of it */
+	char *told;			/* owned: what was said last of it */
 	struct identity identity;
 	struct buf node;		/* owned: the encoded Node of this stream */
 	char *origin;			/* owned */
@@ -51,6 +57,12 @@ void identity_deinit(struct identity *id);
  * without.
  */
 int identity_put(const struct identity *id, struct buf *out, char *why, size_t why_size);
+
+/* ---- ask.c ---- */
+
+/* Asks /bootstrap, as often as it takes, then starts the stream. 0 or -ENOMEM. */
+int ask_start(struct kuma *k);
+void ask_stop(struct kuma *k);
 
 /* ---- words.c ---- */
 

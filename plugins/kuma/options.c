@@ -13,10 +13,12 @@ const struct mesh_opt kuma_options[] = {
 	{ .name = "name", .type = MESH_OPT_STRING, .min = 1, .max = KUMA_NAME_MAX,
 	  .doc = "Name of the Dataplane; when absent, node.id, or else the name of the machine." },
 	{ .name = "dataplane_file", .type = MESH_OPT_PATH,
-	  .doc = "Dataplane resource (YAML, with ${HOSTNAME}, ${IP} and ${env:NAME}) that the control plane registers; "
-		 "when absent, it must be there already." },
+	  .doc = "Dataplane resource (YAML, with ${HOSTNAME} and ${IP}) that the control plane registers; when absent, "
+		 "it must be there already." },
 	{ .name = "features", .type = MESH_OPT_STRING, .list = true, .min = 1, .max = 128,
 	  .doc = "Features of kuma-dp that are announced, such as feature-strict-inbound-ports." },
+	{ .name = "bootstrap", .type = MESH_OPT_BOOL, .def = "false",
+	  .doc = "Ask the control plane by POST /bootstrap before the first stream, as kuma-dp does." },
 	{ .name = "health", .type = MESH_OPT_BOOL, .def = "true",
 	  .doc = "Check the workloads that the control plane names, and tell it the results." },
 	{ .name = NULL },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Health checks for the control plane: what is looked at, what the results mean, and the report. The workload is a socket
- * of the test's, answered by hand.
+ * Health checks for the control plane: what is looked at, what the results mean, and the report. The workload is a
+ * socket of the test's, answered by hand.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "base64.h"
+#include "bootstrap.h"
 #include "dataplane.h"
 #include "envoy/config_core_v3.pb-c.h"
 #include "kuma.h"
@@ -72,15 +74,6 @@ static void test_file(void **state)
 		    "\"inbound\":[]}}", "");
 }
 
-static void test_variables(void **state)
-{
-	(void)state;
-	setenv("MESHD_TEST_PORT", "8443", 1);
-	assert_json("networking: {address: x, inbound: [{port: ${env:MESHD_TEST_PORT}}]}",
-		    HEAD "\"networking\":{\"address\":\"x\","
-		    "\"inbound\":[{\"port\":8443}]}}", "");
-}
-
 static void test_bad_files(void **state)
 {
 	static const char *const rows[][2] = {
@@ -95,7 +88,7 @@ static void test_bad_files(void **state)
 		{ "type: Mesh\n" NETWORKING, "its type is 'Mesh'" },
 		{ "name: {{ name }}\n" NETWORKING, "variable of kuma-dp's" },
 		{ "networking: {address: ${NOPE}}", "there is no variable 'NOPE'" },
-		{ "networking: {address: ${env:MESHD_NOT_SET}}", "no variable 'MESHD_NOT_SET'" },
+		{ "networking: {address: ${env:HOME}}", "the environment is not known here" },
 	};
 
 	(void)state;
@@ -259,6 +252,65 @@ static void test_bad_node(void **state)
 	identity_deinit(&id);
 }
 
+/* ---- /bootstrap ---- */
+
+static void test_ask(void **state)
+{
+	_cleanup_(buf_deinit) struct buf out = BUF_INIT;
+	struct identity id;
+	const char *option;
+	char why[600];
+
+	(void)state;
+	assert_int_equal(read_identity((struct mesh_conf){ .name = "web-1", .file = file_of(NETWORKING) }, &id, &option,
+				       why), 0);
+	assert_int_equal(bootstrap_ask(&id, "/token", &out, why, sizeof why), 0);
+	assert_string_equal(buf_str(&out), "{\"mesh\":\"default\",\"name\":\"web-1\",\"proxyType\":\"dataplane\","
+			    "\"dataplaneTokenPath\":\"/token\",\"dataplaneResource\":\"{\\\"type\\\":\\\"Dataplane\\\","
+			    "\\\"mesh\\\":\\\"default\\\",\\\"name\\\":\\\"web-1\\\",\\\"networking\\\":{\\\"address\\\":"
+			    "\\\"10.0.0.1\\\",\\\"inbound\\\":[{\\\"port\\\":80,\\\"tags\\\":{\\\"kuma.io/service\\\":"
+			    "\\\"web\\\",\\\"v\\\":\\\"1\\\"}}]}}\",\"version\":{\"kumaDp\":{\"version\":\"meshd-" MESHD_VERSION
+			    "\"}},\"features\":[]}");
+	identity_deinit(&id);
+}
+
+/* What is read of a bootstrap, or why it is refused. */
+static const char *learned(const char *yaml)
+{
+	static char text[600];
+	_cleanup_(buf_deinit) struct buf answer = BUF_INIT, metadata = BUF_INIT;
+
+	buf_puts(&answer, "{\"bootstrap\":\"");
+	base64_encode(&answer, yaml, strlen(yaml));
+	buf_puts(&answer, "\"}");
+	if (bootstrap_read(answer.data, answer.len, "default.web-1", &metadata, text, sizeof text) == 0)
+		snprintf(text, sizeof text, "%s", buf_str(&metadata));
+	return text;
+}
+
+static void test_bootstrap(void **state)
+{
+	static const char *const bad[] = { "", "x", "[]", "{}", "{\"bootstrap\":1}", "{\"bootstrap\":\"?\"}" };
+	_cleanup_(buf_deinit) struct buf metadata = BUF_INIT;
+	char why[600];
+
+	(void)state;
+	assert_string_equal(learned("node:\n  id: default.web-1\n  metadata:\n    dataplane.admin.port: '9901'\n"
+				    "    version: {}\n    dynamicMetadata: {a: b}\n    ipv6Enabled: true\n"),
+			    "{\"dynamicMetadata\":{\"a\":\"b\"},\"ipv6Enabled\":true}");
+	assert_string_equal(learned("node: {id: default.web-1}"), "{}");
+	assert_non_null(strstr(learned("node: {id: other.web-1}"), "another node: other.web-1"));
+	assert_non_null(strstr(learned("a: ["), "no YAML"));
+	assert_non_null(strstr(learned("a: b"), "no node"));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(bootstrap_read((const uint8_t *)bad[i], strlen(bad[i]), "x.y", &metadata, why, sizeof why),
+				 -EBADMSG);
+	bootstrap_words(404, "", why, sizeof why);
+	assert_non_null(strstr(why, "HTTP status 404; there is no such Dataplane"));
+	bootstrap_words(302, "gone", why, sizeof why);
+	assert_non_null(strstr(why, "302: gone; is it Kuma's"));
+}
+
 /* ---- words ---- */
 
 static void test_words(void **state)
@@ -295,13 +347,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file),
-		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_node),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_bad_node),
+		cmocka_unit_test(test_ask),
+		cmocka_unit_test(test_bootstrap),
 		cmocka_unit_test(test_words),
 	};
 
