@@ -56,7 +56,7 @@ struct translation_options {
 	unsigned skip;			/* features that are left out: bits of feature.h */
 	struct overlay *overlay;	/* borrowed; NULL: none. It learns which of its patches match */
 	struct cover_counts *counts;	/* borrowed, counted up; NULL: nobody asks */
-	bool provenance;		/* routes name all that they are made from (provenance.h), not just their place */
+	bool provenance;		/* routes name all that they are made from: provenance.h */
 	bool no_closure;		/* only for the test which shows that without it the order is lost */
 };
 
