@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Senders that deliver prepared resources when told, and the watch that says when the last event had come.
 
-A sender (the plugin delivery/source.c in a meshd, or the program delivery/floor.c) connects to the
-port of its Teller. Times of both ends are of the monotonic clock, which all processes share.
+A sender (the plugin delivery/source.c in a meshd, or the programs delivery/floor.c and delivery/feeder.c) connects to
+the port of its Teller. Times of both ends are of the monotonic clock, which all processes share.
 """
 
 import json
@@ -109,16 +109,34 @@ class Floor(Sender, servers.Server):
         return (got["end_us"] - got["begin_us"]) / 1e3
 
 
+class Feeder(servers.Server):
+    """A control plane, which the meshds of one bench ask one after the other."""
+    name = "bench_feeder"
+
+    def __init__(self, folder, program, clusters, endpoints):
+        super().__init__(folder)
+        self.program, self.shape = program, (clusters, endpoints)
+        self.teller = Teller()
+
+    def command(self):
+        return [str(self.program), str(self.port), str(self.teller.port), *map(str, self.shape)]
+
+    def serves(self):
+        self.teller.welcome()
+        return True
+
+
 class Meshd(Sender, servers.Meshd):
     """A meshd with the bench's source; `watch` only when a client is given."""
 
     def __init__(self, folder, root, plugin, client, clusters, endpoints):
         super().__init__(folder, root, folder, clusters)
         self.client, self.teller = client, Teller()
-        config = json.loads(self.config.read_text())
-        config["source"] = {"plugin": str(plugin), "options": {
-            "teller": self.teller.port, "clusters": clusters, "endpoints": endpoints}}
-        self.config.write_text(json.dumps(config))
+        self.configure(source={"plugin": str(plugin), "options": {
+            "teller": self.teller.port, "clusters": clusters, "endpoints": endpoints}})
+
+    def configure(self, **sections):
+        self.config.write_text(json.dumps({**json.loads(self.config.read_text()), **sections}))
 
     def serves(self):
         if self.teller.connection is None:
@@ -131,6 +149,28 @@ class Meshd(Sender, servers.Meshd):
         if self.client is not None:
             self.watch = Watch(self.client, self.port)
         return True
+
+
+class XdsMeshd(Meshd):
+    """A meshd with the source plugin xds, whose control plane is a Feeder."""
+
+    def __init__(self, folder, root, feeder, api, client, clusters):
+        servers.Meshd.__init__(self, folder, root, folder, clusters)
+        self.client, self.teller = client, feeder.teller
+        self.configure(node={"id": "bench"}, source={"plugin": "xds", "options": {
+            "server": f"grpc://127.0.0.1:{feeder.port}", "api": api}})
+
+    def trip(self):
+        """Milliseconds of a round trip over TCP, now."""
+        return self.teller.tell("trips", ("trip_us",))["trip_us"] / 1e3
+
+    def again(self):
+        """Throws meshd out; back when everything was sent to it, and accepted, once more."""
+        self.teller.tell("same")
+
+    def revision(self):
+        _, text = servers.post(self.port, "/v3/kv/range", {"key": servers.b64("/apisix/"), "count_only": True})
+        return int(json.loads(text)["header"]["revision"])
 
 
 def build_plugin(folder, here, root):
