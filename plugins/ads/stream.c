@@ -185,7 +185,7 @@ static void try_later(struct ads *ads, int64_t least_ms)
 	try_in(ads, backoff_next(&ads->backoff, dice) + least_ms);
 }
 
-/* What was said last is said again after a minute; of others five in ten seconds, so that none that lasts stays unsaid. */
+/* What was said last is said again after a minute; others at once, five in ten seconds. */
 static bool is_worth_saying(struct ads *ads, bool news)
 {
 	if (!news)
