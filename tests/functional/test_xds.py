@@ -172,7 +172,12 @@ def test_the_last_name_goes(told, planes, api):
         plane.wait(lambda a: a.type == EDS and not a.names and not a.error, "a request without names")
     else:
         plane.wait(lambda a: a.type == EDS and a.dropped == ["a"], "the name to be dropped")
-    plane.put(cluster("a"))
+    plane.stream.fail(*UNAVAILABLE)
+    plane.wait(lambda a: a.stream == 1 and a.type == LDS, "another stream")
+    plane.put(static("b", "10.1.0.3"))      # what is asked comes before the answer to this
+    plane.wait(lambda a: a.stream == 1 and a.type == CDS and a.kind == "ack", "its first answer")
+    assert not plane.of(EDS, stream=1)
+    plane.put(cluster("a"), static("b", GREEN))
     meshd.wait_hosts(BLUE, GREEN)
 
 

@@ -3,6 +3,7 @@
 
 import os
 import socket
+from datetime import datetime, timedelta, timezone
 
 import grpc
 import pytest
@@ -37,8 +38,9 @@ def test_permission_denied_is_not_asked_again_at_once(shop, plane):
         plane.refuse = (grpc.StatusCode.PERMISSION_DENIED, "not this namespace")
         plane.stream.fail(*DOWN)
         shop.wait_trouble("PERMISSION_DENIED: not this namespace.*the section node:")
-        shop.wait_state("next attempt at")
+        due = shop.wait_state("next attempt at").rsplit(" ", 1)[1].replace("Z", "+00:00")
         plane.refuse = None
+        assert datetime.fromisoformat(due) > datetime.now(timezone.utc) + timedelta(seconds=3), due
         assert len(plane.streams) == streams + 1
         plane.wait_stream(streams + 1)
 
