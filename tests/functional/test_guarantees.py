@@ -136,8 +136,8 @@ class Client(threading.Thread):
 class Trial:
     """One daemon, its watchers, its writer; everything that is recorded is judged at the end of a round."""
 
-    def __init__(self, work, number, seed, groups, size=12, crowd=24, patience=0.2):
-        self.random, self.patience = random.Random(seed), patience
+    def __init__(self, work, number, seed, groups, size=12, crowd=24, patience=0.2, killer=Killer):
+        self.random, self.patience, self.killer = random.Random(seed), patience, killer
         self.crowd_specs = [WHOLE, WHOLE, *SPECS] + [Spec()] * (crowd - len(SPECS))
         folder = work / f"mesh{number}"
         folder.mkdir()
@@ -161,7 +161,7 @@ class Trial:
         shared = Shared(int(answer["header"]["revision"]))
         truth = Truth(shared.base, json_state(answer))
         self._begin(shared)
-        killer = Killer(self.daemon, lambda: shared.newest, self.random)
+        killer = self.killer(self.daemon, lambda: shared.newest, self.random)
         try:
             for _ in range(kills):
                 killer.kill()
