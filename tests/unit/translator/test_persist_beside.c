@@ -227,17 +227,19 @@ static void test_take_over_of_keys(void **state)
 	end_beside(next);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, persist_env_setup, persist_env_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_beside_writes_nothing, persist_env_setup, persist_env_teardown),
-		cmocka_unit_test_setup_teardown(test_beside_leaves_an_old_log, persist_env_setup, persist_env_teardown),
-		cmocka_unit_test_setup_teardown(test_take_over, persist_env_setup, persist_env_teardown),
-		cmocka_unit_test_setup_teardown(test_killed_in_take_over, persist_env_setup, persist_env_teardown),
-		cmocka_unit_test_setup_teardown(test_killed_in_take_over_of_a_log, persist_env_setup, persist_env_teardown),
-		cmocka_unit_test_setup_teardown(test_take_over_of_damage, persist_env_setup, persist_env_teardown),
-		cmocka_unit_test_setup_teardown(test_take_over_of_an_unwritable_store, persist_env_setup, persist_env_teardown),
-		cmocka_unit_test_setup_teardown(test_take_over_of_keys, persist_env_setup, persist_env_teardown),
+		TEST(test_beside_writes_nothing),
+		TEST(test_beside_leaves_an_old_log),
+		TEST(test_take_over),
+		TEST(test_killed_in_take_over),
+		TEST(test_killed_in_take_over_of_a_log),
+		TEST(test_take_over_of_damage),
+		TEST(test_take_over_of_an_unwritable_store),
+		TEST(test_take_over_of_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
