@@ -62,8 +62,8 @@ int bootstrap_ask(const struct identity *id, const char *token_file, struct buf 
 static bool is_left_out(const char *key)
 {
 	static const char *const words[] = {
-		"dataplane.", "version", "features", "workdir", "accessLogSocketPath", "metricsSocketPath", "metricsCert",
-		"metricsKey", "systemCaPath", "spireAgent.",
+		"dataplane.",	     "version",	    "features",	  "workdir",	  "accessLogSocketPath",
+		"metricsSocketPath", "metricsCert", "metricsKey", "systemCaPath", "spireAgent.",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -88,7 +88,8 @@ static void put_metadata(const struct doc_node *metadata, struct buf *out)
 
 static int bad(char *why, size_t size, const char *what, const char *detail)
 {
-	snprintf(why, size, "the answer to /bootstrap cannot be used: %s%s%s", what, detail[0] != '\0' ? ": " : "", detail);
+	snprintf(why, size, "the answer to /bootstrap cannot be used: %s%s%s", what,
+		 detail[0] != '\0' ? ": " : "", detail);
 	return -EBADMSG;
 }
 
@@ -154,9 +155,11 @@ void bootstrap_words(int http, const char *body, char *text, size_t size)
 		int http;
 		const char *remedy;
 	} rows[] = {
-		{ 400, "the server's address is not in its certificate, or tls.ca is no CA: use a name that is in it as "
+		{ 400, "the server's address is not in its certificate, or tls.ca is no CA: use a name that is "
+		       "in it as "
 		       "server, or give the control plane another certificate" },
-		{ 404, "there is no such Dataplane or mesh: set dataplane_file, or create them there (kumactl apply)" },
+		{ 404, "there is no such Dataplane or mesh: set dataplane_file, or create them there (kumactl "
+		       "apply)" },
 		{ 422, "the Dataplane or the token is not valid: correct dataplane_file, or set token_file" },
 		{ 500, "the control plane cannot make it; its own log says why" },
 	};

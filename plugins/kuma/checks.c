@@ -164,7 +164,14 @@ int64_t checks_interval(const struct checks *checks)
 /* ---- the report ---- */
 
 enum {
-	RESPONSE = 2, CLUSTERS = 2, CLUSTER_NAME = 1, LOCALITIES = 2, LOCALITY = 1, ENDPOINTS = 2, ENDPOINT = 1, STATUS = 2,
+	RESPONSE = 2,
+	CLUSTERS = 2,
+	CLUSTER_NAME = 1,
+	LOCALITIES = 2,
+	LOCALITY = 1,
+	ENDPOINTS = 2,
+	ENDPOINT = 1,
+	STATUS = 2,
 };
 
 /* Endpoints from `i` on that are in one locality of one cluster; returns the first behind them. */

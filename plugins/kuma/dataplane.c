@@ -44,8 +44,9 @@ static int replace(const struct reading *r, const char *text, struct buf *out)
 	int n;
 
 	if (strstr(text, "{{") != NULL)
-		return fail(r, "it has a variable of kuma-dp's ({{ … }}); here they are ${HOSTNAME} and ${IP}, and mesh "
-			    "and name may be left out");
+		return fail(r, "it has a variable of kuma-dp's ({{ … }}); here they are ${HOSTNAME} and ${IP}, "
+			       "and mesh "
+			       "and name may be left out");
 	/* Workers do not get the environment that meshd was started with. */
 	if (strstr(text, "${env:") != NULL)
 		return fail(r, "the environment is not known here; write the value itself in place of ${env:…}");

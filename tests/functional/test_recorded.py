@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What real control planes sent, translated with nobody there, against what was reviewed by hand.
+"""What real control planes sent, translated with nobody there, against goldens.
 
 Each folder of tests/data/recorded is one mesh: `config` is what the control plane was given, `resources` what it sent,
 objects.jsonl and report.jsonl what becomes of that.  --write-goldens writes those two anew.

@@ -4,10 +4,10 @@
  *
  *     bench_feeder PORT TELLER CLUSTERS ENDPOINTS
  *
- * It serves one client at a time on PORT, both variants of ADS without encryption.  The first request for clusters or
- * listeners, and every one that names endpoints, is answered with all there are; what a client says that it has does not
- * count.  It is told what to do through a connection to the port TELLER of tests/bench/lib/delivery.py, and answers when
- * the first byte was on its way ("begin_us=…"):
+ * It serves one client at a time on PORT, both variants of ADS without encryption.  The first request for
+ * clusters or listeners, and every one that names endpoints, is answered with all there are; what a client says
+ * that it has does not count.  It is told what to do through a connection to the port TELLER of
+ * tests/bench/lib/delivery.py, and answers when the first byte was on its way ("begin_us=…"):
  *
  *     all     every assignment has changed; all are sent as one response
  *     one     one has changed; delta: it is sent, else all are

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP/2 connection of a client with one gRPC stream, served by nghttp2 over a descriptor that does not block.  Used
- * by feeder.c, which polls.
+ * One HTTP/2 connection of a client with one gRPC stream, served by nghttp2 over a descriptor that does not
+ * block.  Used by feeder.c, which polls.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H

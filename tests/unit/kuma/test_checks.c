@@ -161,7 +161,8 @@ static const char *report(void)
 	int n = 0;
 
 	checks_report(w.checks, &out);
-	m = envoy__service__health__v3__health_check_request_or_endpoint_health_response__unpack(NULL, out.len, out.data);
+	m = envoy__service__health__v3__health_check_request_or_endpoint_health_response__unpack(NULL, out.len,
+												 out.data);
 	assert_non_null(m);
 	text[0] = '\0';
 	for (size_t i = 0; i < m->endpoint_health_response->n_cluster_endpoints_health; i++) {

@@ -265,12 +265,14 @@ static void test_ask(void **state)
 	assert_int_equal(read_identity((struct mesh_conf){ .name = "web-1", .file = file_of(NETWORKING) }, &id, &option,
 				       why), 0);
 	assert_int_equal(bootstrap_ask(&id, "/token", &out, why, sizeof why), 0);
-	assert_string_equal(buf_str(&out), "{\"mesh\":\"default\",\"name\":\"web-1\",\"proxyType\":\"dataplane\","
-			    "\"dataplaneTokenPath\":\"/token\",\"dataplaneResource\":\"{\\\"type\\\":\\\"Dataplane\\\","
-			    "\\\"mesh\\\":\\\"default\\\",\\\"name\\\":\\\"web-1\\\",\\\"networking\\\":{\\\"address\\\":"
-			    "\\\"10.0.0.1\\\",\\\"inbound\\\":[{\\\"port\\\":80,\\\"tags\\\":{\\\"kuma.io/service\\\":"
-			    "\\\"web\\\",\\\"v\\\":\\\"1\\\"}}]}}\",\"version\":{\"kumaDp\":{\"version\":\"meshd-" MESHD_VERSION
-			    "\"}},\"features\":[]}");
+	assert_string_equal(
+		buf_str(&out),
+		"{\"mesh\":\"default\",\"name\":\"web-1\",\"proxyType\":\"dataplane\","
+		"\"dataplaneTokenPath\":\"/token\",\"dataplaneResource\":\"{\\\"type\\\":\\\"Dataplane\\\","
+		"\\\"mesh\\\":\\\"default\\\",\\\"name\\\":\\\"web-1\\\",\\\"networking\\\":{\\\"address\\\":"
+		"\\\"10.0.0.1\\\",\\\"inbound\\\":[{\\\"port\\\":80,\\\"tags\\\":{\\\"kuma.io/service\\\":"
+		"\\\"web\\\",\\\"v\\\":\\\"1\\\"}}]}}\",\"version\":{\"kumaDp\":{\"version\":"
+		"\"meshd-" MESHD_VERSION "\"}},\"features\":[]}");
 	identity_deinit(&id);
 }
 
@@ -303,7 +305,8 @@ static void test_bootstrap(void **state)
 	assert_non_null(strstr(learned("a: ["), "no YAML"));
 	assert_non_null(strstr(learned("a: b"), "no node"));
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(bootstrap_read((const uint8_t *)bad[i], strlen(bad[i]), "x.y", &metadata, why, sizeof why),
+		assert_int_equal(bootstrap_read((const uint8_t *)bad[i], strlen(bad[i]), "x.y", &metadata, why,
+						sizeof why),
 				 -EBADMSG);
 	bootstrap_words(404, "", why, sizeof why);
 	assert_non_null(strstr(why, "HTTP status 404; there is no such Dataplane"));
