@@ -63,7 +63,7 @@ static int load(const struct reading *r, struct doc **ret_doc)
 	int n = file_slurp(r->path, FILE_MAX, &file);
 
 	if (n < 0) {
-		fail(r, "it cannot be read: %s%s", strerror(-n), file_remedy(n));
+		fail(r, "it cannot be read: %s; %s", strerror(-n), file_remedy(n));
 		return n;
 	}
 	if (buf_str(&file) == NULL)
