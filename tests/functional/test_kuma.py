@@ -123,6 +123,7 @@ def test_reload_takes_the_place(kuma, plane):
     daemon.write_config()
     answer = run(MESHCTL, "--socket", daemon.socket, "reload")
     assert answer.returncode == 0, answer.stdout
+    assert "keeps the new source waiting for the end of the old one" in daemon.log()    # and was not waited for
     plane.wait_stream(streams)
     wait_for(lambda: plane.registered is not None and plane.removals == 1, "the Dataplane of the new source")
     assert plane.refused > 0 and daemon.objects() == before
