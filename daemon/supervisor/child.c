@@ -246,6 +246,7 @@ static void start(struct child *c)
 	send_listens(c);
 	arrows_connect(c);
 	m.beside = c->beside;
+	m.same_source = c->beside && c->sup->swap.same_source;
 	(void)msg_send_START(c->control, &m, -1);
 }
 

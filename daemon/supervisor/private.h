@@ -114,6 +114,7 @@ struct swap {
 	struct conf *conf;		/* owned; comes into force with them */
 	struct listen_set listens;	/* owned, the same */
 	uint32_t roles;			/* set of those that take part */
+	bool same_source;
 	struct child *next[_ROLE_MAX];	/* owned; NULL: this role has none */
 	struct arrow arrows[ROLE_ARROWS];
 	struct loop_timer deadline, turn;

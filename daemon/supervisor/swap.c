@@ -251,6 +251,7 @@ void swap_start(struct supervisor *sup, struct conf *conf, struct listen_set *li
 	s->conf = conf;
 	s->listens = *listens;
 	s->roles = choose(sup, conf);
+	s->same_source = !has_changed(sup, conf, ROLE_SOURCE);
 	s->phase = SWAP_PREPARING;
 	log_info("starting new processes beside the old ones");
 	EACH_ROLE(s, i)

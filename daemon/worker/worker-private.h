@@ -32,7 +32,7 @@ struct worker {
 	struct conf *conf;			/* owned */
 	void *ctx;				/* the role's */
 	bool started, exiting;
-	bool beside;
+	bool beside, same_source;
 	int status;
 	struct trim trim;
 	struct worker_slot slots[_ROLE_MAX];

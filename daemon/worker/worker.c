@@ -65,6 +65,11 @@ bool worker_is_beside(const struct worker *w)
 	return w->beside;
 }
 
+bool worker_has_same_source(const struct worker *w)
+{
+	return w->same_source;
+}
+
 void worker_waiting(struct worker *w, const char *text)
 {
 	Mesh__Ready waiting = MESH__READY__INIT;
@@ -223,6 +228,7 @@ static void handle_start(void *ctx, const ProtobufCMessage *body, int fd)
 		return;
 	}
 	w->beside = m->beside;
+	w->same_source = m->same_source;
 	r = w->ops->start(w, &w->ctx);
 	if (r < 0) {
 		log_debug_errno(r, "the role did not start");

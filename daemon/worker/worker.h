@@ -79,6 +79,8 @@ void worker_ready(struct worker *w, const char *detail);
  * means "could serve", and worker_waiting() says what that waits for.
  */
 bool worker_is_beside(const struct worker *w);
+/* ... and the source's configuration is the one in force: what is stored is of the same origin. */
+bool worker_has_same_source(const struct worker *w);
 void worker_waiting(struct worker *w, const char *text);
 
 void worker_exit(struct worker *w, int status);

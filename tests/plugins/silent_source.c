@@ -7,10 +7,6 @@
 
 #include <meshd/plugin.h>
 
-#ifndef SILENT_ORIGIN
-#define SILENT_ORIGIN "silent"
-#endif
-
 static int silent_open(struct mesh_host *host, void **ret_ctx)
 {
 	*ret_ctx = host;
@@ -22,7 +18,7 @@ static int silent_start(void *ctx)
 	struct mesh_host *host = ctx;
 	struct mesh_source_state state = {
 		.connected = false,
-		.origin = SILENT_ORIGIN,
+		.origin = "silent",
 		.detail = "cannot connect to 192.0.2.1:15010: no route; trying again",
 	};
 
@@ -38,7 +34,7 @@ static void silent_end(void *ctx)
 static const char *silent_origin(void *ctx)
 {
 	(void)ctx;
-	return SILENT_ORIGIN;
+	return "silent";
 }
 
 static const struct mesh_source_api silent_api = { .size = sizeof(silent_api), .origin = silent_origin };

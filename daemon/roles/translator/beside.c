@@ -7,9 +7,10 @@
  * When the other is gone, the store is written and the frontend gets the set, as from any translator that is
  * new.
  *
- * A source of another origin must have delivered everything.  One that asks the same control plane as the same
- * node need not: what is stored is as good as after a restart.  So one that does not answer is waited for, for a
- * while; not one that would be served but for the old one's connection (Kuma takes one at a time).
+ * A source of another configuration must have delivered everything: a token that is refused, or a server that does
+ * not answer, must show before the old source ends.  The same source need not, when it does not answer: what is stored
+ * is as good as after a restart.  Nor need one that asks the same control plane as the same node, when that says that
+ * it would serve it but for the other's connection (Kuma takes one at a time).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,25 +23,20 @@ LOG_MODULE("translator");
 
 void beside_open(struct translator *t)
 {
+	t->seeded = worker_has_same_source(t->worker) && persist_complete(t->persist);
+	if (t->seeded)
+		t->source.patience_ms = loop_now_ms() + WARM_TIMEOUT_MS;
 	publish_open(t->publish);
 	engine_opened(t->engine);
 }
 
-void beside_origin(struct translator *t)
-{
-	bool seeded = !t->source.strange && persist_complete(t->persist);
-
-	if (!worker_is_beside(t->worker) || t->told_ready || seeded == t->seeded)
-		return;
-	t->seeded = seeded;
-	t->source.patience_ms = seeded ? loop_now_ms() + WARM_TIMEOUT_MS : -1;
-}
-
 void beside_occupied(struct translator *t)
 {
-	if (!worker_is_beside(t->worker) || !t->seeded || engine_allowed(t->engine))
+	if (!worker_is_beside(t->worker) || engine_allowed(t->engine) || t->source.strange ||
+	    !persist_complete(t->persist))
 		return;
 	log_info("the control plane keeps the new source waiting for the end of the old one; what is stored will do");
+	t->seeded = true;
 	warm_source_ready(t->holds, loop_now_ms());
 	engine_allow(t->engine);
 	engine_complete(t->engine, true);

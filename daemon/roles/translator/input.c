@@ -281,8 +281,6 @@ static void handle_state(void *ctx, const ProtobufCMessage *body, int fd)
 			translator_fail(t, -ENOMEM, "taking the source's state");
 	}
 	be_patient(t);
-	if (m->origin[0] != '\0')
-		beside_origin(t);
 	if (m->occupied)
 		beside_occupied(t);
 	translator_turn(t);

@@ -50,7 +50,7 @@ struct translator {
 	const char **plugins;		/* owned: translator.apisix_plugins */
 	struct source_view source;
 	bool told_ready;		/* beside another translator: it could serve */
-	bool seeded;			/* beside another: what is stored is of the source's origin, and complete */
+	bool seeded;			/* beside another: what is stored is of the source's own, and complete */
 	struct loop_timer timer;	/* the next turn */
 	bool ended;			/* nothing more is done */
 };
@@ -77,8 +77,6 @@ void input_pause(struct translator *t, bool pause);
 void beside_open(struct translator *t);
 /* The source would be served, but the one beside it has its place (struct mesh_source_state). */
 void beside_occupied(struct translator *t);
-/* The source has said where it asks: is that where the stored resources come from? */
-void beside_origin(struct translator *t);
 /* At the end of a turn: says READY, or what it waits for. */
 void beside_tell(struct translator *t);
 int beside_take_over(void *ctx);

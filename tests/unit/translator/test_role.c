@@ -84,6 +84,12 @@ bool worker_is_beside(const struct worker *w)
 	return false;
 }
 
+bool worker_has_same_source(const struct worker *w)
+{
+	(void)w;
+	return false;
+}
+
 void worker_waiting(struct worker *w, const char *text)
 {
 	(void)w;
