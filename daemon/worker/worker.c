@@ -368,8 +368,11 @@ static void worker_close(struct worker *w)
 	if (w->memory != NULL)
 		munmap(w->memory, w->memory_size);
 	w->conf = conf_free(w->conf);
-	if (w->base != NULL)
+	if (w->base != NULL) {
 		ctl_close_all(w->base);
+		/* What libevent has put off holds references, to TLS sessions and questions of names: let it end. */
+		event_base_loop(w->base, EVLOOP_NONBLOCK);
+	}
 	w->base = loop_free(w->base);
 }
 
