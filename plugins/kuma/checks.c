@@ -43,7 +43,25 @@ static bool is_good(const struct check *c, int status)
 	return c->n_expected == 0 && status == 200;
 }
 
-static void on_result(void *arg, int status)
+/* Said when it changes. */
+static void log_health(const struct check *c, bool good, int status, const char *why)
+{
+	if (good)
+		mesh_log(c->checks->host, MESH_INFO,
+			 "the workload of '%s' is healthy; the control plane is told", c->cluster);
+	else if (status == 0)
+		mesh_log(c->checks->host, MESH_WARN,
+			 "the workload of '%s' is not healthy: %s; the control plane is told, "
+			 "look at the workload",
+			 c->cluster, why);
+	else
+		mesh_log(c->checks->host, MESH_WARN,
+			 "the workload of '%s' is not healthy: it answers with status %d; the "
+			 "control plane is told, look at the workload",
+			 c->cluster, status);
+}
+
+static void on_result(void *arg, int status, const char *why)
 {
 	struct check *c = arg;
 	bool good = is_good(c, status);
@@ -54,8 +72,7 @@ static void on_result(void *arg, int status)
 	c->last = good;
 	if (c->health == UNKNOWN ||
 	    (found != c->health && c->in_row >= (good ? c->healthy_after : c->unhealthy_after))) {
-		mesh_log(c->checks->host, good ? MESH_INFO : MESH_WARN, "the workload of '%s' is %s; the control plane "
-			 "is told", c->cluster, good ? "healthy" : "not healthy");
+		log_health(c, good, status, why);
 		c->health = found;
 	}
 	set_timer(c, c->interval_ms);

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The probe of the workload.  One connection at a time, to an address (names would have to be resolved), ended by its
- * answer or its timeout; nothing of the answer but the first line of an HTTP response is read.  See health.h.
+ * Looks at the workload again and again (plugins/probe), at an address, for names would have to be resolved.  See
+ * health.h.
  */
 #include "health.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/util.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 512
+#include "probe.h"
 
 enum state { UNKNOWN, HEALTHY, UNHEALTHY };
 
@@ -30,11 +28,12 @@ struct health {
 	health_fn changed;
 	void *arg;
 	struct target target;
+	char request[768];		/* "": a connection is enough */
 	int64_t interval_ms, timeout_ms;
 	int64_t needed[3];		/* results in a row, by the state that they lead to */
 
-	struct event *next, *deadline;	/* owned */
-	struct bufferevent *bev;	/* owned; NULL: no probe under way */
+	struct event *next;		/* owned */
+	struct probe *probe;		/* owned; NULL: none under way */
 	enum state state, last;		/* told; of the newest results */
 	int64_t run;			/* how many of those in a row */
 	char why[256];			/* of the newest bad one */
@@ -114,20 +113,11 @@ void health_tell(const struct health *h)
 		h->changed(h->arg, h->state == HEALTHY ? NULL : h->why);
 }
 
-static void end_probe(struct health *h)
-{
-	event_del(h->deadline);
-	if (h->bev != NULL)
-		bufferevent_free(h->bev);
-	h->bev = NULL;
-}
-
 /* `why` NULL: the workload is well. */
 static void note(struct health *h, const char *why)
 {
 	enum state result = why == NULL ? HEALTHY : UNHEALTHY;
 
-	end_probe(h);
 	set_timer(h->next, h->interval_ms);
 	h->run = h->last == result ? h->run + 1 : 1;
 	h->last = result;
@@ -144,66 +134,29 @@ static void note(struct health *h, const char *why)
 	health_tell(h);
 }
 
-/* ---- one probe ---------------------------------------------------------------------------- */
-
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-	note(arg, "no answer in time");
-}
-
-static void ask(struct health *h)
-{
-	evbuffer_add_printf(bufferevent_get_output(h->bev),
-			    "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: meshd\r\nConnection: close\r\n\r\n",
-			    h->target.path, h->target.host);
-	bufferevent_enable(h->bev, EV_READ);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct health *h = arg;
-
-	if ((what & BEV_EVENT_CONNECTED) != 0 && h->target.path[0] != '\0')
-		ask(h);
-	else if ((what & BEV_EVENT_CONNECTED) != 0)
-		note(h, NULL);
-	else if ((what & BEV_EVENT_ERROR) != 0)
-		note(h, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-	else
-		note(h, "it closed the connection without an answer");
-}
-
 /* As Istio's agent: 200 to 399 is well. */
-static void on_read(struct bufferevent *bev, void *arg)
+static void on_result(void *arg, int status, const char *why)
 {
 	struct health *h = arg;
-	struct evbuffer *in = bufferevent_get_input(bev);
-	char line[16] = "", why[64];
-	int status;
+	char text[64];
 
-	if (evbuffer_get_length(in) < 13)
-		return;
-	evbuffer_copyout(in, line, 13);
-	status = strncmp(line, "HTTP/1.", 7) == 0 && line[8] == ' ' ? atoi(line + 9) : 0;
-	snprintf(why, sizeof why, status == 0 ? "it does not speak HTTP" : "it answers with status %d", status);
-	note(h, status >= 200 && status < 400 ? NULL : why);
+	h->probe = NULL;
+	snprintf(text, sizeof text, "it answers with status %d", status);
+	note(h, status >= 200 && status < 400 ? NULL : status == 0 ? why : text);
 }
 
 static void on_next(evutil_socket_t fd, short what, void *arg)
 {
 	struct health *h = arg;
+	const struct probe_target target = {
+		.address = h->target.address,
+		.address_len = (socklen_t)h->target.size,
+		.request = h->request[0] != '\0' ? h->request : NULL,
+		.timeout_ms = h->timeout_ms,
+	};
 
-	h->bev = bufferevent_socket_new(h->host->ops->loop(h->host), -1, BEV_OPT_CLOSE_ON_FREE);
-	if (h->bev == NULL) {
+	if (probe_start(h->host->ops->loop(h->host), &target, on_result, h, &h->probe) < 0)
 		note(h, "no memory to look at it");
-		return;
-	}
-	bufferevent_setcb(h->bev, on_read, NULL, on_event, h);
-	bufferevent_setwatermark(h->bev, EV_READ, 0, LINE_MAX_BYTES);
-	set_timer(h->deadline, h->timeout_ms);
-	if (bufferevent_socket_connect(h->bev, (struct sockaddr *)&h->target.address, h->target.size) < 0 &&
-	    h->bev != NULL)
-		note(h, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -226,10 +179,13 @@ int health_new(struct mesh_host *host, health_fn changed, void *arg, struct heal
 	h->needed[HEALTHY] = ops->conf_num(conf, "health.healthy", 0);
 	h->needed[UNHEALTHY] = ops->conf_num(conf, "health.unhealthy", 0);
 	h->next = evtimer_new(ops->loop(host), on_next, h);
-	h->deadline = evtimer_new(ops->loop(host), on_deadline, h);
 	r = parse(ops->conf_str(conf, option, 0), strcmp(option, "health.http") == 0, &h->target);
-	if (r == 0 && (h->next == NULL || h->deadline == NULL))
+	if (r == 0 && h->next == NULL)
 		r = -ENOMEM;
+	if (h->target.path[0] != '\0')
+		snprintf(h->request, sizeof h->request,
+			 "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: meshd\r\nConnection: close\r\n\r\n",
+			 h->target.path, h->target.host);
 	if (r < 0)
 		health_free(h);
 	else
@@ -241,12 +197,9 @@ struct health *health_free(struct health *h)
 {
 	if (h == NULL)
 		return NULL;
-	if (h->bev != NULL)
-		bufferevent_free(h->bev);
+	probe_free(h->probe);
 	if (h->next != NULL)
 		event_free(h->next);
-	if (h->deadline != NULL)
-		event_free(h->deadline);
 	free(h);
 	return NULL;
 }
@@ -258,7 +211,7 @@ void health_start(struct health *h)
 
 void health_stop(struct health *h)
 {
-	end_probe(h);
+	h->probe = probe_free(h->probe);
 	event_del(h->next);
 }
 

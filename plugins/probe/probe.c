@@ -19,6 +19,7 @@ struct probe {
 	struct probe_target target;
 	struct bufferevent *bev;	/* owned, like the timer */
 	struct event *timer;
+	const char *late;		/* what it means that the timer has come */
 	probe_fn fn;
 	void *arg;
 };
@@ -53,21 +54,25 @@ struct probe *probe_free(struct probe *p)
 	return NULL;
 }
 
-static void finish(struct probe *p, int status)
+static void finish(struct probe *p, int status, const char *why)
 {
 	probe_fn fn = p->fn;
 	void *arg = p->arg;
 
 	probe_free(p);
-	fn(arg, status);
+	fn(arg, status, why);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
+	struct probe *p = arg;
+
 	(void)fd;
 	(void)what;
-	finish(arg, 0);
+	finish(p, 0, p->late);
 }
+
+static const char no_http[] = "it does not speak HTTP";
 
 /* "HTTP/1.1 200 OK"; 0: it is none. */
 static int status_of(const char *line)
@@ -88,22 +93,24 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 	if (line == NULL) {
 		if (evbuffer_get_length(in) > LINE_MAX_BYTES)
-			finish(arg, 0);
+			finish(arg, 0, no_http);
 		return;
 	}
 	status = status_of(line);
 	free(line);
-	finish(arg, status);
+	finish(arg, status, status == 0 ? no_http : "");
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct probe *p = arg;
 
-	if ((what & BEV_EVENT_CONNECTED) == 0) {
-		finish(p, 0);
+	if ((what & BEV_EVENT_ERROR) != 0) {
+		finish(p, 0, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	} else if ((what & BEV_EVENT_CONNECTED) == 0) {
+		finish(p, 0, "it closed the connection without an answer");
 	} else if (p->target.request == NULL) {
-		finish(p, 200);
+		finish(p, 200, "");
 	} else {
 		bufferevent_write(bev, p->target.request, strlen(p->target.request));
 		bufferevent_enable(bev, EV_READ | EV_WRITE);
@@ -120,8 +127,11 @@ static int begin(struct probe *p, struct event_base *base)
 		return -ENOMEM;
 	bufferevent_setcb(p->bev, on_read, NULL, on_event, p);
 	bufferevent_setwatermark(p->bev, EV_READ, 0, 4 * LINE_MAX_BYTES);
-	if (bufferevent_socket_connect(p->bev, (struct sockaddr *)&p->target.address, (int)p->target.address_len) < 0)
+	p->late = "no answer in time";
+	if (bufferevent_socket_connect(p->bev, (struct sockaddr *)&p->target.address, (int)p->target.address_len) < 0) {
+		p->late = evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR());
 		wait = (struct timeval){ 0 };
+	}
 	event_add(p->timer, &wait);
 	return 0;
 }

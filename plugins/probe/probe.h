@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One look at a workload on this machine: does it take a connection, and if it is asked by HTTP, what does it answer?
- * Used by checks.c, which decides when, and what the results mean.
+ * One look at a workload: does it take a connection, and if it is asked by HTTP, what does it answer?  When, and what
+ * the results mean, is its user's affair (kuma/checks.c, xds/health.c).
  */
-#ifndef KUMA_PROBE_H
-#define KUMA_PROBE_H
+#ifndef PROBE_PROBE_H
+#define PROBE_PROBE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,10 +20,13 @@ struct probe_target {
 	int64_t timeout_ms;
 };
 
-/* `status`: of the HTTP answer; 200 for a connection that was all that was asked for; 0: none in time. */
-typedef void (*probe_fn)(void *arg, int status);
+/*
+ * `status`: of the HTTP answer; 200 for a connection that was all that was asked for; 0: none, and `why` says
+ * why.  `why` is borrowed, "" with any other status.
+ */
+typedef void (*probe_fn)(void *arg, int status, const char *why);
 
-/* Is it an address of this machine? Others are not looked at, whoever asks. */
+/* Is it an address of this machine? */
 bool probe_is_local(const struct sockaddr_storage *address, socklen_t len);
 
 /* Calls `fn` once, from the loop; the probe is gone then. 0 or -ENOMEM. */
