@@ -344,12 +344,13 @@ static int on_message(void *arg, const uint8_t *data, size_t size)
 	int r;
 
 	ads->responses++;
-	backoff_reset(&ads->backoff);
 	if (!ads->open)
 		note_open(ads);
 	r = deliver_message(ads, data, size);
 	if (ads->call == NULL)
 		return 0;
+	/* Not by what is no response: such a server would be asked again and again at once. */
+	backoff_reset(&ads->backoff);
 	ads->paused = r == GRPC_PAUSE || grpc_call_pending(ads->call) > PENDING_MAX;
 	return ads->paused ? GRPC_PAUSE : 0;
 }

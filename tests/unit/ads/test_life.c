@@ -324,9 +324,10 @@ static void test_malformed(void **state)
 	assert_int_equal(fake_grpc.cancelled, 1);
 	assert_non_null(strstr(w->detail, "no discovery response with a type; is this an xDS v3 server?"));
 	world_wait(w, is_calling);
-	/* No type, as good as nothing. */
+	/* No type, as good as nothing; the pauses grow, as nothing good has come. */
 	fake_send("", 0);
 	assert_null(fake_grpc.call);
+	assert_int_equal(w->ads->backoff.attempts, 2);
 }
 
 static void test_malformed_resource(void **state)
